@@ -1,0 +1,142 @@
+"""The one question about rights: may this person do this act on this record? Role x area.
+
+An act is `noun.verb`. `GRANTS` is the whole matrix; superusers may do everything except what two people
+must do. A role counts in its area and everything below it (paths share the prefix).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from core.choices import Role
+from core.errors import Forbidden
+
+V, S, P, R, A, U, X = (
+    Role.VIEWER, Role.STEWARD, Role.PLANNER, Role.REVIEWER, Role.APPROVER, Role.AUDITOR, Role.ADMIN,
+)  # fmt: skip
+EVERYONE = frozenset(Role)
+GRANTS: dict[str, frozenset[Role]] = {
+    "view": EVERYONE,
+    "facility.edit": frozenset({S, X}),
+    "facility.propose": frozenset({S, P, R, A, X}),
+    "facility.import": frozenset({S, X}),
+    "idle_asset.edit": frozenset({S, P, X}),
+    "stock.move": frozenset({S, X}),
+    "scenario.edit": frozenset({P, X}),
+    "standard.edit": frozenset({P, X}),
+    "run.start": frozenset({P, R, X}),
+    "plan.edit": frozenset({P, X}),
+    "job.cancel": frozenset({X}),
+    "audit.view": frozenset({U, X}),
+    "people.edit": frozenset({X}),
+    "city.load": frozenset({X}),
+}
+
+
+def memberships(user: Any) -> list[tuple[str, str, int]]:
+    """`(role, area path, city id)` of every membership in force; kept on the user for the request."""
+    if not getattr(user, "is_authenticated", False):
+        return []
+    kept = getattr(user, "_memberships_in_force", None)
+    if kept is None:
+        today = timezone.localdate()
+        rows = user.memberships.filter(valid_from__lte=today).filter(Q(valid_to=None) | Q(valid_to__gte=today))
+        kept = user._memberships_in_force = list(rows.values_list("role", "area__path", "area__city_id"))
+    return kept
+
+
+def roles_at(user: Any, path: str, city_id: int) -> set[str]:
+    return {role for role, top, city in memberships(user) if city == city_id and path.startswith(top)}
+
+
+def _place(subject: Any) -> tuple[str, int] | None:
+    """`(area path, city id)` of a record; the whole city where it has no area of its own."""
+    from core.models import Area, City
+
+    if subject is None:
+        return None
+    if isinstance(subject, Area):
+        return subject.path, subject.city_id
+    if isinstance(subject, City):
+        return "", subject.pk
+    area = getattr(subject, "area", None)
+    return (area.path if area is not None else ""), subject.city_id
+
+
+def allows(user: Any, act: str, subject: Any = None) -> bool:
+    """True when one of the person's roles grants `act` at the place of `subject` (anywhere when None).
+
+    A city-wide subject (no area) needs a role at any level of that city to view, and a role held for the
+    whole city to change it.
+    """
+    if not getattr(user, "is_active", False):
+        return False
+    if user.is_superuser:
+        return True
+    granted = GRANTS[act]
+    place = _place(subject)
+    for role, top, city_id in memberships(user):
+        if role not in granted:
+            continue
+        if place is None:
+            return True
+        path, city = place
+        if city != city_id:
+            continue
+        if path.startswith(top) or (not path and (act == "view" or top.count("/") == 1)):
+            return True
+    return False
+
+
+def demand(user: Any, act: str, subject: Any = None) -> None:
+    """Raise Forbidden, in words, unless `allows`."""
+    if not allows(user, act, subject):
+        from django.utils.translation import gettext as _
+
+        raise Forbidden(_("Your roles do not allow this here."), act=act)
+
+
+def visible(user: Any, *, area: str = "area", city: str = "city") -> Q:
+    """The filter for what a person may see. `area` and `city` are the lookups of those fields.
+
+    Rows without an area belong to the whole city: anyone with a role in the city sees them.
+    """
+    if getattr(user, "is_superuser", False):
+        return Q()
+    query = Q(pk__in=[])
+    for _role, top, city_id in memberships(user):
+        query |= Q(**{f"{city}_id" if not city.endswith("__id") else city: city_id}) & (
+            Q(**{f"{area}__path__startswith": top}) | Q(**{f"{area}__isnull": True})
+        )
+    return query
+
+
+def visible_areas(user: Any) -> Q:
+    """The filter on Area itself: what lies inside the person's areas, and what contains them."""
+    if getattr(user, "is_superuser", False):
+        return Q()
+    query = Q(pk__in=[])
+    for _role, top, city_id in memberships(user):
+        codes = top.strip("/").split("/")
+        above = ["/".join(codes[: n + 1]) + "/" for n in range(len(codes) - 1)]
+        query |= Q(city_id=city_id) & (Q(path__startswith=top) | Q(path__in=above))
+    return query
+
+
+def visible_paths(user: Any, city_id: int) -> list[str] | None:
+    """Path prefixes for hand-written SQL; None means everything."""
+    if getattr(user, "is_superuser", False):
+        return None
+    return sorted({top for _role, top, city in memberships(user) if city == city_id})
+
+
+def visible_cities(user: Any) -> Q:
+    if getattr(user, "is_superuser", False):
+        return Q()
+    return Q(pk__in={city for _role, _top, city in memberships(user)})
+
+
+def has_role(user: Any, roles: Iterable[str]) -> bool:
+    return getattr(user, "is_superuser", False) or any(role in set(roles) for role, _top, _city in memberships(user))

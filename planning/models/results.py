@@ -1,0 +1,90 @@
+"""Results of runs, in whole units. In every row: served + late + no_room + out_of_reach = need."""
+
+from django.contrib.gis.db import models
+from django.utils.translation import gettext_lazy as _
+
+from planning.choices import SupplyReason
+
+
+class FourStates(models.Model):
+    need = models.BigIntegerField(_("need"))
+    served = models.BigIntegerField(_("served"))
+    late = models.BigIntegerField(_("late"))
+    no_room = models.BigIntegerField(_("no room"))
+    out_of_reach = models.BigIntegerField(_("out of reach"))
+
+    class Meta:
+        abstract = True
+
+    @property
+    def gap(self) -> int:
+        return self.late + self.no_room + self.out_of_reach
+
+
+ADDS_UP = models.Q(need=models.F("served") + models.F("late") + models.F("no_room") + models.F("out_of_reach"))
+
+
+class CellResult(FourStates):
+    """Cells with need. A cell with people and no row has need 0."""
+
+    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="cell_results")
+    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
+    cell = models.ForeignKey("planning.DemandCell", on_delete=models.CASCADE, related_name="results")
+    people = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "service", "cell"], name="cell_result_once"),
+            models.CheckConstraint(condition=ADDS_UP, name="cell_result_adds_up"),
+        ]
+
+
+class CellGroupResult(FourStates):
+    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="group_results")
+    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
+    group = models.ForeignKey("planning.CellGroup", on_delete=models.CASCADE, related_name="results")
+    people = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "service", "group"], name="group_result_once"),
+            models.CheckConstraint(condition=ADDS_UP, name="group_result_adds_up"),
+        ]
+
+
+class AreaResult(FourStates):
+    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="area_results")
+    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
+    area = models.ForeignKey("core.Area", on_delete=models.CASCADE, related_name="results")
+    people = models.FloatField(_("people"))
+    cells = models.PositiveIntegerField(_("cells"), default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "service", "area"], name="area_result_once"),
+            models.CheckConstraint(condition=ADDS_UP, name="area_result_adds_up"),
+        ]
+
+
+class FacilityResult(models.Model):
+    """What one role supplied in a run, and why no more. A plan's new place has an intervention instead of a capability."""
+
+    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="facility_results")
+    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
+    facility = models.ForeignKey("facilities.Facility", on_delete=models.CASCADE, null=True, blank=True, related_name="results")
+    intervention = models.ForeignKey("planning.Intervention", on_delete=models.CASCADE, null=True, blank=True, related_name="results")
+    capacity = models.BigIntegerField(_("capacity"))
+    served = models.BigIntegerField(_("served"))
+    late = models.BigIntegerField(_("late"))
+    hours = models.FloatField(_("ready after, h"), null=True, blank=True)
+    cells_in_reach = models.PositiveIntegerField(_("cells in reach"), default=0)
+    reason = models.CharField(_("why"), max_length=20, choices=SupplyReason.choices)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(served__gte=0, late__gte=0, capacity__gte=models.F("served") + models.F("late")),
+                name="facility_result_within_capacity",
+            )
+        ]
+        indexes = [models.Index(fields=["run", "service"])]
