@@ -48,6 +48,14 @@ SHAPES = {
     "cross": '<path d="M5 1h4v4h4v4H9v4H5V9H1V5h4z"/>',
     "triangle": '<path d="M7 1l6.200 11.500H.800z"/>',
 }
+# Service types may name their shape by the role it stands for.
+SHAPE_OF_ROLE = {
+    "shelter": "circle",
+    "fixed": "diamond",
+    "lodging": "square",
+    "medical": "cross",
+    "supply": "triangle",
+}
 STATES = (
     ("served", _("Served")),
     ("late", _("Late")),
@@ -209,11 +217,14 @@ def reach(limit: float | None, unit_code: str = "m") -> str:
 
 
 @register.filter
-def unit(code: str | None) -> str:
-    """The unit of a service in the reader's language."""
-    if not code:
+def unit(thing: Any) -> str:
+    """The unit of a service type, or of a unit's English word, in the reader's language."""
+    if not thing:
         return ""
-    return str(UNITS.get(str(code), code))
+    if not isinstance(thing, str):
+        own = field(thing, "unit_name") if is_chinese() else ""
+        thing = own or field(thing, "unit") or ""
+    return str(UNITS.get(thing, thing))
 
 
 @register.filter
@@ -262,6 +273,7 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def shape(kind: str | None, usable: bool = True) -> SafeString:
     """The shape of an emergency role; hollow with a stroke through it when the role supplies nothing."""
+    kind = SHAPE_OF_ROLE.get(str(kind), str(kind))
     kind = kind if kind in SHAPES else "circle"
     through = "" if usable else '<path class="through" d="M3.500 10.500l7-7"/>'
     classes = f"shape sh-{kind}" + ("" if usable else " off")

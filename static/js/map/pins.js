@@ -1,0 +1,27 @@
+// A plan's interventions as numbered pins, a ring of reach, and a single marked place.
+import { token } from "./colours.js";
+
+const point = (lon, lat, properties) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties });
+
+export function addPins(map, pins) {
+  const colour = ["case", ["get", "added"], token("added"), token("changed")];
+  map.addSource("pins", { type: "geojson", data: { type: "FeatureCollection", features: pins.map(pin => point(pin.lon, pin.lat, pin)) } });
+  map.addLayer({ id: "pins", type: "circle", source: "pins", paint: { "circle-radius": ["case", ["==", ["get", "order"], ["coalesce", ["global-state", "lit"], -1]], 12, 9], "circle-color": token("paper"), "circle-stroke-width": 1.8, "circle-stroke-color": colour } });
+  map.addLayer({ id: "pin-numbers", type: "symbol", source: "pins", layout: { "text-field": ["to-string", ["get", "order"]], "text-size": 11, "text-allow-overlap": true }, paint: { "text-color": colour } });
+}
+
+export function addRing(map, { lon, lat, metres }) {
+  const kx = 111320 * Math.cos(lat * Math.PI / 180), ky = 110850;
+  const ring = Array.from({ length: 73 }, (_, k) => [lon + metres * Math.cos(k * Math.PI / 36) / kx, lat + metres * Math.sin(k * Math.PI / 36) / ky]);
+  map.addSource("ring", { type: "geojson", data: { type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: ring } } });
+  map.addLayer({ id: "ring", type: "line", source: "ring", paint: { "line-color": token("shelter"), "line-width": 2, "line-dasharray": [3, 2] } });
+}
+
+export function markPlace(map, place) {
+  const features = place ? [point(place.lon, place.lat, {})] : [];
+  const shown = map.getSource("place");
+  if (shown) return shown.setData({ type: "FeatureCollection", features });
+  map.addSource("place", { type: "geojson", data: { type: "FeatureCollection", features } });
+  map.addLayer({ id: "place-halo", type: "circle", source: "place", paint: { "circle-radius": 13, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": token("halo"), "circle-stroke-width": 5 } });
+  map.addLayer({ id: "place", type: "circle", source: "place", paint: { "circle-radius": 13, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": token("accent"), "circle-stroke-width": 2.5 } });
+}
