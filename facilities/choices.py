@@ -45,3 +45,12 @@ class ProposalState(TextChoices):
     OPEN = "open", _("Open")
     ACCEPTED = "accepted", _("Accepted")
     REJECTED = "rejected", _("Rejected")
+
+
+class Readiness(TextChoices):
+    """Derived, never stored: see selectors/readiness.py."""
+
+    PROVEN = "proven", _("Proven")
+    SLOWER = "slower", _("Slower than declared")
+    UNTRIED = "untried", _("Never drilled")
+    LAPSED = "lapsed", _("Lapsed")
