@@ -8,54 +8,24 @@ number of times and then only counted: a file of a million rows with one wrong c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
+
+from core.errors import InvalidInput, Problem
 
 ERROR, WARNING = "error", "warning"
 LISTED_PER_KIND = 20
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong. `text` is a translatable template with %(name)s places, filled from `params`."""
+def _fill(text: Any, params: dict[str, Any]) -> str:
+    return str(text) % params if params else str(text)
 
-    code: str
-    text: Any
-    params: dict[str, Any] = field(default_factory=dict)
-    file: str = ""
-    row: int | None = None
-    column: str = ""
-    severity: str = ERROR
 
-    @property
-    def message(self) -> str:
-        return str(self.text) % self.params if self.params else str(self.text)
-
-    @property
-    def place(self) -> str:
-        parts = [self.file] if self.file else []
-        if self.row is not None:
-            parts.append(_now("row %(row)d") % {"row": self.row})
-        if self.column:
-            parts.append(_now("column %(column)s") % {"column": self.column})
-        return ", ".join(parts)
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "severity": self.severity,
-            "code": self.code,
-            "file": self.file,
-            "row": self.row,
-            "column": self.column,
-            "message": self.message,
-        }
+# filled when it is shown, so that each reader gets the words in their own language
+filled = lazy(_fill, str)
 
 
 class Problems:
@@ -80,9 +50,9 @@ class Problems:
         key = (severity, file, column, code)
         self._seen[key] += 1
         if self._seen[key] <= self._listed:
-            clean = {k: int(v) if hasattr(v, "dtype") and v.dtype.kind in "iu" else v for k, v in params.items()}
             row = None if row is None else int(row)
-            self._items.append(Problem(code, text, clean, file, row, column, severity))
+            value = str(params.get("cell", params.get("value", "")))
+            self._items.append(Problem(code, filled(text, params), file, row, column, value, severity))
 
     def warn(self, code: str, text: Any, **where: Any) -> None:
         self.add(code, text, severity=WARNING, **where)
@@ -101,14 +71,15 @@ class Problems:
         self._items.extend(other._items)
         self._seen.update(other._seen)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Problem]:
         """Every listed problem, then one line for each kind that was cut short."""
         yield from self._items
         for (severity, file, column, code), count in self._seen.items():
             if count > self._listed:
                 more = count - self._listed
                 text = _("and %(more)d more of the same kind (%(kind)s)")
-                yield Problem(code, text, {"more": more, "kind": code}, file, None, column, severity)
+                message = filled(text, {"more": more, "kind": code})
+                yield Problem(code, message, file, None, column, level=severity)
 
     def __len__(self) -> int:
         return sum(self._seen.values())
@@ -121,11 +92,9 @@ class Problems:
         return self.count(ERROR) > 0
 
     def of(self, severity: str) -> list[Problem]:
-        return [problem for problem in self if problem.severity == severity]
+        return [problem for problem in self if problem.level == severity]
 
-    def bad_rows(self) -> set[int]:
-        """Row numbers of the listed errors."""
-        return {p.row for p in self._items if p.severity == ERROR and p.row is not None}
-
-    def as_list(self) -> list[dict[str, Any]]:
-        return [problem.as_dict() for problem in self]
+    def raise_if_any(self, message: Any) -> None:
+        """Say everything at once. Warnings alone do not stop an import; they are said with the errors."""
+        if self.has_errors:
+            raise InvalidInput(message, list(self))

@@ -1,0 +1,193 @@
+"""Many rows at once: COPY in binary for arrays, COPY as text for mixed rows, and tables made light for big loads.
+
+Rows that grow with the city never go through the ORM one by one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+SRID = 4326
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
+_END = b"\xff\xff"
+_FIXED = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": "?"}
+_POINT_HEAD = np.frombuffer(b"\x01\x01\x00\x00\x20" + SRID.to_bytes(4, "little"), dtype=np.uint8)
+BLOCK_ROWS = 50_000
+
+
+def points_ewkb(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """EWKB of points, (n, 25) uint8."""
+    out = np.empty((len(lon), 25), dtype=np.uint8)
+    out[:, :9] = _POINT_HEAD
+    out[:, 9:] = np.ascontiguousarray(np.column_stack([lon, lat]).astype("<f8")).view(np.uint8)
+    return out
+
+
+def rings_ewkb(corners: np.ndarray) -> np.ndarray:
+    """EWKB of polygons with one ring of k corners each (closed): (n, k, 2) degrees -> (n, 17 + 16 k) uint8."""
+    n, k, _two = corners.shape
+    out = np.empty((n, 17 + 16 * k), dtype=np.uint8)
+    head = b"\x01\x03\x00\x00\x20" + SRID.to_bytes(4, "little") + (1).to_bytes(4, "little") + k.to_bytes(4, "little")
+    out[:, :17] = np.frombuffer(head, dtype=np.uint8)
+    out[:, 17:] = np.ascontiguousarray(corners.astype("<f8")).reshape(n, -1).view(np.uint8)
+    return out
+
+
+def copy_arrays(cursor: Any, table: str, columns: Sequence[tuple[str, str, np.ndarray]]) -> int:
+    """COPY (name, kind, array) columns in binary; kind is int2, int4, int8, float8, bool, bytes or text.
+
+    "bytes" is an (n, k) uint8 matrix (geometry); "text" an object array; nan in float8 and -1 in "int8?" or "int4?"
+    go in as NULL. Rows of equal byte lengths are written as one block, so this is quick where codes have equal width.
+    """
+    count = len(columns[0][2])
+    names = ", ".join(f'"{name}"' for name, _kind, _array in columns)
+    statement = f'copy "{table}" ({names}) from stdin with (format binary)'
+    cursor.copy_expert(statement, _Stream(_binary(columns, count)))
+    return count
+
+
+def _binary(columns: Sequence[tuple[str, str, np.ndarray]], count: int) -> Iterator[bytes]:
+    yield _SIGNATURE
+    for start in range(0, count, BLOCK_ROWS):
+        part = slice(start, min(start + BLOCK_ROWS, count))
+        fields = [_field(kind, array[part]) for _name, kind, array in columns]
+        lengths = np.column_stack([length for length, _values in fields])
+        if (lengths == lengths[0]).all():
+            groups: Iterable[np.ndarray] = [np.arange(len(lengths))]
+        else:
+            _unique, inverse = np.unique(lengths, axis=0, return_inverse=True)
+            order = np.argsort(inverse.ravel(), kind="stable")
+            groups = np.split(order, np.flatnonzero(np.diff(inverse.ravel()[order])) + 1)
+        for rows in groups:
+            yield _block(fields, lengths[rows[0]], rows)
+    yield _END
+
+
+def _field(kind: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Byte length of every value (-1 = NULL) and the values in network order."""
+    n = len(array)
+    if kind == "bytes":
+        return np.full(n, array.shape[1]), array
+    if kind == "text":
+        coded = [None if value is None else value.encode() for value in array]
+        lengths = np.array([-1 if value is None else len(value) for value in coded])
+        values = np.empty(n, dtype=object)
+        values[:] = coded
+        return lengths, values
+    nullable, base = kind.endswith("?"), kind.rstrip("?")
+    dtype = np.dtype(_FIXED[base])
+    lengths = np.full(n, dtype.itemsize)
+    if base == "float8":
+        lengths[np.isnan(array)] = -1
+    elif nullable:
+        lengths[array < 0] = -1
+    return lengths, np.asarray(array).astype(dtype)
+
+
+def _block(fields: list[tuple[np.ndarray, np.ndarray]], lengths: np.ndarray, rows: np.ndarray) -> bytes:
+    layout: list[tuple[Any, ...]] = [("n", ">i2")]
+    for i, (length, (_all, values)) in enumerate(zip(lengths, fields, strict=True)):
+        layout.append((f"l{i}", ">i4"))
+        if length > 0:
+            kind = f"S{length}" if values.dtype == object else values.dtype
+            layout.append((f"v{i}", kind, (int(length),)) if values.ndim == 2 else (f"v{i}", kind))
+    out = np.zeros(len(rows), dtype=layout)
+    out["n"] = len(fields)
+    for i, (length, (_all, values)) in enumerate(zip(lengths, fields, strict=True)):
+        out[f"l{i}"] = length
+        if length > 0:
+            out[f"v{i}"] = values[rows]
+    return out.tobytes()
+
+
+class _Stream(io.RawIOBase):
+    """What copy_expert reads from: blocks made as they are asked for."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks, self._rest = blocks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._rest:
+            self._rest = next(self._blocks, b"")
+        if size is None or size < 0 or size >= len(self._rest):
+            out, self._rest = self._rest, b""
+        else:
+            out, self._rest = self._rest[:size], self._rest[size:]
+        return out
+
+
+def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """COPY rows of Python values as CSV; None is NULL. For thousands of mixed rows, not millions."""
+    names = ", ".join(f'"{name}"' for name in columns)
+
+    def blocks() -> Iterator[bytes]:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, quoting=csv.QUOTE_MINIMAL)
+        for number, row in enumerate(rows, start=1):
+            writer.writerow([r"\N" if value is None else value for value in row])
+            if number % 5_000 == 0:
+                yield buffer.getvalue().encode()
+                buffer.seek(0)
+                buffer.truncate()
+        yield buffer.getvalue().encode()
+
+    cursor.copy_expert(
+        f"copy \"{table}\" ({names}) from stdin with (format csv, null '\\N')", _Stream(iter(_filled(blocks())))
+    )
+
+
+def _filled(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    return (block for block in blocks if block)
+
+
+def reserve_ids(cursor: Any, table: str, count: int) -> np.ndarray:
+    """`count` fresh primary keys in a row, (count,) int64. The table is locked against other loads first."""
+    cursor.execute(f'lock table "{table}" in share row exclusive mode')
+    cursor.execute("select pg_get_serial_sequence(%s, 'id')", [table])
+    sequence = cursor.fetchone()[0]
+    cursor.execute("select nextval(%s)", [sequence])
+    first = cursor.fetchone()[0]
+    cursor.execute("select setval(%s, %s)", [sequence, first + max(count, 1) - 1])
+    return np.arange(first, first + count, dtype=np.int64)
+
+
+@contextmanager
+def light_tables(cursor: Any, tables: Sequence[str]) -> Iterator[None]:
+    """Take indexes, unique and foreign keys off the tables, and put them back after the rows are in.
+
+    Building an index once is many times faster than growing it by millions of rows, and one join checks a foreign
+    key faster than a trigger a row. All inside the caller's transaction: if a row breaks a promise, putting it back
+    fails and nothing stays. The tables are locked meanwhile.
+    """
+    dropped: list[str] = []
+    cursor.execute("set constraints all immediate")
+    for table in tables:
+        cursor.execute(
+            "select conname, pg_get_constraintdef(oid) from pg_constraint"
+            " where conrelid = %s::regclass and contype in ('f', 'u') order by contype desc, conname",
+            [f'"{table}"'],
+        )
+        for name, definition in cursor.fetchall():
+            dropped.append(f'alter table "{table}" add constraint "{name}" {definition}')
+            cursor.execute(f'alter table "{table}" drop constraint "{name}"')
+        cursor.execute(
+            "select c.relname, pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indexrelid"
+            " where i.indrelid = %s::regclass and not i.indisprimary"
+            " and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid)",
+            [f'"{table}"'],
+        )
+        for name, definition in cursor.fetchall():
+            dropped.append(definition)
+            cursor.execute(f'drop index "{name}"')
+    yield
+    for statement in dropped:
+        cursor.execute(statement)
