@@ -11,6 +11,7 @@ from engine.world import (
     OPTION_KINDS,
     READYING_KINDS,
     Option,
+    Standard,
     World,
 )
 
@@ -83,7 +84,8 @@ def world_problems(world: World) -> list[str]:
     return problems
 
 
-def standard_problems(standard) -> list[str]:  # noqa: ANN001 - a Standard, kept loose for half-built ones
+def standard_problems(standard: Standard) -> list[str]:
+    """Every reason this standard cannot be used."""
     problems = []
     if standard.reach_unit not in ("m", "min"):
         problems.append(f"standard {standard.service}: reach unit {standard.reach_unit!r} is not m or min")

@@ -1,0 +1,162 @@
+"""Who goes where when room is short: to the nearest with room, or as well as possible.
+
+Both work on one service: pairs (cell, facility, cost) in reach, whole units of need and of capacity. A facility is
+"ready" when it converts within the standard's limit; ready ones are taken before late ones. Both never exceed a
+capacity, and the second serves at least as many as the first. See docs/algorithms/assignment.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.flow import counting_order, greedy, greedy_tree, simplex
+
+# Travel costs become whole numbers of about this size; a power of two keeps float32 costs exact to 2**-26 of the
+# largest one.
+COST_STEPS = 2.0**26
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """units: (p,) int64 moved over each pair. travel_minimised: no other assignment with as many served and as many
+    assigned travels less. pivots: work done."""
+
+    units: NDArray[np.int64]
+    travel_minimised: bool
+    pivots: int = 0
+
+
+def pair_order(
+    pair_cell: NDArray[np.int32],
+    pair_facility: NDArray[np.int32],
+    pair_cost: NDArray[np.float32],
+    ready: NDArray[np.bool_],
+    cells: int,
+    cell_tie: ArrayLike | None = None,
+    facility_tie: ArrayLike | None = None,
+) -> NDArray[np.int64]:
+    """Pairs by (ready first, cost, cell_tie, facility_tie). The ties are ranks (0..) of each cell and facility; ranks
+    made from what things are (place, size) and not from their row keep results independent of row order."""
+    facilities = len(ready)
+    order = np.arange(len(pair_cell), dtype=np.int64)
+    if len(order) == 0:
+        return order
+    facility_rank = np.arange(facilities) if facility_tie is None else np.asarray(facility_tie, np.int64)
+    cell_rank = np.arange(cells) if cell_tie is None else np.asarray(cell_tie, np.int64)
+    order = counting_order(facility_rank[pair_facility], facilities, order)
+    order = counting_order(cell_rank[pair_cell], cells, order)
+    # Bits of a non-negative float32 sort as the number does; the top bit is free for "late".
+    key = np.ascontiguousarray(pair_cost, np.float32).view(np.uint32) & np.uint32(0x7FFFFFFF)
+    key = key | (np.uint32(1 << 31) * (~np.asarray(ready, bool))[pair_facility].astype(np.uint32))
+    return order[np.argsort(key[order], kind="stable")]
+
+
+def _inputs(pair_cell, pair_facility, need, capacity):
+    return (
+        np.ascontiguousarray(pair_cell, np.int32),
+        np.ascontiguousarray(pair_facility, np.int32),
+        np.ascontiguousarray(need, np.int64),
+        np.ascontiguousarray(capacity, np.int64),
+    )
+
+
+def assign_nearest(
+    pair_cell: ArrayLike,
+    pair_facility: ArrayLike,
+    pair_cost: ArrayLike,
+    need: ArrayLike,
+    capacity: ArrayLike,
+    ready: ArrayLike,
+    cell_tie: ArrayLike | None = None,
+    facility_tie: ArrayLike | None = None,
+) -> Assignment:
+    """People go to the nearest with room: pairs (p,) are taken by (ready first, cost, ties), each as far as the cell
+    (need (n,)) and the facility (capacity (f,)) still allow.
+
+    This is the stable matching when both sides prefer the shorter trip, so more capacity never serves fewer
+    (Gale and Sotomayor 1985).
+    """
+    pair_cell, pair_facility, need, capacity = _inputs(pair_cell, pair_facility, need, capacity)
+    ready = np.asarray(ready, bool)
+    order = pair_order(
+        pair_cell, pair_facility, np.asarray(pair_cost), ready, len(need), cell_tie, facility_tie
+    )
+    return Assignment(greedy(order, pair_cell, pair_facility, need, capacity), False)
+
+
+def assign_best(
+    pair_cell: ArrayLike,
+    pair_facility: ArrayLike,
+    pair_cost: ArrayLike,
+    need: ArrayLike,
+    capacity: ArrayLike,
+    ready: ArrayLike,
+    cell_tie: ArrayLike | None = None,
+    facility_tie: ArrayLike | None = None,
+    *,
+    minimise_travel: bool = True,
+    max_pivots: int = 20_000_000,
+) -> Assignment:
+    """The best possible assignment, exact: most units served by ready facilities; of those the most units assigned at
+    all; of those (unless minimise_travel is False) the least travel.
+
+    One minimum-cost flow in whole numbers: a late unit costs more than any detour, an unassigned one twice that. The
+    quantities are always exact; should max_pivots run out in the travel stage, travel_minimised says so.
+    """
+    pair_cell, pair_facility, need, capacity = _inputs(pair_cell, pair_facility, need, capacity)
+    cost, ready = np.ascontiguousarray(pair_cost, np.float32), np.asarray(ready, bool)
+    units = np.zeros(len(pair_cell), np.int64)
+    live = (need[pair_cell] > 0) & (capacity[pair_facility] > 0)
+    if not live.any():
+        return Assignment(units, True)
+    index = np.flatnonzero(live)
+    cells, cell = np.unique(pair_cell[index], return_inverse=True)
+    places, place = np.unique(pair_facility[index], return_inverse=True)
+    cell, place = cell.astype(np.int32), place.astype(np.int32)
+    need, capacity, ready, cost = need[cells], capacity[places], ready[places], cost[index]
+    order = pair_order(
+        cell,
+        place,
+        cost,
+        ready,
+        len(cells),
+        None if cell_tie is None else _ranks(np.asarray(cell_tie)[cells]),
+        None if facility_tie is None else _ranks(np.asarray(facility_tie)[places]),
+    )
+    flow, parent, pred = greedy_tree(order, cell, place, need, capacity)
+    late = (~ready).astype(np.int64)
+    zero = np.zeros(len(index), np.int64)
+    pivots, _ = simplex(
+        cell, place, zero, need, capacity, np.int64(2), late, flow, parent, pred, np.int64(2**62)
+    )
+    done = False
+    if minimise_travel:
+        top = max(float(cost.max()), 1e-9)
+        whole = np.rint(cost.astype(np.float64) * 2.0 ** np.floor(np.log2(COST_STEPS / top))).astype(np.int64)
+        # A simple cycle visits each facility once, so no re-routing of one unit can cost more than this.
+        detour = np.int64(whole.max() + 1) * np.int64(2 * len(places) + 4)
+        more, done = simplex(
+            cell,
+            place,
+            whole,
+            need,
+            capacity,
+            2 * detour,
+            late * detour,
+            flow,
+            parent,
+            pred,
+            np.int64(max_pivots),
+        )
+        pivots += more
+    units[index] = flow
+    return Assignment(units, bool(done), int(pivots))
+
+
+def _ranks(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    ranks = np.empty(len(values), np.int64)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
