@@ -6,7 +6,7 @@ import datetime
 import math
 from typing import Any
 
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Point
+from django.contrib.gis.geos import MultiPolygon, Point
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from core import policies
 from core.errors import DomainError, InvalidInput, Problem
 from core.models import Area, AreaPart, City
 from core.services import audit
+from core.services.geometry import checked_geometry
 from core.services.refs import registry_refs
 from engine import crs
 from facilities.choices import FacilityStatus
@@ -80,26 +81,14 @@ def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area]:
 
 
 def read_footprint(value: Any) -> MultiPolygon | None:
-    """A valid multipolygon in WGS-84 from GeoJSON or WKT text, or a problem in words."""
+    """A valid multipolygon in WGS-84 from GeoJSON or WKT, or a problem in words."""
     if value in (None, ""):
         return None
     try:
-        shape = value if isinstance(value, GEOSGeometry) else GEOSGeometry(str(value), srid=4326)
-    except Exception:
-        raise _bad_footprint(_("The footprint is neither GeoJSON nor WKT.")) from None
-    if shape.geom_type not in {"Polygon", "MultiPolygon"}:
-        raise _bad_footprint(_("The footprint must be a polygon."))
-    if not shape.valid:
-        raise _bad_footprint(_("The footprint crosses itself: %(reason)s") % {"reason": shape.valid_reason})
-    west, south, east, north = shape.extent
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise _bad_footprint(_("The footprint must be in longitude and latitude (WGS-84)."))
-    shape.srid = 4326
-    return shape if shape.geom_type == "MultiPolygon" else MultiPolygon(shape, srid=4326)
-
-
-def _bad_footprint(words: str) -> InvalidInput:
-    return InvalidInput(_("The facility cannot be saved."), [Problem("bad-footprint", words, column="footprint")])
+        return checked_geometry(value, kinds=("MultiPolygon",))
+    except DomainError as error:
+        problem = Problem(error.code, error.message, column="footprint")
+        raise InvalidInput(_("The facility cannot be saved."), [problem]) from None
 
 
 def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
@@ -108,7 +97,8 @@ def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, longest in TEXTS.items():
         if name in fields:
-            out[name] = str(fields[name] or "").strip()
+            # PostgreSQL text knows no NUL.
+            out[name] = str(fields[name] or "").replace("\x00", "").strip()
             if len(out[name]) > longest:
                 words = _("At most %(count)d characters.") % {"count": longest}
                 problems.append(Problem("too-long", words, column=name, value=out[name][:40]))

@@ -1,0 +1,150 @@
+"""Facilities, read. Everything a person may not see is left out here, so that list, count, export and related lists agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, FloatField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+
+from core import policies
+from core.models import Area, City
+from facilities.choices import CapabilityStatus
+from facilities.models import Agreement, Capability, Certificate, ChangeProposal, Facility, ImportBatch
+from facilities.selectors.readiness import capabilities_now
+
+EARTH_RADIUS_M = 6371008.8
+
+
+def facilities_for(user: Any) -> QuerySet[Facility]:
+    return Facility.objects.filter(policies.visible(user)).select_related("use", "area", "city")
+
+
+def capabilities_for(user: Any) -> QuerySet[Capability]:
+    seen = policies.visible(user, area="facility__area", city="facility__city")
+    return capabilities_now().filter(seen).select_related("service", "facility", "facility__area", "rule")
+
+
+def certificates_for(user: Any) -> QuerySet[Certificate]:
+    return Certificate.objects.filter(policies.visible(user, area="facility__area", city="facility__city")).select_related("facility__area")
+
+
+def agreements_for(user: Any) -> QuerySet[Agreement]:
+    return Agreement.objects.filter(policies.visible(user, area="facility__area", city="facility__city")).select_related("facility__area")
+
+
+def proposals_for(user: Any) -> QuerySet[ChangeProposal]:
+    seen = policies.visible(user, area="facility__area", city="facility__city")
+    return ChangeProposal.objects.filter(seen).select_related("facility", "facility__area", "proposed_by", "decided_by")
+
+
+def imports_for(user: Any) -> QuerySet[ImportBatch]:
+    """Files are a matter of whoever may bring them in, and of auditors: they show rows of the whole city."""
+    if getattr(user, "is_superuser", False):
+        return ImportBatch.objects.select_related("city", "created_by")
+    allowed = policies.GRANTS["facility.import"] | policies.GRANTS["audit.view"]
+    cities = {city for role, _top, city in policies.memberships(user) if role in allowed}
+    mine = Q(created_by=user) if getattr(user, "is_authenticated", False) else Q(pk__in=[])
+    whole = {city for role, top, city in policies.memberships(user) if role in allowed and top.count("/") == 1}
+    return ImportBatch.objects.filter(Q(city_id__in=whole) | (mine & Q(city_id__in=cities))).select_related("city", "created_by")
+
+
+@dataclass(frozen=True)
+class RoleFilter:
+    """Conditions that one and the same role of a facility must meet."""
+
+    services: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    readiness: Sequence[str] = ()
+    capacity_min: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.services or self.statuses or self.readiness or self.capacity_min is not None)
+
+    def roles(self) -> QuerySet[Capability]:
+        """Roles that meet the conditions; retired ones only when asked for."""
+        roles = capabilities_now() if self.readiness else Capability.objects.all()
+        if self.services:
+            roles = roles.filter(service__code__in=self.services)
+        roles = roles.filter(status__in=self.statuses) if self.statuses else roles.exclude(status=CapabilityStatus.RETIRED)
+        if self.readiness:
+            roles = roles.filter(readiness__in=self.readiness)
+        if self.capacity_min is not None:
+            roles = roles.filter(capacity__gte=self.capacity_min)
+        return roles.order_by()
+
+
+def with_roles(facilities: QuerySet[Facility], role: RoleFilter) -> QuerySet[Facility]:
+    return facilities.filter(pk__in=role.roles().values("facility")) if role else facilities
+
+
+def with_capacity(facilities: QuerySet[Facility], role: RoleFilter) -> QuerySet[Facility]:
+    """Adds `capacity`: that of the largest role that meets the conditions (units differ between services)."""
+    largest = role.roles().filter(facility=OuterRef("pk")).values("facility").annotate(most=Max("capacity")).values("most")
+    return facilities.annotate(capacity=Subquery(largest, output_field=FloatField()))
+
+
+def with_shown_roles(facilities: QuerySet[Facility]) -> QuerySet[Facility]:
+    """Adds `shown_roles`: the roles of each facility with readiness and service, two statements for any number."""
+    roles = capabilities_now().exclude(status=CapabilityStatus.RETIRED).select_related("service").order_by("rank", "service__sort_order")
+    return facilities.prefetch_related(Prefetch("capabilities", queryset=roles, to_attr="shown_roles"))
+
+
+def sums_by_service(facilities: QuerySet[Facility], role: RoleFilter) -> list[dict[str, Any]]:
+    """What the matching roles of these facilities add up to: code, names, unit, capacity, places."""
+    rows = (
+        role.roles()
+        .filter(facility__in=facilities.order_by().values("pk"))
+        .exclude(facility__status="closed")
+        .values("service__code", "service__name", "service__name_en", "service__unit", "service__unit_name", "service__shape")
+        .annotate(capacity=Sum("capacity"), places=Count("pk"))
+        .order_by("service__sort_order")
+    )
+    return [{name.removeprefix("service__"): value for name, value in row.items()} for row in rows]
+
+
+def count_by_service(facilities: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
+    rows = role.roles().filter(facility__in=facilities.order_by().values("pk")).values_list("service__code")
+    return dict(rows.annotate(n=Count("facility", distinct=True)))
+
+
+def count_by_status(facilities: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
+    rows = role.roles().filter(facility__in=facilities.order_by().values("pk")).values_list("status")
+    return dict(rows.annotate(n=Count("facility", distinct=True)))
+
+
+def count_by_readiness(facilities: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
+    roles = capabilities_now().filter(pk__in=role.roles().values("pk"), facility__in=facilities.order_by().values("pk"))
+    return dict(roles.order_by().values_list("readiness").annotate(n=Count("facility", distinct=True)))
+
+
+def count_by_use(facilities: QuerySet[Facility]) -> dict[str, int]:
+    return dict(facilities.order_by().values_list("use__code").annotate(n=Count("pk")))
+
+
+def count_by_area(facilities: QuerySet[Facility]) -> dict[str, int]:
+    """Facilities by area path, each area with everything below it."""
+    totals: dict[str, int] = {}
+    for path, count in facilities.order_by().exclude(area=None).values_list("area__path").annotate(n=Count("pk")):
+        codes = path.strip("/").split("/")
+        for depth in range(1, len(codes) + 1):
+            above = "/".join(codes[:depth]) + "/"
+            totals[above] = totals.get(above, 0) + count
+    return totals
+
+
+def areas_of(city: City, user: Any) -> list[Area]:
+    """Areas a person may choose from, in tree order, without their boundaries."""
+    areas = Area.objects.filter(city=city).filter(policies.visible_areas(user)).order_by("path")
+    return list(areas.only("id", "code", "name", "name_en", "level", "path", "city_id"))
+
+
+def shift_of(facility: Any) -> float | None:
+    """Metres between the position as it was declared and as it is in WGS-84; None where the original is in metres."""
+    if facility.datum.startswith("EPSG:"):
+        return None
+    lon_a, lat_a, lon_b, lat_b = map(math.radians, (facility.original_x, facility.original_y, facility.point.x, facility.point.y))
+    half = math.sin((lat_b - lat_a) / 2) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(half))
