@@ -118,13 +118,15 @@ CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_SOFT_TIME_LIMIT = 3540
 CELERY_TIMEZONE = "Asia/Shanghai"
 CELERY_BEAT_SCHEDULE = {
-    "watch jobs": {"task": "core.tasks.watch_jobs", "schedule": 15.0},
+    "watch jobs": {"task": "core.tasks.watch_jobs", "schedule": 15.0, "options": {"expires": 15}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # A worker that dies leaves its heartbeat behind: after this long its job is taken up again or failed.
 JOB_HEARTBEAT_SECONDS = env.number("JOB_HEARTBEAT_SECONDS", 5)
 JOB_LOST_AFTER_SECONDS = env.number("JOB_LOST_AFTER_SECONDS", 25)
+# A holder that is known to live may be silent this long (native code that lets no other thread run).
+JOB_SILENT_AT_MOST_SECONDS = env.number("JOB_SILENT_AT_MOST_SECONDS", 900)
 JOB_MAX_ATTEMPTS = env.number("JOB_MAX_ATTEMPTS", 3)
 
 # --- people ---------------------------------------------------------------------------------------
@@ -204,6 +206,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PagePagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.api.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "core.api.problems.problem_handler",
     "DEFAULT_VERSIONING_CLASS": None,

@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Callable
-from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
 
+from core.services.audit import request_id
+
 Respond = Callable[[HttpRequest], HttpResponse]
-request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # maplibre's worker is a same-origin file; nothing is ever loaded from elsewhere.
 POLICY = (

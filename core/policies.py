@@ -28,6 +28,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "standard.edit": frozenset({P, X}),
     "run.start": frozenset({P, R, X}),
     "plan.edit": frozenset({P, X}),
+    "job.view": frozenset({P, R, U, X}),
     "job.cancel": frozenset({X}),
     "audit.view": frozenset({U, X}),
     "people.edit": frozenset({X}),
@@ -51,8 +52,8 @@ def roles_at(user: Any, path: str, city_id: int) -> set[str]:
     return {role for role, top, city in memberships(user) if city == city_id and path.startswith(top)}
 
 
-def _place(subject: Any) -> tuple[str, int] | None:
-    """`(area path, city id)` of a record; the whole city where it has no area of its own."""
+def _place(subject: Any) -> tuple[str, int | None] | None:
+    """`(area path, city id)` of a record; the whole city where it has no area of its own, no city where it has none."""
     from core.models import Area, City
 
     if subject is None:
@@ -62,7 +63,13 @@ def _place(subject: Any) -> tuple[str, int] | None:
     if isinstance(subject, City):
         return "", subject.pk
     area = getattr(subject, "area", None)
-    return (area.path if area is not None else ""), subject.city_id
+    city_id = getattr(subject, "city_id", None) or (area.city_id if area is not None else None)
+    return (area.path if area is not None else ""), city_id
+
+
+def place_of(subject: Any) -> tuple[str, int | None]:
+    """`(area path, city id)` of any record; ("", None) for one that belongs to no city."""
+    return _place(subject) or ("", None)
 
 
 def allows(user: Any, act: str, subject: Any = None) -> bool:
@@ -83,9 +90,9 @@ def allows(user: Any, act: str, subject: Any = None) -> bool:
         if place is None:
             return True
         path, city = place
-        if city != city_id:
+        if city is not None and city != city_id:
             continue
-        if path.startswith(top) or (not path and (act == "view" or top.count("/") == 1)):
+        if path.startswith(top) or (not path and (act == "view" or city_wide(top))):
             return True
     return False
 
@@ -136,6 +143,16 @@ def visible_cities(user: Any) -> Q:
     if getattr(user, "is_superuser", False):
         return Q()
     return Q(pk__in={city for _role, _top, city in memberships(user)})
+
+
+def city_wide(top: str) -> bool:
+    """Is this area path that of a whole city?"""
+    return top.count("/") == 1
+
+
+def cities_with(user: Any, act: str) -> set[int]:
+    """Ids of the cities where the person holds, for the whole city, a role that grants `act`."""
+    return {city for role, top, city in memberships(user) if role in GRANTS[act] and city_wide(top)}
 
 
 def has_role(user: Any, roles: Iterable[str]) -> bool:

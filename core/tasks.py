@@ -1,10 +1,17 @@
-"""Celery tasks of the core: each loads by reference and calls one service."""
+"""Celery tasks of the core: each loads by reference and calls one service. And what a worker does beside its tasks."""
 
+import threading
+import time
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.core.cache import cache
 
+from core.selectors.jobs import WORKER_SEEN
 from core.services import jobs
+
+_stop = threading.Event()
 
 
 @shared_task(name="core.tasks.perform_job")
@@ -12,6 +19,21 @@ def perform_job(*, ref: str, **_: Any) -> None:
     jobs.perform(ref)
 
 
-@shared_task(name="core.tasks.watch_jobs", ignore_result=True)
+@shared_task(name="core.tasks.watch_jobs", acks_late=False)
 def watch_jobs(**_: Any) -> dict[str, int]:
     return jobs.watch()
+
+
+def note_worker() -> None:
+    cache.set(WORKER_SEEN, time.time(), 60)
+
+
+@worker_ready.connect
+def start_watching(**_: Any) -> None:
+    """The worker's main process watches too: the scheduler may be gone, and the pool may be busy for an hour."""
+    threading.Thread(target=jobs.keep_watch, args=(_stop, note_worker), daemon=True, name="watch over jobs").start()
+
+
+@worker_shutting_down.connect
+def stop_watching(**_: Any) -> None:
+    _stop.set()

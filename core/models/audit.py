@@ -11,6 +11,8 @@ class AuditEntry(models.Model):
     act = models.CharField(_("act"), max_length=60)
     subject_type = models.CharField(_("kind of record"), max_length=60)
     subject_ref = models.CharField(_("record"), max_length=80)
+    # Codes, not keys: an entry outlives the city and the area it is about.
+    city_code = models.CharField(_("city"), max_length=20, blank=True)
     area_path = models.CharField(_("area"), max_length=160, blank=True)
     before = models.JSONField(_("before"), null=True, blank=True)
     after = models.JSONField(_("after"), null=True, blank=True)
@@ -23,4 +25,4 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
-        indexes = [models.Index(fields=["subject_type", "subject_ref"])]
+        indexes = [models.Index(fields=["subject_type", "subject_ref"]), models.Index(fields=["city_code", "area_path"])]

@@ -1,32 +1,44 @@
 """Long work. The Job row is the truth: a broker that loses a message, or a worker that dies, loses no job.
 
 `submit` writes the row and sends word on commit. `perform` claims the row by a conditional update, keeps a
-heartbeat in a thread, and hands the work a `Progress`. `watch` takes up again what lost its worker.
+heartbeat in a thread, and hands the work a `Progress`. `watch` takes up again what lost its worker; it runs in every
+worker's main process, by the scheduler, and when somebody looks at a job.
 """
 
 import hashlib
 import json
 import logging
+import os
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
+from core import policies
 from core.choices import JobState
 from core.errors import DomainError
 from core.models import Job
+from core.services import audit
 from core.services.refs import next_ref
 
 log = logging.getLogger(__name__)
-Work = Callable[[Job, "Progress"], dict[str, Any]]
+Work = Callable[[Job, "Progress"], dict[str, Any] | None]
 _KINDS: dict[str, Work] = {}
+_AFTER: dict[str, Callable[[Job], None]] = {}
+ALIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
 class JobCancelled(Exception):
@@ -37,14 +49,33 @@ class JobLost(Exception):
     """Another worker holds the job now; this one must write nothing more."""
 
 
+# --- kinds of work ---------------------------------------------------------------------------------
+
+
 def kind(name: str) -> Callable[[Work], Work]:
-    """Register the function that does jobs of this kind. It must be safe to run twice."""
+    """Register the function that does jobs of this kind. It must be safe to run twice.
+
+    It may return {"result_url": …, "result": {…}}. Register in a module that the app's `tasks` or `apps` imports.
+    """
 
     def register(work: Work) -> Work:
         _KINDS[name] = work
         return work
 
     return register
+
+
+def after(name: str) -> Callable[[Callable[[Job], None]], Callable[[Job], None]]:
+    """Register what tidies up when a job of this kind ended without being done. It runs in the same transaction."""
+
+    def register(tidy: Callable[[Job], None]) -> Callable[[Job], None]:
+        _AFTER[name] = tidy
+        return tidy
+
+    return register
+
+
+# --- asking for work -------------------------------------------------------------------------------
 
 
 def submit(
@@ -58,17 +89,25 @@ def submit(
     dedupe: bool = True,
 ) -> tuple[Job, bool]:
     """Queue a job; `(job, created)`. While the same work waits or runs, that job is answered instead."""
-    key = hashlib.sha256(json.dumps([kind, params], sort_keys=True).encode()).hexdigest() if dedupe else ""
-    try:
-        with transaction.atomic():
-            job = Job.objects.create(
-                ref=next_ref("J"), kind=kind, queue=queue, city=city, title=title, params=params, dedupe_key=key,
-                created_by=user if getattr(user, "is_authenticated", False) else None,
-            )  # fmt: skip
-    except IntegrityError:
-        return Job.objects.get(dedupe_key=key, state__in=[JobState.QUEUED, JobState.RUNNING]), False
-    transaction.on_commit(lambda: send(job))
-    return job, True
+    same = json.dumps([kind, getattr(city, "pk", None), params], sort_keys=True)
+    key = hashlib.sha256(same.encode()).hexdigest() if dedupe else ""
+    for _attempt in range(5):
+        if key and (job := Job.objects.filter(dedupe_key=key, state__in=ALIVE, cancel_requested=False).first()):
+            return job, False
+        try:
+            with transaction.atomic():
+                job = Job.objects.create(
+                    ref=next_ref("J"), kind=kind, queue=queue, city=city, title=str(title)[:200], params=params,
+                    dedupe_key=key, language=get_language() or "",
+                    created_by=user if getattr(user, "is_authenticated", False) else None,
+                )  # fmt: skip
+        except IntegrityError:
+            # Someone else was quicker, or the one before still stops: then it must not stand in the way of the new.
+            Job.objects.filter(dedupe_key=key, state__in=ALIVE, cancel_requested=True).update(dedupe_key="")
+            continue
+        transaction.on_commit(lambda: send(job))
+        return job, True
+    raise DomainError("job-not-queued", _("The work could not be queued; try again."), status=503)
 
 
 def send(job: Job) -> None:
@@ -81,123 +120,193 @@ def send(job: Job) -> None:
         log.warning("job %s waits: the broker does not answer", job.ref, exc_info=True)
 
 
+def cancel(*, user: Any, job: Job) -> None:
+    """Ask a job to stop. One that only waits is stopped at once."""
+    if job.created_by_id != getattr(user, "pk", None):
+        policies.demand(user, "job.cancel", job)
+    with transaction.atomic():
+        stopped = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+            state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now(), message=_("Stopped on request.")
+        )
+        if stopped:
+            _tidy(Job.objects.get(pk=job.pk))
+        elif not Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(cancel_requested=True):
+            raise DomainError("job-over", _("This job is already over."))
+        audit.record(user=user, act="job.cancel", subject=job)
+
+
+# --- doing the work --------------------------------------------------------------------------------
+
+
 class Progress:
     """What the work tells while it runs. Calls are cheap; the row is written at most about twice a second."""
 
     def __init__(self, job: Job) -> None:
-        self.job, self._last = job, 0.0
+        self.job, self._last, self._asked = job, 0.0, 0.0
+
+    def _mine(self) -> Any:
+        return Job.objects.filter(pk=self.job.pk, worker_token=self.job.worker_token, state=JobState.RUNNING)
 
     def __call__(self, share: float, message: str = "") -> None:
-        import time
-
+        """Say how far the work is, 0 to 1. Raises JobCancelled or JobLost: let them pass."""
         now = time.monotonic()
         if now - self._last < 0.5 and share < 1:
             return
         self._last = now
-        touched = Job.objects.filter(pk=self.job.pk, worker_token=self.job.worker_token, state=JobState.RUNNING).update(
-            progress=min(max(share, 0.0), 1.0), message=str(message)[:300], heartbeat_at=timezone.now()
-        )
-        if not touched:
+        share = min(max(float(share), 0.0), 1.0)
+        if not self._mine().update(progress=share, message=str(message)[:300], heartbeat_at=timezone.now()):
             raise JobLost(self.job.ref)
         self.check()
 
     def should_stop(self) -> bool:
-        return Job.objects.filter(pk=self.job.pk).filter(Q(cancel_requested=True) | ~Q(worker_token=self.job.worker_token)).exists()
+        """For loops that may not raise (a solver's callback): asks the database at most four times a second."""
+        now = time.monotonic()
+        if now - self._asked < 0.25:
+            return False
+        self._asked = now
+        return not self._mine().filter(cancel_requested=False).exists()
 
     def check(self) -> None:
-        if Job.objects.filter(pk=self.job.pk, cancel_requested=True).exists():
+        """Raise JobCancelled or JobLost when the work must stop."""
+        asked = self._mine().values_list("cancel_requested", flat=True).first()
+        if asked is None:
+            raise JobLost(self.job.ref)
+        if asked:
             raise JobCancelled(self.job.ref)
+
+    def hold(self) -> None:
+        """Lock the job's row inside the transaction that writes the result: nobody takes the job over meanwhile."""
+        if not self._mine().select_for_update().exists():
+            raise JobLost(self.job.ref)
 
 
 class _Heartbeat(threading.Thread):
     """Keeps the row fresh while native code holds the main thread."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(daemon=True)
+        super().__init__(daemon=True, name=f"heartbeat {job.ref}")
         self.job, self.stopped = job, threading.Event()
 
     def run(self) -> None:
-        try:
-            while not self.stopped.wait(settings.JOB_HEARTBEAT_SECONDS):
-                Job.objects.filter(pk=self.job.pk, worker_token=self.job.worker_token, state=JobState.RUNNING).update(
-                    heartbeat_at=timezone.now()
-                )
-        except Exception:
-            log.exception("heartbeat of %s stopped", self.job.ref)
-        finally:
-            connection.close()
+        mine = Job.objects.filter(pk=self.job.pk, worker_token=self.job.worker_token, state=JobState.RUNNING)
+        while not self.stopped.wait(settings.JOB_HEARTBEAT_SECONDS):
+            try:
+                mine.update(heartbeat_at=timezone.now())
+            except Exception:
+                # A database that restarts must not make a living worker look dead for good.
+                log.warning("no heartbeat for %s", self.job.ref, exc_info=True)
+                connection.close()
+        connection.close()
 
 
 def perform(ref: str) -> None:
     """Do a job unless someone else does it or did it. Called by the task; safe to call twice."""
-    token = str(uuid.uuid4())
     now = timezone.now()
     claimed = Job.objects.filter(ref=ref, state=JobState.QUEUED).update(
-        state=JobState.RUNNING, worker_token=token, started_at=now, heartbeat_at=now, attempts=F("attempts") + 1,
+        state=JobState.RUNNING, worker_token=new_token(), started_at=now, heartbeat_at=now, attempts=F("attempts") + 1,
         progress=0, message="", error="", error_code="",
     )  # fmt: skip
     if not claimed:
+        # The broker gives a dead worker's message to another: then this is the first sign of that death.
+        watch()
         return
-    job = Job.objects.get(ref=ref)
+    job = Job.objects.select_related("city", "created_by").get(ref=ref)
     heartbeat = _Heartbeat(job)
     heartbeat.start()
     try:
-        if job.cancel_requested:
-            raise JobCancelled(ref)
-        outcome = _KINDS[job.kind](job, Progress(job))
-        _finish(job, JobState.DONE, progress=1.0, message="", **outcome)
-    except JobCancelled:
-        _finish(job, JobState.CANCELLED, message=_("Stopped on request."))
-    except JobLost:
-        log.warning("job %s was taken over by another worker", ref)
-    except DomainError as error:
-        _finish(job, JobState.FAILED, error_code=error.code, error=str(error.message))
-    except Exception as error:
-        log.exception("job %s failed", ref)
-        _finish(job, JobState.FAILED, error_code="internal", error=_("The work stopped on an internal error: %(error)s") % {"error": error})
+        with override(job.language or settings.LANGUAGE_CODE):
+            _work(job)
     finally:
         heartbeat.stopped.set()
 
 
+def _work(job: Job) -> None:
+    progress = Progress(job)
+    try:
+        progress.check()
+        if job.kind not in _KINDS:
+            autodiscover_modules("tasks")
+        if job.kind not in _KINDS:
+            raise DomainError("job-kind-unknown", _("This worker does not know work of the kind %(kind)s.") % {"kind": job.kind})
+        outcome = _KINDS[job.kind](job, progress) or {}
+        _finish(job, JobState.DONE, progress=1.0, message="", **outcome)
+    except JobCancelled:
+        _finish(job, JobState.CANCELLED, message=_("Stopped on request."))
+    except JobLost:
+        log.warning("job %s is held by another worker or over", job.ref)
+    except DomainError as error:
+        _finish(job, JobState.FAILED, message="", error_code=error.code, error=str(error.message))
+    except MemoryError:
+        _finish(job, JobState.FAILED, message="", error_code="out-of-memory", error=_("The work needs more memory than the worker has."))
+    except Exception as error:
+        log.exception("job %s failed", job.ref)
+        code, words = _said(error)
+        _finish(job, JobState.FAILED, message="", error_code=code, error=words)
+
+
+def _said(error: Exception) -> tuple[str, str]:
+    """Code and words for an error that nobody foresaw."""
+    if type(error).__name__ == "SoftTimeLimitExceeded":
+        return "too-long", _("The work was stopped because it took longer than %(minutes)d minutes.") % {
+            "minutes": settings.CELERY_TASK_SOFT_TIME_LIMIT // 60
+        }
+    return "internal", _("The work stopped on an internal error: %(error)s") % {
+        "error": f"{type(error).__name__}: {str(error)[:300]}"
+    }
+
+
 def _finish(job: Job, state: str, **fields: Any) -> None:
-    changed = Job.objects.filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING).update(
-        state=state, finished_at=timezone.now(), heartbeat_at=timezone.now(), **fields
-    )
-    if changed:
-        _over(job.kind, job.pk, state)
+    """Write the end of the job and tidy up, together; nothing when another worker holds it."""
+    mine = Job.objects.filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING)
+    with transaction.atomic():
+        if mine.update(state=state, finished_at=timezone.now(), heartbeat_at=timezone.now(), **fields) and state != JobState.DONE:
+            _tidy(Job.objects.get(pk=job.pk))
 
 
-_AFTER: dict[str, Callable[[Job], None]] = {}
+def _tidy(job: Job) -> None:
+    """What the kind does when its job ended without being done; its failure must not keep the job from ending."""
+    if job.kind not in _AFTER:
+        return
+    try:
+        with transaction.atomic():
+            _AFTER[job.kind](job)
+    except Exception:
+        log.exception("tidying after job %s failed", job.ref)
 
 
-def after(name: str) -> Callable[[Callable[[Job], None]], Callable[[Job], None]]:
-    """Register what tidies up when a job of this kind ended without being done."""
-
-    def register(tidy: Callable[[Job], None]) -> Callable[[Job], None]:
-        _AFTER[name] = tidy
-        return tidy
-
-    return register
+# --- watching over the workers ---------------------------------------------------------------------
 
 
-def _over(kind: str, pk: int, state: str) -> None:
-    if state != JobState.DONE and kind in _AFTER:
-        _AFTER[kind](Job.objects.get(pk=pk))
+def _started(pid: int) -> str | None:
+    """When a process of this machine started, in the kernel's own count; None when there is no such process."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if after_name[0] in "ZX" else after_name[19]
 
 
-def cancel(*, user: Any, job: Job) -> None:
-    """Ask a job to stop. One that only waits is stopped at once."""
-    from core import policies
+def _here() -> str:
+    """This machine, and the room of process numbers in it: containers may share the one and not the other."""
+    try:
+        room = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        room = ""
+    return f"{socket.gethostname()[:50]}{room}".replace("|", "")
 
-    if job.created_by_id != getattr(user, "pk", None):
-        policies.demand(user, "job.cancel", job if job.city_id else None)
-    stopped = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
-        state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now(), message=_("Stopped on request.")
-    )
-    if stopped:
-        _over(job.kind, job.pk, JobState.CANCELLED)
-    elif not Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(cancel_requested=True):
-        raise DomainError("job-over", _("This job is already over."))
+
+def new_token() -> str:
+    """Names the process that holds a job, so that its death can be seen at once on the same machine."""
+    pid = os.getpid()
+    return f"{_here()}|{pid}|{_started(pid) or ''}|{uuid.uuid4().hex[:12]}"
+
+
+def holder_alive(token: str) -> bool | None:
+    """Does the process that holds a job live? None when it cannot be known (another machine)."""
+    host, pid, started, _rest = [*token.split("|"), "", "", "", ""][:4]
+    if host != _here() or not started:
+        return None
+    return _started(int(pid)) == started
 
 
 def watch() -> dict[str, int]:
@@ -205,25 +314,59 @@ def watch() -> dict[str, int]:
     now = timezone.now()
     silent = now - timedelta(seconds=settings.JOB_LOST_AFTER_SECONDS)
     counts = {"resumed": 0, "failed": 0, "sent_again": 0}
-    for job in Job.objects.filter(state=JobState.RUNNING, heartbeat_at__lt=silent):
-        mine = Job.objects.filter(pk=job.pk, state=JobState.RUNNING, worker_token=job.worker_token, heartbeat_at__lt=silent)
-        if job.attempts >= settings.JOB_MAX_ATTEMPTS or job.cancel_requested:
-            state = JobState.CANCELLED if job.cancel_requested else JobState.FAILED
-            if mine.update(
-                state=state, finished_at=now, worker_token="", error_code="worker-lost",
-                error=_("The worker stopped %(count)d times; the job was given up.") % {"count": job.attempts},
-            ):  # fmt: skip
-                counts["failed"] += 1
-                _over(job.kind, job.pk, state)
-        elif mine.update(state=JobState.QUEUED, worker_token="", message=_("The worker stopped; the job is taken up again.")):
-            counts["resumed"] += 1
+    for job in Job.objects.filter(state=JobState.RUNNING):
+        alive = holder_alive(job.worker_token)
+        # A living holder may be silent: native code can keep the heartbeat's thread from running for a while.
+        patience = silent if alive is None else now - timedelta(seconds=settings.JOB_SILENT_AT_MOST_SECONDS)
+        if alive is False or job.heartbeat_at is None or job.heartbeat_at < patience:
+            with override(job.language or settings.LANGUAGE_CODE):
+                counts[_take_up(job)] += 1
+    waits = Q(heartbeat_at=None, created_at__lt=silent) | Q(heartbeat_at__lt=now - timedelta(seconds=60))
+    for job in Job.objects.filter(waits, state=JobState.QUEUED):
+        # The heartbeat of a waiting job is when word of it was last sent.
+        if Job.objects.filter(pk=job.pk, state=JobState.QUEUED, heartbeat_at=job.heartbeat_at).update(heartbeat_at=now):
             send(job)
-    for job in Job.objects.filter(state=JobState.QUEUED, created_at__lt=silent, heartbeat_at=None):
-        Job.objects.filter(pk=job.pk).update(heartbeat_at=now)
-        send(job)
-        counts["sent_again"] += 1
-    for job in Job.objects.filter(state=JobState.QUEUED, heartbeat_at__lt=now - timedelta(seconds=120)):
-        Job.objects.filter(pk=job.pk).update(heartbeat_at=now)
-        send(job)
-        counts["sent_again"] += 1
+            counts["sent_again"] += 1
     return counts
+
+
+def _take_up(job: Job) -> str:
+    now = timezone.now()
+    same = Job.objects.filter(pk=job.pk, state=JobState.RUNNING, worker_token=job.worker_token, heartbeat_at=job.heartbeat_at)
+    if not job.cancel_requested and job.attempts < settings.JOB_MAX_ATTEMPTS:
+        words = _("The worker stopped; the job is taken up again.")
+        if same.update(state=JobState.QUEUED, worker_token="", progress=0, heartbeat_at=now, message=words):
+            log.warning("job %s lost its worker and is taken up again", job.ref)
+            send(job)
+        return "resumed"
+    end: dict[str, Any] = {"state": JobState.CANCELLED, "message": _("Stopped on request.")}
+    if not job.cancel_requested:
+        words = _("The worker stopped %(count)d times; the job was given up.") % {"count": job.attempts}
+        end = {"state": JobState.FAILED, "message": "", "error_code": "worker-lost", "error": words}
+    with transaction.atomic():
+        if same.update(finished_at=now, worker_token="", **end):
+            log.warning("job %s lost its worker and is %s", job.ref, end["state"])
+            _tidy(Job.objects.get(pk=job.pk))
+    return "failed"
+
+
+def look_after() -> None:
+    """The watch, at most every ten seconds: for pages that show a job, should no worker and no scheduler be alive."""
+    try:
+        if cache.add("jobs-looked-after", True, 10):
+            watch()
+    except Exception:
+        log.warning("the watch over jobs failed", exc_info=True)
+
+
+def keep_watch(stop: threading.Event, note: Callable[[], None], every_seconds: float = 15.0) -> None:
+    """For a worker's main process: watch from the first moment on, also while all its hands are full."""
+    while not stop.is_set():
+        for step in (note, watch):
+            try:
+                step()
+            except Exception:
+                log.warning("the watch over jobs failed", exc_info=True)
+        # A connection left open here would be inherited by the pool's next process.
+        connection.close()
+        stop.wait(every_seconds)
