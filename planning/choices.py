@@ -47,6 +47,7 @@ class RunState(TextChoices):
     WAITING = "waiting", _("Waiting")
     DONE = "done", _("Completed")
     REFUSED = "refused", _("Refused")
+    FAILED = "failed", _("Stopped before the end")
 
 
 class VersionState(TextChoices):

@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
                 ('detour_factor', models.FloatField(default=1.3, verbose_name='detour factor')),
                 ('params_sha256', models.CharField(max_length=64, verbose_name='hash of the settings')),
                 ('engine_version', models.CharField(max_length=20, verbose_name='engine')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Completed'), ('refused', 'Refused')], default='waiting', max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Completed'), ('refused', 'Refused'), ('failed', 'Stopped before the end')], default='waiting', max_length=10, verbose_name='state')),
                 ('refusal', models.JSONField(blank=True, default=list, verbose_name='why it was refused')),
                 ('totals', models.JSONField(blank=True, default=list, verbose_name='totals by service')),
                 ('breaks', models.JSONField(blank=True, default=dict, verbose_name='class breaks by service')),

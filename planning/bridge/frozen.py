@@ -1,0 +1,79 @@
+"""A snapshot as the engine sees it: memory-mapped arrays and the words that go with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from core.models import City
+from planning.bridge import artefacts
+from planning.models import Snapshot
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Arrays by name, as written by `planning.bridge.freeze`; n cells, m sites, r roles, o options of idle assets."""
+
+    folder: str
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    @property
+    def cells(self) -> int:
+        return len(self.arrays["cell_id"])
+
+    @property
+    def sites(self) -> int:
+        return len(self.arrays["site_id"])
+
+    @property
+    def roles(self) -> int:
+        return len(self.arrays["role_site"])
+
+    @cached_property
+    def service_codes(self) -> list[str]:
+        return [code for _pk, code in self.meta["services"]]
+
+    @cached_property
+    def service_ids(self) -> dict[str, int]:
+        return {code: pk for pk, code in self.meta["services"]}
+
+    def people(self, time_of_day: str) -> np.ndarray:
+        """People (n,) of the layer of a time of day. Raises KeyError where the city has none."""
+        return np.asarray(self.arrays[f"cell_people_{time_of_day}"])
+
+    def areas_below(self, codes: list[str]) -> np.ndarray:
+        """(a,) bool: the areas named and everything inside them. Areas are in path order: parents come first."""
+        named = set(codes)
+        inside = np.array([code in named for code in self.meta["areas"]], dtype=bool)
+        for position, parent in enumerate(self.arrays["area_parent"]):
+            if parent >= 0 and inside[parent]:
+                inside[position] = True
+        return inside
+
+    def cells_in(self, areas: np.ndarray) -> np.ndarray:
+        """(n,) bool: cells whose smallest area is one of `areas` (a,) bool."""
+        index = np.asarray(self.arrays["cell_area"])
+        return np.where(index >= 0, areas[index], False) if len(areas) else np.zeros(len(index), bool)
+
+
+@lru_cache(maxsize=4)
+def _load(folder: str) -> Frozen:
+    arrays, meta = artefacts.load(folder)
+    return Frozen(folder, arrays, meta)
+
+
+def load_frozen(snapshot: Snapshot) -> Frozen:
+    """The arrays of a snapshot; kept open for the next caller, since a snapshot never changes."""
+    return _load(snapshot.folder)
+
+
+def latest_frozen(city: City) -> Frozen | None:
+    snapshot = Snapshot.objects.filter(city=city).order_by("-id").first()
+    return load_frozen(snapshot) if snapshot else None

@@ -1,0 +1,61 @@
+"""Who reaches what, kept on disk: the same network, places, cells and limit are searched once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+
+import numpy as np
+
+from engine import ENGINE_VERSION
+from engine.network import RoadGraph
+from engine.travel import reach_by_road, reach_straight
+from engine.world import Reach
+from planning.bridge import artefacts
+from planning.bridge.frozen import Frozen
+from planning.choices import ReachMethod
+from planning.models import RoadNetwork
+
+
+@lru_cache(maxsize=2)
+def _graph(folder: str) -> RoadGraph:
+    return RoadGraph.load(artefacts.folder_of(folder))
+
+
+def reach_method(frozen: Frozen) -> str:
+    return ReachMethod.ROADS if frozen.meta["network"] else ReachMethod.STRAIGHT
+
+
+def reach_of_service(frozen: Frozen, service: int, limit: float, unit: str, mode: str, detour: float) -> Reach:
+    """Reach of every site of the snapshot (m rows); only sites that have, could take or could be given a role of
+    `service` (its position in the snapshot) are searched, the rows of the others are empty."""
+    sites = np.unique(
+        np.concatenate(
+            [frozen["role_site"][frozen["role_service"] == service], frozen["option_site"][frozen["option_service"] == service]]
+        ).astype(np.int64)
+    )
+    x, y = np.asarray(frozen["site_x"])[sites], np.asarray(frozen["site_y"])[sites]
+    told = [frozen.meta["cells_key"], frozen.meta["network"], float(limit), unit, mode, float(detour), ENGINE_VERSION]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    digest.update(np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes())
+    name = f"reach/{digest.hexdigest()}"
+    try:
+        arrays, _meta = artefacts.load(name)
+        part = Reach(arrays["indptr"], arrays["cell"], arrays["cost"])
+    except FileNotFoundError:
+        part = _search(frozen, x, y, limit, unit, mode, detour)
+        artefacts.keep(name, {"indptr": part.indptr, "cell": part.cell, "cost": part.cost}, {"told": told})
+    lengths = np.zeros(frozen.sites, np.int64)
+    lengths[sites] = np.diff(part.indptr)
+    return Reach(np.concatenate([[0], np.cumsum(lengths)]), part.cell, part.cost)
+
+
+def _search(frozen: Frozen, x: np.ndarray, y: np.ndarray, limit: float, unit: str, mode: str, detour: float) -> Reach:
+    cells = np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"])
+    if not frozen.meta["network"]:
+        return reach_straight(x, y, *cells, limit, unit, mode, detour)
+    folder = RoadNetwork.objects.values_list("folder", flat=True).filter(sha256=frozen.meta["network"]).first()
+    if folder is None:
+        raise FileNotFoundError(frozen.meta["network"])
+    return reach_by_road(_graph(folder), x, y, *cells, limit, unit, mode, detour)

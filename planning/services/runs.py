@@ -1,0 +1,216 @@
+"""Starts runs and computes them. Same snapshot, settings and engine: the stored run is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core import policies
+from core.choices import JobState, TimeOfDay
+from core.errors import DomainError
+from core.models import City, Job
+from core.services import audit, jobs
+from core.services.jobs import JobLost, Progress
+from core.services.refs import next_ref
+from engine import ENGINE_VERSION
+from engine.archive import content_hash
+from engine.coverage import score_world
+from engine.world import Score
+from planning.bridge.frozen import load_frozen
+from planning.bridge.reach import reach_method
+from planning.bridge.situation import freeze_scenario, freeze_standards, missing_rates
+from planning.bridge.world import Change, Question, Situation, build_situation
+from planning.choices import Assignment, ProfileStatus, RunState
+from planning.models import Run, Scenario, Snapshot, StandardProfile
+from planning.services import results
+from planning.services.snapshots import take_snapshot
+
+KIND = "score"
+
+
+def default_profile() -> StandardProfile:
+    profile = StandardProfile.objects.filter(is_default=True).first()
+    if profile is None:
+        raise DomainError("no-profile", _("No standard profile is marked as the default."))
+    return profile
+
+
+def start_runs(
+    *,
+    user: Any,
+    city: City,
+    scenario: Scenario,
+    times_of_day: Sequence[str] = (),
+    profile: StandardProfile | None = None,
+    assignment: str = Assignment.NEAREST,
+    reach_overrides: dict[str, float] | None = None,
+    detour_factor: float = 1.3,
+) -> tuple[list[Run], Job | None]:
+    """One run for each time of day, and the job that computes those not yet computed (None when all are there).
+
+    Runs that lack a rate are stored as refused, with all that is missing. `user` None: a command of this machine.
+    """
+    if user is not None:
+        policies.demand(user, "run.start", city)
+    profile = profile or default_profile()
+    overrides = _checked(city, scenario, profile, times_of_day, assignment, reach_overrides or {}, detour_factor)
+    times = list(dict.fromkeys(times_of_day or scenario.times_of_day or [TimeOfDay.NIGHT]))
+    snapshot = take_snapshot(city=city)
+    frozen_scenario = freeze_scenario(scenario)
+    standards = freeze_standards(profile, frozen_scenario["services"])
+    runs, job = [], None
+    with transaction.atomic():
+        for time_of_day in times:
+            settings = {
+                "time_of_day": time_of_day, "assignment": assignment, "reach_overrides": overrides, "detour_factor": detour_factor,
+            }  # fmt: skip
+            runs.append(_run_for(user, city, scenario, profile, snapshot, frozen_scenario, standards, settings))
+        waiting = [run for run in runs if run.state == RunState.WAITING]
+        if waiting:
+            job, created = jobs.submit(
+                kind=KIND, user=user, city=city, title=scenario.name_en or scenario.name,
+                params={"runs": [run.ref for run in waiting]}, queue="analysis",
+            )  # fmt: skip
+            Run.objects.filter(pk__in=[run.pk for run in waiting if run.job_id is None]).update(job=job)
+            if created:
+                audit.record(user=user, act="run.start", subject=waiting[0], after={"runs": [run.ref for run in waiting], "job": job.ref})
+    for run in runs:
+        run.refresh_from_db()
+    return runs, job
+
+
+def _checked(
+    city: City, scenario: Scenario, profile: StandardProfile, times: Sequence[str], assignment: str, overrides: dict[str, Any], detour: float
+) -> dict[str, float]:
+    """Settings a person may have got wrong; returns the reach limits as numbers."""
+    if scenario.city_id != city.pk:
+        raise DomainError("other-city", _("The scenario belongs to another city."), status=422)
+    if profile.status == ProfileStatus.RETIRED:
+        raise DomainError("profile-retired", _("These standards are retired; choose others."), status=422)
+    if unknown := [time for time in times if time not in TimeOfDay.values]:
+        raise DomainError("unknown-time", _("%(words)s is not a time of day.") % {"words": ", ".join(unknown)}, status=422)
+    if assignment not in Assignment.values:
+        raise DomainError("unknown-assignment", _("%(words)s is not a way to assign people.") % {"words": assignment}, status=422)
+    if not 1 <= detour <= 3:
+        raise DomainError("detour-out-of-range", _("The detour factor must lie between 1 and 3."), status=422)
+    services = set(scenario.services.values_list("code", flat=True))
+    clean: dict[str, float] = {}
+    for code, limit in sorted(overrides.items()):
+        if code not in services:
+            raise DomainError("unknown-service", _("%(words)s is not a service of this scenario.") % {"words": code}, status=422)
+        try:
+            clean[code] = float(limit)
+        except (TypeError, ValueError):
+            clean[code] = 0.0
+        if not 0 < clean[code] <= 100_000:
+            raise DomainError("reach-out-of-range", _("A reach must be a number above 0."), status=422)
+    return clean
+
+
+def _run_for(
+    user: Any, city: City, scenario: Scenario, profile: StandardProfile, snapshot: Snapshot, frozen: dict[str, Any],
+    standards: list[dict[str, Any]], settings: dict[str, Any],
+) -> Run:  # fmt: skip
+    """The stored run with these settings, or a new one: waiting, or refused with everything that is missing."""
+    digest = params_hash(snapshot, frozen, standards, settings)
+    same = Run.objects.filter(params_sha256=digest, city=city)
+    if found := same.filter(state=RunState.DONE).first():
+        return found
+    alive = same.filter(state=RunState.WAITING, job__state__in=[JobState.QUEUED, JobState.RUNNING]).first()
+    if alive:
+        return alive
+    meta = load_frozen(snapshot).meta
+    zones = {code: layer["classes"] for code, layer in meta["zones"].items()}
+    problems = missing_rates(frozen, standards, set(meta["layers"]), zones, settings["time_of_day"])
+    return Run.objects.create(
+        ref=next_ref("R"), city=city, scenario=scenario, scenario_version=scenario.version, scenario_frozen=frozen,
+        profile=profile, standards_frozen=standards, snapshot=snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
+        reach_method=reach_method(load_frozen(snapshot)), state=RunState.REFUSED if problems else RunState.WAITING,
+        refusal=problems, finished_at=timezone.now() if problems else None,
+        created_by=user if getattr(user, "is_authenticated", False) else None, **settings,
+    )  # fmt: skip
+
+
+def params_hash(
+    snapshot: Snapshot, scenario: dict[str, Any], standards: list[dict[str, Any]], settings: dict[str, Any], changes: Sequence[Any] = ()
+) -> str:
+    """Names everything that can move a number of the run."""
+    told = [snapshot.sha256, scenario, standards, settings, list(changes), ENGINE_VERSION]
+    return content_hash({}, told)
+
+
+def question_of(run: Run) -> Question:
+    return Question(run.scenario_frozen, run.standards_frozen, run.time_of_day, run.reach_overrides, run.detour_factor)
+
+
+def situation_of(run: Run, changes: Sequence[Change] = (), services: Sequence[str] | None = None) -> Situation:
+    """The engine's world of a run, from its own snapshot and frozen settings."""
+    if run.snapshot is None:
+        raise DomainError("no-snapshot", _("This run has no snapshot."))
+    return build_situation(load_frozen(run.snapshot), question_of(run), changes, services)
+
+
+def compute(run: Run, changes: Sequence[Change] = ()) -> tuple[Situation, Score, results.Tables, float]:
+    """Score a run without writing anything to the database: (situation, score, rows, seconds)."""
+    started = time.monotonic()
+    situation = situation_of(run, changes)
+    score = score_world(situation.world, run.assignment)
+    tables = results.tabulate(city_id=run.city_id, situation=situation, score=score)
+    return situation, score, tables, time.monotonic() - started
+
+
+@jobs.kind(KIND)
+def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
+    """Compute the runs of a job, each written whole in one transaction. Safe to run twice."""
+    refs = list(job.params["runs"])
+    for number, ref in enumerate(refs):
+        run = Run.objects.select_related("snapshot").get(ref=ref)
+        if run.state != RunState.WAITING:
+            continue
+        progress(number / len(refs), str(_("Scoring %(ref)s")) % {"ref": ref})
+        situation, score, tables, seconds = compute(run)
+        progress.check()
+        name = f"results/{ref}-{job.worker_token[:8]}"
+        results.keep_score(name=name, situation=situation, score=score)
+        tables.facts["results"] = name
+        progress((number + 0.8) / len(refs), str(_("Writing %(ref)s")) % {"ref": ref})
+        try:
+            with transaction.atomic():
+                hold(job)
+                finish(run, situation, tables, seconds)
+        except IntegrityError:
+            # Another job finished the same question first: its run is the answer, this row goes.
+            twin = Run.objects.filter(params_sha256=run.params_sha256, state=RunState.DONE).exclude(pk=run.pk).first()
+            if twin is None:
+                raise
+            Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
+            refs[number] = twin.ref
+    return {"result_url": f"/runs/{refs[0]}/", "result": {"runs": refs}}
+
+
+def hold(job: Job) -> None:
+    """Inside a transaction: make sure this worker still has the job, and that nobody takes it before the commit."""
+    mine = Job.objects.select_for_update().filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING)
+    if not mine.exists():
+        raise JobLost(job.ref)
+
+
+def finish(run: Run, situation: Situation, tables: results.Tables, seconds: float, interventions: dict[int, int] | None = None) -> None:
+    """Write the rows and move the run from waiting to done; nothing happens when it is no longer waiting."""
+    moved = Run.objects.filter(pk=run.pk, state=RunState.WAITING).update(
+        state=RunState.DONE, totals=tables.totals, breaks=tables.breaks, facts=tables.facts, seconds=round(seconds, 3),
+        finished_at=timezone.now(), engine_version=ENGINE_VERSION,
+    )  # fmt: skip
+    if moved:
+        results.write(run=run, tables=tables, service_ids=situation.frozen.service_ids, interventions=interventions)
+
+
+@jobs.after(KIND)
+def tidy_runs(job: Job) -> None:
+    """A job that ended without being done leaves no run waiting for ever."""
+    Run.objects.filter(ref__in=job.params["runs"], state=RunState.WAITING).update(state=RunState.FAILED, finished_at=timezone.now())

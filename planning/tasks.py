@@ -1,0 +1,6 @@
+"""Work of this app that the Job row carries: importing the services registers their kinds with the workers.
+
+Every job travels by `core.tasks.perform_job`, which loads it by reference and calls the service of its kind.
+"""
+
+from planning.services import runs  # noqa: F401
