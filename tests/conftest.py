@@ -3,6 +3,7 @@
 Django's settings are loaded before this file is (pytest-django does that), from the environment script/test makes.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -67,6 +68,7 @@ class WorkerProcess:
 
     def __init__(self, log_path: Path, *, concurrency: int, environment: dict[str, str]) -> None:
         self.log_path = log_path
+        self.name = f"{KEY_PREFIX}-{log_path.stem}@localhost"
         url = urlsplit(os.environ["DATABASE_URL"])
         test_database = urlunsplit(url._replace(path="/" + settings.DATABASES["default"]["NAME"]))
         if url.netloc == "":
@@ -84,7 +86,7 @@ class WorkerProcess:
             [
                 sys.executable, "-m", "celery", "-A", "config", "worker", "--queues", "interactive,analysis,bulk",
                 "--concurrency", str(concurrency), "--loglevel", "INFO", "--without-gossip", "--without-mingle",
-                "--hostname", f"{KEY_PREFIX}-{log_path.stem}@localhost",
+                "--hostname", self.name,
             ],
             cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -99,12 +101,13 @@ class WorkerProcess:
         return self.log_path.read_text(errors="replace")
 
     def _wait_until_ready(self) -> None:
+        from config import celery_app
+
         deadline = time.monotonic() + 60
-        while f"{self.log_path.stem}@localhost ready." not in self.log():
+        while not celery_app.control.ping(destination=[self.name], timeout=0.3):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"the worker did not start:\n{self.log()[-3000:]}")
-            time.sleep(0.1)
 
     def kill(self) -> None:
         """End it as a power cut would: no warning, children too."""
@@ -116,17 +119,13 @@ class WorkerProcess:
         """Ask it to finish; insist after a while."""
         if self.process.poll() is None:
             self._signal(signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 @pytest.fixture(scope="session")
