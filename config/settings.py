@@ -223,7 +223,36 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    # Names for closed lists, whatever the field is called that uses them.
+    "ENUM_NAME_OVERRIDES": {
+        f"{name}Enum": f"{app}.choices.{name}"
+        for app, names in {
+            "core": "AreaLevel MapFeatureKind OrganisationKind Role JobState Certainty Datum TimeOfDay",
+            "facilities": "FacilityStatus CapabilityStatus CapacityAttribute CapacitySource Hazard BatchState ProposalState Readiness",
+            "inventory": "AssetKind Tenure AssetStatus InterventionKind MovementKind",
+            "planning": "Driver ReachUnit TravelMode ReachMethod Assignment Extent ProfileStatus RunState VersionState SupplyReason",
+        }.items()
+        for name in names.split()
+    },
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None, "docExpansion": "none"},
+    "APPEND_COMPONENTS": {
+        "schemas": {
+            "Problem": {
+                "type": "object",
+                "description": "RFC 9457 problem document; `code` is stable.",
+                "properties": {
+                    "type": {"type": "string"}, "status": {"type": "integer"}, "code": {"type": "string"},
+                    "title": {"type": "string"}, "request_id": {"type": "string"}, "errors": {},
+                    "problems": {"type": "array", "items": {"type": "object"}},
+                },
+                "required": ["type", "status", "code", "title"],
+            }
+        }
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "core.api.schema.say_problems",
+    ],
 }
 
 # --- logs -----------------------------------------------------------------------------------------
