@@ -92,6 +92,11 @@ class FacilityFilter(PlaceFilter):
             capacity_min=None if least is None else float(least),
         )
 
+    @property
+    def places(self) -> QuerySet[Facility]:
+        """What matches before the role conditions are asked."""
+        return super().filter_queryset(self.queryset.all()) if self.is_valid() else self.queryset.none()
+
     def filter_queryset(self, queryset: QuerySet[Facility]) -> QuerySet[Facility]:
         return with_roles(super().filter_queryset(queryset), self.role)
 

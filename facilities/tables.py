@@ -52,7 +52,7 @@ class FacilityTable:
         return page
 
     def sums(self) -> list[dict[str, Any]]:
-        return registry.sums_by_service(self.filter.qs, self.filter.role) if self.valid else []
+        return registry.sums_by_service(self.filter.places, self.filter.role) if self.valid else []
 
     def sentence(self, matching: int) -> str:
         everything = self.base.count() if self.params else matching
@@ -71,18 +71,22 @@ class FacilityTable:
             "matching": num(matching), "all": num(everything), "sums": sums,
         }  # fmt: skip
 
-    def _rest(self, facet: str) -> tuple[Any, registry.RoleFilter]:
-        """Facilities and role conditions with one facet let go."""
+    def _rest(self, facet: str) -> FacilityFilter:
+        """The filters with one facet let go."""
         rest = self._filtered(without(self.params, facet, "ordering"))
         rest.is_valid()
-        return rest.qs, rest.role
+        return rest
+
+    def _roles(self, facet: str) -> tuple[Any, registry.RoleFilter]:
+        rest = self._rest(facet)
+        return rest.places, rest.role
 
     def facets(self) -> list[dict[str, Any]]:
         return [{"name": name, **getattr(self, f"_{name}")()} for name in FACETS]
 
     def _area(self) -> dict[str, Any]:
         chosen = set(self.chosen("area"))
-        counts = registry.count_by_area(self._rest("area")[0])
+        counts = registry.count_by_area(self._rest("area").qs)
         areas = registry.areas_of(self.city, self.user)
         open_paths = [area.path for area in areas if area.code in chosen]
         options = []
@@ -101,11 +105,11 @@ class FacilityTable:
         return {"legend": _("Area"), "options": options}
 
     def _service(self) -> dict[str, Any]:
-        counts = registry.count_by_service(*self._rest("service"))
+        counts = registry.count_by_service(*self._roles("service"))
         return self._rows(_("Emergency role"), "service", ServiceType.objects.all(), counts)
 
     def _use(self) -> dict[str, Any]:
-        counts = registry.count_by_use(self._rest("use")[0])
+        counts = registry.count_by_use(self._rest("use").qs)
         return self._rows(_("Peacetime use"), "use", PeacetimeUse.objects.all(), counts)
 
     def _rows(self, legend: str, name: str, rows: Any, counts: dict[str, int]) -> dict[str, Any]:
@@ -121,11 +125,11 @@ class FacilityTable:
         return {"legend": legend, "options": options}
 
     def _status(self) -> dict[str, Any]:
-        counts = registry.count_by_status(*self._rest("status"))
+        counts = registry.count_by_status(*self._roles("status"))
         return self._choices(_("Role is"), "status", CapabilityStatus, counts)
 
     def _readiness(self) -> dict[str, Any]:
-        counts = registry.count_by_readiness(*self._rest("readiness"))
+        counts = registry.count_by_readiness(*self._roles("readiness"))
         return self._choices(_("Readiness"), "readiness", Readiness, counts)
 
     def _choices(self, legend: str, name: str, choices: Any, counts: dict[str, int]) -> dict[str, Any]:

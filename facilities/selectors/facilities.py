@@ -63,9 +63,9 @@ class RoleFilter:
     def __bool__(self) -> bool:
         return bool(self.services or self.statuses or self.readiness or self.capacity_min is not None)
 
-    def roles(self) -> QuerySet[Capability]:
+    def roles(self, *, with_readiness: bool = False) -> QuerySet[Capability]:
         """Roles that meet the conditions; retired ones only when asked for."""
-        roles = capabilities_now() if self.readiness else Capability.objects.all()
+        roles = capabilities_now() if self.readiness or with_readiness else Capability.objects.all()
         if self.services:
             roles = roles.filter(service__code__in=self.services)
         roles = roles.filter(status__in=self.statuses) if self.statuses else roles.exclude(status=CapabilityStatus.RETIRED)
@@ -82,7 +82,8 @@ def with_roles(facilities: QuerySet[Facility], role: RoleFilter) -> QuerySet[Fac
 
 def with_capacity(facilities: QuerySet[Facility], role: RoleFilter) -> QuerySet[Facility]:
     """Adds `capacity`: that of the largest role that meets the conditions (units differ between services)."""
-    largest = role.roles().filter(facility=OuterRef("pk")).values("facility").annotate(most=Max("capacity")).values("most")
+    roles = role.roles().values("facility").annotate(most=Max("capacity"))
+    largest = roles.filter(facility=OuterRef("pk")).values("most")
     return facilities.annotate(capacity=Subquery(largest, output_field=FloatField()))
 
 
@@ -92,11 +93,14 @@ def with_shown_roles(facilities: QuerySet[Facility]) -> QuerySet[Facility]:
     return facilities.prefetch_related(Prefetch("capabilities", queryset=roles, to_attr="shown_roles"))
 
 
-def sums_by_service(facilities: QuerySet[Facility], role: RoleFilter) -> list[dict[str, Any]]:
-    """What the matching roles of these facilities add up to: code, names, unit, capacity, places."""
+# The functions below take places filtered by everything but the role conditions, and apply those once, to the roles.
+
+
+def sums_by_service(places: QuerySet[Facility], role: RoleFilter) -> list[dict[str, Any]]:
+    """What the matching roles of these places add up to: code, names, unit, capacity, places."""
     rows = (
         role.roles()
-        .filter(facility__in=facilities.order_by().values("pk"))
+        .filter(facility__in=places.order_by().values("pk"))
         .exclude(facility__status="closed")
         .values("service__code", "service__name", "service__name_en", "service__unit", "service__unit_name", "service__shape")
         .annotate(capacity=Sum("capacity"), places=Count("pk"))
@@ -105,19 +109,19 @@ def sums_by_service(facilities: QuerySet[Facility], role: RoleFilter) -> list[di
     return [{name.removeprefix("service__"): value for name, value in row.items()} for row in rows]
 
 
-def count_by_service(facilities: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
-    rows = role.roles().filter(facility__in=facilities.order_by().values("pk")).values_list("service__code")
+def count_by_service(places: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
+    rows = role.roles().filter(facility__in=places.order_by().values("pk")).values_list("service__code")
     return dict(rows.annotate(n=Count("facility", distinct=True)))
 
 
-def count_by_status(facilities: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
-    rows = role.roles().filter(facility__in=facilities.order_by().values("pk")).values_list("status")
+def count_by_status(places: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
+    rows = role.roles().filter(facility__in=places.order_by().values("pk")).values_list("status")
     return dict(rows.annotate(n=Count("facility", distinct=True)))
 
 
-def count_by_readiness(facilities: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
-    roles = capabilities_now().filter(pk__in=role.roles().values("pk"), facility__in=facilities.order_by().values("pk"))
-    return dict(roles.order_by().values_list("readiness").annotate(n=Count("facility", distinct=True)))
+def count_by_readiness(places: QuerySet[Facility], role: RoleFilter) -> dict[str, int]:
+    roles = role.roles(with_readiness=True).filter(facility__in=places.order_by().values("pk"))
+    return dict(roles.values_list("readiness").annotate(n=Count("facility", distinct=True)))
 
 
 def count_by_use(facilities: QuerySet[Facility]) -> dict[str, int]:

@@ -13,15 +13,14 @@ from django.db.models import (
     BooleanField,
     Case,
     CharField,
-    Exists,
     ExpressionWrapper,
     F,
-    OuterRef,
     Q,
     QuerySet,
     Value,
     When,
 )
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from facilities.choices import Readiness
@@ -33,9 +32,11 @@ def in_force(as_of: datetime.date) -> Q:
 
 
 def _lapsed(model: type, facility: str, as_of: datetime.date) -> ExpressionWrapper:
-    papers = model.objects.filter(facility=OuterRef(facility)).order_by()
+    # IN, not EXISTS: PostgreSQL reads each paper once into a hash instead of looking them up role by role.
+    papers = model.objects.order_by()
+    holders, valid = papers.values("facility_id"), papers.filter(in_force(as_of)).values("facility_id")
     return ExpressionWrapper(
-        Q(Exists(papers)) & ~Q(Exists(papers.filter(in_force(as_of)))), output_field=BooleanField()
+        Q(In(F(facility), holders)) & ~Q(In(F(facility), valid)), output_field=BooleanField()
     )
 
 
