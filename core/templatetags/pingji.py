@@ -185,6 +185,14 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
+def took(job: Any) -> float | None:
+    """Seconds between start and end (or now) of a job or run."""
+    if not job.started_at:
+        return None
+    return ((job.finished_at or timezone.now()) - job.started_at).total_seconds()
+
+
+@register.filter
 def dt(value: datetime.datetime | None) -> str:
     """20 Nov 2026 09:14 / 2026年11月20日 09:14, in the installation's time zone."""
     if not value:
@@ -246,14 +254,50 @@ def other_name(thing: Any, name: str = "name") -> str:
 
 
 @register.filter
+def unlocalise(value: float | None) -> str:
+    """A number for scripts and addresses: a point, no commas."""
+    return "" if value is None else repr(float(value))
+
+
+@register.filter
 def certainty(letter: str | None) -> str:
     return str(CERTAINTIES.get(str(letter or "").upper(), _("unknown")))
+
+
+@register.simple_tag
+def role_words(roles: list[str] | None) -> str:
+    """What the person does here, the role that changes most first."""
+    from core.choices import Role
+
+    order = [Role.PLANNER, Role.APPROVER, Role.REVIEWER, Role.STEWARD, Role.ADMIN, Role.AUDITOR, Role.VIEWER]
+    held = [role for role in order if role in (roles or [])]
+    return str(held[0].label) if held else ""
 
 
 @register.filter
 def item(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
     """mapping[key], for keys a template cannot spell."""
     return mapping.get(key) if mapping else None
+
+
+@register.filter
+def as_hidden(value: Any, name: str) -> list[tuple[str, Any]]:
+    """The hidden field that keeps one part of the address when a filter form is sent."""
+    return [(name, value)]
+
+
+@register.filter
+def styled(bound_field: Any) -> SafeString:
+    """A form control in the platform's look, marked when something is wrong with it."""
+    kind = bound_field.widget_type
+    attributes = {"class": "pick" if kind == "select" else "input"}
+    if kind == "selectmultiple":
+        attributes["size"] = "8"
+    if bound_field.errors:
+        attributes["aria-invalid"] = "true"
+    if kind == "textarea":
+        attributes["rows"] = "3"
+    return bound_field.as_widget(attrs=attributes)
 
 
 @register.filter

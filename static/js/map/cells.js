@@ -6,6 +6,16 @@ const number = name => ["coalesce", ["to-number", ["get", name]], 0];
 const LATE = number("late"), NO_ROOM = number("no_room"), OUT = number("out_of_reach"), SERVED = number("served"), NEED = number("need"), PEOPLE = number("people");
 const VALUE = { gap: ["+", LATE, NO_ROOM, OUT], late: LATE, no_room: NO_ROOM, out_of_reach: OUT };
 
+// One painting for each zoom whose hexagons have edges of their own, the last for the cells themselves.
+function byZoom(levels, ofLevel, ofCells) {
+  const zooms = Object.keys(levels ?? {}).map(Number).sort((a, b) => a - b);
+  if (!zooms.length) return ofCells;
+  const step = ["step", ["zoom"], ofLevel(levels[zooms[0]])];
+  for (const zoom of zooms.slice(1)) step.push(zoom, ofLevel(levels[zoom]));
+  step.push(zooms.at(-1) + 1, ofCells);
+  return step;
+}
+
 // breaks: four rising numbers, the lower edges of classes 2 to 5. They belong to the run and the tile's level.
 function classes(value, colours, breaks) {
   const step = ["step", value, colours[0]];
@@ -19,11 +29,13 @@ const peopled = inner => ["case", ["all", ["<=", PEOPLE, 0], ["<=", NEED, 0]], t
 export function cellPaint(show, breaks) {
   if (show === "coverage") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["*", 100, ["/", SERVED, ["max", NEED, 1]]], ramp("cov"), breaks.coverage)]);
   if (show === "difference") {
-    const change = ["-", number("gap_after"), number("gap_before")], edge = breaks.difference, colours = ramp("chg");
-    return peopled(["step", change, colours[4], -edge, colours[3], -edge / 10, colours[2], edge / 10, colours[1], edge, colours[0]]);
+    const change = ["-", number("gap_after"), number("gap_before")], colours = ramp("chg");
+    const paint = edge => peopled(["step", change, colours[4], -edge, colours[3], -edge / 10, colours[2], edge / 10, colours[1], edge, colours[0]]);
+    return byZoom(breaks.differenceLevels, paint, paint(breaks.difference));
   }
   const value = show === "before" ? number("gap_before") : show === "after" ? number("gap_after") : VALUE[show] ?? VALUE.gap;
-  return peopled(["case", ["<=", value, 0], token("zero"), classes(value, ramp("gap"), breaks.gap)]);
+  const paint = edges => peopled(["case", ["<=", value, 0], token("zero"), classes(value, ramp("gap"), edges)]);
+  return byZoom(breaks.levels, paint, paint(breaks.gap));
 }
 
 function hatch() {

@@ -45,6 +45,7 @@ function draw() {
   });
   document.querySelector("#zoom-in")?.addEventListener("click", () => map.zoomIn());
   document.querySelector("#zoom-out")?.addEventListener("click", () => map.zoomOut());
+  map.on("zoomend", () => showLegend(state.config, map.getZoom()));
   state.map = map;
   return map;
 }
@@ -62,7 +63,7 @@ function renew(config) {
 function showWhat(show) {
   state.config = { ...state.config, show };
   if (state.map?.getLayer("cells")) repaintCells(state.map, state.config);
-  showLegend(state.config);
+  showLegend(state.config, state.map?.getZoom());
   setAddress({ show: show === state.config.showFirst ? null : show });
 }
 
@@ -75,7 +76,7 @@ try {
   document.body.dataset.ready = "1";
   console.error(error);
 }
-showLegend(state.config);
+showLegend(state.config, state.map?.getZoom());
 document.addEventListener("change", event => { if (event.target.name === "show") showWhat(event.target.value); });
 watchSettings(state);
 watchPage(state, { readConfig, renew, showLegend });

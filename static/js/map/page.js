@@ -30,7 +30,7 @@ export function watchPage(state, { readConfig, renew, showLegend }) {
     main?.removeAttribute("aria-busy");
     main?.classList.remove("is-stale", "is-running");
     renew(readConfig());
-    showLegend(state.config);
+    showLegend(state.config, state.map?.getZoom());
     watchSettings(state);
   }
 

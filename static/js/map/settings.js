@@ -13,6 +13,7 @@ export function watchSettings(state) {
     const changed = watched.filter(field => valueOf(field) !== first.get(field) && (field.type !== "radio" || field.checked));
     const stale = changed.length > 0 || form.dataset.neverRun === "yes";
     box.classList.toggle("is-stale", changed.length > 0);
+    document.querySelector("#running-box")?.replaceChildren();
     button.disabled = !stale || form.dataset.mayRun !== "yes";
     if (!changed.length) { note.innerHTML = fresh; return; }
     const words = state.config.words;

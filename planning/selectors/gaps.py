@@ -1,0 +1,180 @@
+"""Reads what runs found: totals, areas and facilities, each only as far as the person may see."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from core import policies
+from core.choices import AreaLevel
+from core.models import Area, City
+from facilities.models import ServiceType
+from planning.choices import RunState, SupplyReason
+from planning.models import AreaResult, FacilityResult, Run
+
+STATE_FIELDS = ("need", "served", "late", "no_room", "out_of_reach")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The four states of everything the person may see of a run and service; they add up to `need`."""
+
+    people: float
+    need: int
+    served: int
+    late: int
+    no_room: int
+    out_of_reach: int
+
+    @property
+    def gap(self) -> int:
+        return self.late + self.no_room + self.out_of_reach
+
+
+def baseline_runs(*, user: Any, city: City) -> QuerySet[Run]:
+    """Finished runs of today's registry (not of a plan), newest first."""
+    if not policies.allows(user, "view", city):
+        return Run.objects.none()
+    runs = Run.objects.filter(city=city, state=RunState.DONE, plan_version=None)
+    return runs.select_related("scenario", "profile", "snapshot", "created_by").order_by("-id")
+
+
+def same_run_at(run: Run, time_of_day: str, *, user: Any) -> Run | None:
+    """The newest finished run that differs from `run` only in the time of day."""
+    if run.time_of_day == time_of_day:
+        return run
+    return (
+        baseline_runs(user=user, city=run.city)
+        .filter(
+            scenario=run.scenario, scenario_version=run.scenario_version, profile=run.profile,
+            assignment=run.assignment, reach_overrides=run.reach_overrides, time_of_day=time_of_day,
+        )
+        .first()
+    )  # fmt: skip
+
+
+def services_of(run: Run) -> list[ServiceType]:
+    return list(ServiceType.objects.filter(pk__in=AreaResult.objects.filter(run=run).values("service").distinct()))
+
+
+def area_results(run: Run, service: ServiceType, *, user: Any) -> QuerySet[AreaResult]:
+    rows = AreaResult.objects.filter(run=run, service=service).filter(policies.visible(user, area="area", city="area__city"))
+    return rows.select_related("area", "area__parent")
+
+
+def area_rows(run: Run, service: ServiceType, *, user: Any, level: int, parent: Area | None = None) -> list[AreaResult]:
+    """Areas of one level, widest gap first."""
+    rows = area_results(run, service, user=user).filter(area__level=level)
+    if parent is not None:
+        rows = rows.filter(area__path__startswith=parent.path)
+    return list(rows.order_by(-(F("late") + F("no_room") + F("out_of_reach")), "area__path"))
+
+
+def levels_of(run: Run, service: ServiceType, *, user: Any) -> dict[int, int]:
+    """How many areas of each level below the city the run has results for."""
+    counts = (
+        area_results(run, service, user=user).filter(area__level__gt=AreaLevel.CITY)
+        .values("area__level").annotate(count=Count("pk")).order_by("area__level")
+    )  # fmt: skip
+    return {row["area__level"]: row["count"] for row in counts}
+
+
+def totals(run: Run, service: ServiceType, *, user: Any) -> Totals | None:
+    """The whole city for those who may see it, else the sum of the person's own areas; None without results.
+
+    The stored city totals include cells that lie in no area, so they are used where they may be shown.
+    """
+    paths = policies.visible_paths(user, run.city_id)
+    whole = paths is None or any(path.count("/") == 1 for path in paths)
+    if whole:
+        stored = next((row for row in run.totals if row["service"] == service.code), None)
+        if stored is None:
+            return None
+        return Totals(stored.get("people") or 0, *(int(stored[name]) for name in STATE_FIELDS))
+    own = Area.objects.filter(city_id=run.city_id, path__in=paths)
+    tops = [area.pk for area in own if not any(area.path != path and area.path.startswith(path) for path in paths)]
+    found = AreaResult.objects.filter(run=run, service=service, area__in=tops).aggregate(
+        people=Sum("people"), **{name: Sum(name) for name in STATE_FIELDS}
+    )
+    return None if found["need"] is None else Totals(**found)
+
+
+def facility_rows(run: Run, service: ServiceType, *, user: Any, area: Area | None = None) -> QuerySet[FacilityResult]:
+    # roles that nobody has designated are candidates of a plan, not supply
+    rows = FacilityResult.objects.filter(run=run, service=service, facility__isnull=False)
+    rows = rows.exclude(reason=SupplyReason.NOT_DESIGNATED)
+    rows = rows.filter(policies.visible(user, area="facility__area", city="facility__city"))
+    if area is not None:
+        rows = rows.filter(facility__area__path__startswith=area.path)
+    rows = rows.select_related("facility", "facility__use", "facility__area")
+    return rows.annotate(free=F("capacity") - F("served") - F("late")).order_by("-capacity", "facility__ref")
+
+
+@dataclass(frozen=True)
+class RoleCount:
+    service: ServiceType
+    usable: int
+    all: int
+
+
+def role_counts(run: Run, *, user: Any) -> tuple[list[RoleCount], dict[str, int]]:
+    """Roles by service with how many of them count, and how many do not by reason."""
+    rows = FacilityResult.objects.filter(run=run, facility__isnull=False).exclude(reason=SupplyReason.NOT_DESIGNATED)
+    rows = rows.filter(policies.visible(user, area="facility__area", city="facility__city"))
+    counts = {
+        row["service"]: row
+        for row in rows.values("service").annotate(all=Count("pk"), usable=Count("pk", filter=Q(reason=SupplyReason.COUNTS)))
+    }
+    services = ServiceType.objects.in_bulk(list(counts))
+    listed = [RoleCount(services[pk], row["usable"], row["all"]) for pk, row in counts.items()]
+    reasons = dict(rows.exclude(reason=SupplyReason.COUNTS).values_list("reason").annotate(count=Count("pk")))
+    return sorted(listed, key=lambda row: row.service.sort_order), reasons
+
+
+def all_area_results(run: Run, *, user: Any) -> QuerySet[AreaResult]:
+    """Every service and every area below the city that the person may see."""
+    rows = AreaResult.objects.filter(run=run, area__level__gt=AreaLevel.CITY)
+    rows = rows.filter(policies.visible(user, area="area", city="area__city"))
+    return rows.select_related("area", "area__parent", "service")
+
+
+def levels_in(rows: QuerySet[AreaResult]) -> dict[int, int]:
+    counts = rows.values("area__level").annotate(count=Count("area", distinct=True)).order_by("area__level")
+    return {row["area__level"]: row["count"] for row in counts}
+
+
+def narrowed(
+    rows: QuerySet[AreaResult], *, levels: list[str], services: list[str], causes: list[str], search: str
+) -> QuerySet[AreaResult]:
+    """Rows that pass the filters; several causes mean any of them."""
+    if levels:
+        rows = rows.filter(area__level__in=[level for level in levels if level.isdigit()])
+    if services:
+        rows = rows.filter(service__code__in=services)
+    wanted = Q()
+    for cause in {"late", "no_room", "out_of_reach"} & set(causes):
+        wanted |= Q(**{f"{cause}__gt": 0})
+    if search:
+        rows = rows.filter(Q(area__name__icontains=search) | Q(area__name_en__icontains=search) | Q(area__code=search))
+    return rows.filter(wanted)
+
+
+def short_summary(rows: QuerySet[AreaResult]) -> dict[str, int]:
+    """How many rows there are and how many have a gap."""
+    short = Q(late__gt=0) | Q(no_room__gt=0) | Q(out_of_reach__gt=0)
+    return rows.aggregate(all=Count("pk"), short=Count("pk", filter=short))
+
+
+def latest_of_each(*, user: Any, city: City) -> list[Run]:
+    """The newest run of each scenario and time of day."""
+    runs = baseline_runs(user=user, city=city).order_by("scenario_id", "time_of_day", "-id")
+    return list(runs.distinct("scenario_id", "time_of_day"))
+
+
+def runs_visible_to(user: Any, city: City | None = None) -> QuerySet[Run]:
+    """Every run of the cities the person has a role in, also refused ones and those of plans."""
+    runs = Run.objects.filter(city__in=City.objects.filter(policies.visible_cities(user)))
+    if city is not None:
+        runs = runs.filter(city=city)
+    related = ("scenario", "profile", "snapshot", "snapshot__network", "created_by", "job", "plan_version__plan")
+    return runs.select_related(*related).order_by("-id")

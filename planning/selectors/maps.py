@@ -1,0 +1,122 @@
+"""What the map page shows for the settings in its address."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count, Q
+
+from core import policies
+from core.choices import AreaLevel
+from core.models import Area, City
+from facilities.models import ServiceType
+from planning.choices import ProfileStatus
+from planning.models import (
+    CellPopulation,
+    DemandCell,
+    PopulationLayer,
+    Run,
+    Scenario,
+    Standard,
+    StandardProfile,
+)
+from planning.selectors import gaps
+
+LABELS_AT_MOST = 600
+
+
+@dataclass
+class MapState:
+    """Settings in view and the run that answers them; `run` is None until one was finished."""
+
+    city: City
+    scenarios: list[Scenario]
+    profiles: list[StandardProfile]
+    scenario: Scenario | None = None
+    profile: StandardProfile | None = None
+    run: Run | None = None
+    services: list[ServiceType] = field(default_factory=list)
+    service: ServiceType | None = None
+    standard: Standard | None = None
+    siblings: dict[str, Run] = field(default_factory=dict)
+
+
+def map_state(*, user: Any, city: City, run_ref: str = "", scenario_ref: str = "", service_code: str = "") -> MapState:
+    """The run asked for, else the newest of the scenario asked for, else the newest of all."""
+    state = MapState(
+        city=city,
+        scenarios=list(Scenario.objects.filter(city=city).order_by("ref")),
+        profiles=list(StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED).order_by("-is_default", "code")),
+    )
+    runs = gaps.baseline_runs(user=user, city=city)
+    asked = next((one for one in state.scenarios if one.ref == scenario_ref), None)
+    if run_ref:
+        state.run = runs.filter(ref=run_ref).first()
+    if state.run is None:
+        state.run = runs.filter(scenario=asked).first() if asked else runs.first()
+    if state.run is not None:
+        state.scenario, state.profile = state.run.scenario, state.run.profile
+        state.services = gaps.services_of(state.run)
+        for time_of_day in state.scenario.times_of_day:
+            sibling = gaps.same_run_at(state.run, time_of_day, user=user)
+            if sibling is not None:
+                state.siblings[time_of_day] = sibling
+    else:
+        state.scenario = asked or (state.scenarios[0] if state.scenarios else None)
+        state.profile = state.profiles[0] if state.profiles else None
+    if not state.services and state.scenario is not None:
+        state.services = list(state.scenario.services.all())
+    state.service = next((one for one in state.services if one.code == service_code), None) or next(iter(state.services), None)
+    if state.profile is not None and state.service is not None:
+        state.standard = state.profile.standards.filter(service=state.service).select_related("service").first()
+    return state
+
+
+def area_labels(*, user: Any, city: City, english: bool) -> list[dict[str, Any]]:
+    """Names and label points of the areas a person may see, the widest areas first."""
+    key = f"labels:{city.pk}:{city.loaded_at}:{english}:{user.pk}"
+    labels = cache.get(key)
+    if labels is None:
+        areas = Area.objects.filter(city=city, level__gt=AreaLevel.CITY, level__lte=AreaLevel.STREET)
+        areas = areas.filter(policies.visible_areas(user)).order_by("level", "path")[:LABELS_AT_MOST]
+        labels = [
+            {
+                "name": (area.name_en or area.name) if english else area.name,
+                "code": area.code,
+                "level": area.level,
+                "lon": round(area.label_point.x, 5),
+                "lat": round(area.label_point.y, 5),
+            }
+            for area in areas.only("name", "name_en", "code", "level", "label_point")
+        ]
+        cache.set(key, labels, 300)
+    return labels
+
+
+def bounds_of(city: City) -> list[list[float]]:
+    """[[west, south], [east, north]] of the city's extent."""
+    if city.bounds is None:
+        return [[73.0, 18.0], [135.0, 54.0]]
+    west, south, east, north = city.bounds.extent
+    return [[west, south], [east, north]]
+
+
+def levels_shown(levels: dict[int, int]) -> list[int]:
+    """Levels that have a tab of their own: districts first, then the finest that is still a table one can read."""
+    return [level for level, count in sorted(levels.items()) if count <= 5000]
+
+
+
+def empty_cells(city: City, time_of_day: str) -> dict[str, int]:
+    """Cells where the layer says that nobody is, and cells it says nothing about: two different things."""
+    key = f"empty-cells:{city.pk}:{city.loaded_at}:{time_of_day}"
+    counts = cache.get(key)
+    if counts is None:
+        layer = PopulationLayer.objects.filter(city=city, time_of_day=time_of_day).first()
+        cells = DemandCell.objects.filter(city=city).count()
+        held = CellPopulation.objects.filter(layer=layer).aggregate(
+            rows=Count("pk"), nobody=Count("pk", filter=Q(people__lte=0))
+        )
+        counts = {"nobody": held["nobody"], "no_data": max(cells - held["rows"], 0)}
+        cache.set(key, counts, 600)
+    return counts

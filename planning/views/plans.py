@@ -1,0 +1,204 @@
+"""Plans: the list, one plan as an ordered change-set on the map, and the question that makes a new one."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from core import policies
+from core.templatetags.pingji import is_chinese, local_name, money_unit, num, pct, unit, yuan
+from core.views.pages import page, page_of
+from inventory.choices import InterventionKind
+from planning.choices import VersionState
+from planning.forms import SuggestForm
+from planning.models import Plan
+from planning.selectors import change_sets, gaps
+from planning.views import mapwords
+
+PLAN_SHOWS = ("difference", "before", "after")
+
+
+@page
+def plan_list(request: HttpRequest) -> HttpResponse:
+    if not request.city:
+        return render(request, "planning/no_city.html")
+    rows = change_sets.plans_visible_to(request.user, request.city)
+    may_edit = policies.allows(request.user, "plan.edit", request.city)
+    return render(request, "planning/plans.html", {"page": page_of(request, rows), "may_edit": may_edit})
+
+
+def _stats(version: Any, interventions: list[Any], outcome: change_sets.Outcome | None) -> list[dict[str, str]]:
+    newly = sum(one.people_newly_served for one in interventions)
+    stats = [
+        {
+            "label": _("Cost, %(count)s interventions") % {"count": num(len(interventions))},
+            "value": yuan(version.cost_fen),
+            "unit": _("of %(budget)s") % {"budget": yuan(version.budget_fen)},
+            "note": _("proposed prices; see the rate card"),
+        }
+    ]
+    if outcome is not None and outcome.after is not None:
+        service, before, after = outcome.service, outcome.before, outcome.after
+        stats += [
+            {
+                "label": _("Gap closed, %(service)s") % {"service": local_name(service)},
+                "value": num(outcome.closed),
+                "unit": unit(service),
+                "note": _("%(before)s → %(after)s; %(all)s newly served over all runs and services") % {"before": num(before.gap), "after": num(after.gap), "all": num(newly)},
+            },
+            {
+                "label": _("Coverage"),
+                "value": f"{_percent(before)} → {_percent(after)}",
+                "unit": "%",
+                "note": _("served of %(need)s %(unit)s in need") % {"need": num(before.need), "unit": unit(service)},
+            },
+        ]
+    stats.append(
+        {
+            "label": _("Against the best possible"),
+            "value": _("within %(share)s") % {"share": pct(version.gap)} if version.gap is not None else "—",
+            "unit": "",
+            "note": _("no plan in this budget can close more than %(bound)s (weighted)") % {"bound": num(version.bound)} if version.bound is not None else _("the search gave no bound"),
+        }
+    )
+    return stats
+
+
+def _percent(totals: gaps.Totals) -> str:
+    return f"{totals.served / totals.need * 100:.1f}" if totals.need else "—"
+
+
+def _lead_bars(interventions: list[Any]) -> list[dict[str, Any]]:
+    groups = change_sets.lead_groups(interventions)
+    most = max((group.cost_fen for group in groups), default=1) or 1
+    bars = []
+    for group in groups:
+        parts, left = [], 0.0
+        for kind, cost in group.kinds:
+            width = cost / most * 100
+            parts.append({"kind": kind, "left": f"{left:.2f}", "width": f"{width:.2f}"})
+            left += width
+        label = _("%(months)s months") % {"months": group.up_to} if group.up_to else _("longer")
+        bars.append({"label": label, "parts": parts, "cost_fen": group.cost_fen, "units": group.units})
+    return bars
+
+
+def _curve(version: Any, interventions: list[Any]) -> dict[str, Any]:
+    scale = 1e6 if is_chinese() else 1e8
+    points = [
+        {"x": point["cost_fen"] / scale, "y": point["served"], "order": point["order"], "label": f"{yuan(point['cost_fen'])}: {num(point['served'])}"}
+        for point in change_sets.money_curve(version, interventions)
+    ]
+    if version.value and version.bound and points[-1]["y"]:
+        # The bound is in weighted units; drawn in the same proportion as it stands to the plan's value.
+        points[0]["bound"] = points[-1]["bound"] = points[-1]["y"] * version.bound / version.value
+    return {
+        "points": points if len(points) > 1 else [], "this": len(points) - 1,
+        "thisLabel": _("This plan: %(served)s") % {"served": num(points[-1]["y"])},
+        "xTitle": _("Cost, %(unit)s") % {"unit": money_unit()}, "yTitle": _("Need newly served"),
+        "label": _("Need newly served against cost; the change set holds every value"),
+    }  # fmt: skip
+
+
+@page
+def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
+    plan = get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
+    number = request.GET.get("version", "")
+    version = change_sets.version_of(plan, int(number) if number.isdigit() else None)
+    context: dict[str, Any] = {"plan": plan, "version": version, "may_edit": policies.allows(request.user, "plan.edit", request.city)}
+    if version is None or version.state in {VersionState.COMPUTING, VersionState.FAILED}:
+        return render(request, "planning/plan.html", context)
+    interventions = change_sets.interventions_of(version, user=request.user)
+    pairs = change_sets.pairs(version)
+    views = [
+        {"key": f"{pair.before.ref}.{outcome.service.code}", "pair": pair, "outcome": outcome,
+         "label": f"{local_name(outcome.service)}, {pair.before.get_time_of_day_display()}"}
+        for pair in pairs for outcome in change_sets.outcomes(pair, user=request.user)
+    ]  # fmt: skip
+    # open on what the plan changes most
+    best = max(views, key=lambda view: view["outcome"].closed or 0, default=None)
+    view = next((one for one in views if one["key"] == request.GET.get("view")), best)
+    used = {one.kind for one in interventions}
+    context |= {
+        "interventions": interventions, "pairs": pairs, "views": views, "view_key": view["key"] if view else "",
+        "stats": _stats(version, interventions, view["outcome"] if view else None),
+        "curve": _curve(version, interventions), "lead_bars": _lead_bars(interventions),
+        "kinds": [(code, label) for code, label in InterventionKind.choices if code in used],
+        "shows": list(zip(PLAN_SHOWS, (_("Difference"), _("Before"), _("After")), strict=True)),
+        "show": request.GET.get("show") if request.GET.get("show") in PLAN_SHOWS else "difference",
+    }  # fmt: skip
+    context["config"] = _config(request, context, view)
+    return render(request, "planning/plan.html", context)
+
+
+def _config(request: HttpRequest, context: dict[str, Any], view: dict[str, Any] | None) -> dict[str, Any]:
+    config = mapwords.base_config(request, request.city)
+    config |= {
+        "mode": "plan", "show": context["show"], "showFirst": "difference", "keepPlace": True,
+        "label": _("Where the plan acts and what changes; the change set holds every value"),
+        "pins": [
+            {"order": one.order, "lon": one.point.x, "lat": one.point.y, "added": one.kind == InterventionKind.BUILD, "name": local_name(one)}
+            for one in context["interventions"]
+        ],
+    }  # fmt: skip
+    if view is not None:
+        pair, service = view["pair"], view["outcome"].service
+        config |= mapwords.plan_classes(pair.before, service)
+        config.pop("nothing", None)
+        more = {"compare": pair.after.ref} if pair.after else {}
+        config["tiles"]["cells"] = mapwords.cell_tiles(pair.before, service, **more)
+    return config
+
+
+def _suggest(request: HttpRequest, plan: Plan | None) -> HttpResponse:
+    policies.demand(request.user, "plan.edit", request.city)
+    runs = gaps.latest_of_each(user=request.user, city=request.city)
+    offered = gaps.baseline_runs(user=request.user, city=request.city).filter(pk__in=[run.pk for run in runs])
+    posted = request.POST.copy() if request.method == "POST" else None
+    if posted is not None and plan is not None:
+        posted["name"] = plan.name
+    form = SuggestForm(posted, runs=offered)
+    if posted is not None and form.is_valid():
+        data = form.cleaned_data
+        from planning.services import plans as services
+
+        version = services.suggest_plan(
+            user=request.user, city=request.city, plan=plan, name=data["name"], budget_fen=form.budget_fen(),
+            runs=list(data["runs"]), services=list(data["services"]), time_limit_seconds=data["time_limit_seconds"],
+        )  # fmt: skip
+        return redirect("plan", ref=version.plan.ref)
+    first = offered.first()
+    asked = request.GET.get("run", "")
+    same = [run.ref for run in offered if first and run.scenario_id == first.scenario_id]
+    chosen_services = [service.code for service in (gaps.services_of(first) if first else [])]
+    context = {
+        "form": form, "plan": plan,
+        "chosen_runs": posted.getlist("runs") if posted is not None else ([asked] if asked else same),
+        "chosen_services": posted.getlist("services") if posted is not None else request.GET.getlist("service") or chosen_services,
+        "facts": [{"label": label, "value": num(value)} for label, value in change_sets.candidate_counts(request.city)],
+    }  # fmt: skip
+    return render(request, "planning/suggest.html", context, status=422 if form.errors else 200)
+
+
+@page
+def plan_new(request: HttpRequest) -> HttpResponse:
+    return _suggest(request, None)
+
+
+@page
+def plan_suggest(request: HttpRequest, ref: str) -> HttpResponse:
+    return _suggest(request, get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref))
+
+
+@require_POST
+@page
+def plan_freeze(request: HttpRequest, ref: str) -> HttpResponse:
+    plan = get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
+    number = request.POST.get("number", "")
+    version = change_sets.version_of(plan, int(number) if number.isdigit() else None)
+    from planning.services import plans as services
+
+    services.freeze_version(user=request.user, version=version)
+    return redirect("plan", ref=ref)

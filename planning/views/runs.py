@@ -1,0 +1,37 @@
+"""Runs: the list, and one run with what it read, how, and what it found."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+
+from core.views.pages import page, page_of
+from planning.choices import RunState, SupplyReason
+from planning.selectors import gaps
+
+
+@page
+def run_list(request: HttpRequest) -> HttpResponse:
+    if not request.city:
+        return render(request, "planning/no_city.html")
+    return render(request, "planning/runs.html", {"page": page_of(request, gaps.runs_visible_to(request.user, request.city))})
+
+
+@page
+def run_record(request: HttpRequest, ref: str) -> HttpResponse:
+    run = get_object_or_404(gaps.runs_visible_to(request.user), ref=ref)
+    results, districts, service, reasons = [], [], None, []
+    if run.state == RunState.DONE:
+        results = [{"service": one, "totals": gaps.totals(run, one, user=request.user)} for one in gaps.services_of(run)]
+        results = [row for row in results if row["totals"] is not None]
+        _counts, found = gaps.role_counts(run, user=request.user)
+        reasons = [{"label": SupplyReason(code).label, "count": count} for code, count in sorted(found.items())]
+    if results:
+        code = request.GET.get("service", "")
+        service = next((row["service"] for row in results if row["service"].code == code), results[0]["service"])
+        levels = gaps.levels_of(run, service, user=request.user)
+        districts = gaps.area_rows(run, service, user=request.user, level=min(levels)) if levels else []
+    context = {
+        "run": run, "results": results, "districts": districts, "service": service, "reasons": reasons,
+        "first_column": _("District"),
+    }  # fmt: skip
+    return render(request, "planning/run.html", context)
