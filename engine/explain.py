@@ -1,0 +1,131 @@
+"""Why this number: for a set of cells and one service, every role in reach and what stops it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.coverage import role_ready
+from engine.world import REASON_NONE, REASON_WORDS, Score, World
+
+
+@dataclass(frozen=True, slots=True)
+class RoleInReach:
+    """One role that reaches at least one of the cells with need.
+
+    nearest_cost: least travel from any of them (metres or minutes). cells, need: how many of the cells it reaches and
+    their need. capacity: declared; supply: what counts now. taken: units taken by all cells; taken_here: by these.
+    room: supply - taken. hours: to convert. reason: why it cannot take more of these people in time, one of
+    full | late | full_and_late | lapsed | inside_hazard | closed | unusable | other_role | no_capacity |
+    room_left_out_of_reach (it has room, but those of these cells still short are out of its reach) |
+    room_left (it has room after others chose: only under nearest-first) | none (none of these cells is short).
+    """
+
+    role: int
+    site: int
+    nearest_cost: float
+    cells: int
+    need: int
+    capacity: int
+    supply: int
+    taken: int
+    taken_here: int
+    room: int
+    hours: float
+    ready: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Need and states of the cells; `binds` is what holds most of the gap back: distance (out of reach), room (no
+    room), time (late) or none; `roles` nearest first. `roles_left_out` counts those beyond the first `most`."""
+
+    need: int
+    served: int
+    late: int
+    no_room: int
+    out_of_reach: int
+    binds: str
+    roles: tuple[RoleInReach, ...]
+    roles_left_out: int
+
+
+def explain_cells(world: World, score: Score, service: int, cells: ArrayLike, most: int = 200) -> Explanation:
+    """Explain the four states of `cells` (indices) for `service` as `score` found them."""
+    cells = np.unique(np.asarray(cells, np.int64))
+    states = [
+        int(getattr(score, name)[service][cells].sum())
+        for name in ("served", "late", "no_room", "out_of_reach")
+    ]
+    served, late, no_room, out_of_reach = states
+    need = world.demand.need[service]
+    inside = np.zeros(world.demand.cells, bool)
+    inside[cells] = True
+    roles = np.flatnonzero(world.supply.role_service == service)
+    reach = world.reach[service].take(world.supply.role_site[roles])
+    place = np.repeat(np.arange(len(roles)), np.diff(reach.indptr))
+    here = inside[reach.cell] & (need[reach.cell] > 0)
+    place, cell, cost = place[here], reach.cell[here], reach.cost[here]
+    count = len(roles)
+    nearest = np.full(count, np.inf)
+    np.minimum.at(nearest, place, cost)
+    reached = np.bincount(place, minlength=count)
+    reached_need = np.bincount(place, need[cell], count).astype(np.int64)
+    gap = score.gap[service]
+    reached_gap = np.bincount(place, gap[cell], count).astype(np.int64)
+    taken = score.role_served + score.role_late
+    mine = inside[score.pair_cell]
+    taken_here = np.bincount(score.pair_role[mine], score.pair_units[mine], world.supply.roles).astype(
+        np.int64
+    )
+    ready = role_ready(world)
+    seen = np.flatnonzero(reached > 0)
+    seen = seen[np.lexsort((roles[seen], nearest[seen]))]
+    rows = []
+    for i in seen[:most]:
+        role = int(roles[i])
+        supply = int(score.role_supply[role])
+        room = supply - int(taken[role])
+        rows.append(
+            RoleInReach(
+                role=role,
+                site=int(world.supply.role_site[role]),
+                nearest_cost=float(nearest[i]),
+                cells=int(reached[i]),
+                need=int(reached_need[i]),
+                capacity=int(world.supply.role_capacity[role]),
+                supply=supply,
+                taken=int(taken[role]),
+                taken_here=int(taken_here[role]),
+                room=room,
+                hours=float(world.supply.role_hours[role]),
+                ready=bool(ready[role]),
+                reason=_reason(
+                    int(score.role_reason[role]), bool(world.supply.role_usable[role]), bool(ready[role]), room,
+                    int(reached_gap[i]), int(gap[cells].sum()),
+                ),
+            )
+        )  # fmt: skip
+    causes = {"distance": out_of_reach, "room": no_room, "time": late}
+    binds = max(causes, key=lambda cause: causes[cause]) if sum(causes.values()) else "none"
+    return Explanation(
+        sum(states), served, late, no_room, out_of_reach, binds, tuple(rows), len(seen) - len(rows)
+    )
+
+
+def _reason(code: int, usable: bool, ready: bool, room: int, reached_gap: int, whole_gap: int) -> str:
+    if code != REASON_NONE:
+        return REASON_WORDS[code]
+    if not usable:
+        return "unusable"
+    if room <= 0:
+        return "full" if ready else "full_and_late"
+    if not ready:
+        return "late"
+    if whole_gap == 0:
+        return "none"
+    # A ready role with room whose reach holds a gap cannot be: the assignment would have used it.
+    return "room_left_out_of_reach" if reached_gap == 0 else "room_left"

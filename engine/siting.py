@@ -1,0 +1,373 @@
+"""What to build, how much, where: the best options under one budget, with a proven bound.
+
+Value = weighted units newly served in time, over all worlds and services; maximising it leaves the least weighted gap.
+Stages: exact reduction (siting_model) -> lazy greedy -> the exact model on HiGHS when it is small -> otherwise a dual
+bound (siting_bound), a plan rounded from it, ruin-and-recreate search, fixing of options the bound decides, and HiGHS
+on the rest. The answer is measured again by exact assignment on the cells as they came. See docs/algorithms/siting.md.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import ENGINE_VERSION, siting_mip
+from engine.checks import check_siting
+from engine.coverage import score_world
+from engine.interventions import apply_options
+from engine.siting_bound import DualPrices, surely_out
+from engine.siting_flow import OpenSet
+from engine.siting_model import SitingModel, build_model, focus
+from engine.world import Choice, Option, World
+
+OPTIMAL_GAP = 1e-6
+TARGET_GAP = 1e-4
+SMALL_MODEL_EDGES = 20_000
+LARGEST_MIP_EDGES = 400_000
+
+Progress = Callable[[float, str], None]
+
+
+class _Cancelled(Exception):
+    pass
+
+
+def suggest_sites(
+    worlds: Sequence[World],
+    options: Sequence[Option],
+    budget_fen: int,
+    weights: Sequence[float] | None = None,
+    time_limit_s: float = 60.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Choice:
+    """Choose options, each as a whole, at most one per exclusive_key, total cost <= budget_fen.
+
+    worlds: the same sites, roles and services under different demand or travel (day and night); one choice serves all.
+    weights (w,): value of each world, by default equal shares of 1. Standard.weight values one unit of each service.
+    progress(share, stage) and should_stop() are called often. The stage is one of model, greedy, proof, bound, search,
+    check. A cancelled call returns status "cancelled" and nothing chosen. Raises InvalidInput with every problem.
+    """
+    started = time.monotonic()
+    weights = [1.0 / max(len(worlds), 1)] * len(worlds) if weights is None else list(weights)
+    check_siting(worlds, options, budget_fen, weights)
+    stop = should_stop or (lambda: False)
+    deadline = started + float(time_limit_s)
+
+    def tell(share: float, stage: str) -> None:
+        if progress:
+            progress(share, stage)
+        if stop():
+            raise _Cancelled
+
+    try:
+        tell(0.0, "model")
+        model = build_model(worlds, options, weights, int(budget_fen))
+        taken, bound, source, notes = _choose(model, int(budget_fen), deadline, seed, tell, stop)
+        tell(0.92, "check")
+        return _answer(
+            worlds,
+            options,
+            weights,
+            model,
+            taken,
+            bound,
+            source,
+            notes,
+            seed,
+            started,
+            lambda: tell(0.95, "check"),
+        )
+    except _Cancelled:
+        empty = np.empty(0, np.int64)
+        none = np.zeros((len(worlds), worlds[0].services), np.int64)
+        return Choice(
+            empty, 0.0, 0.0, 0.0, "cancelled", 0, np.empty(0), np.zeros((0, len(worlds)), np.int64), none, none,
+            "none", seed, time.monotonic() - started, ENGINE_VERSION,
+        )  # fmt: skip
+
+
+def _choose(
+    model: SitingModel,
+    budget: int,
+    deadline: float,
+    seed: int,
+    tell: Progress,
+    stop: Callable[[], bool],
+) -> tuple[NDArray[np.bool_], float, str, dict]:
+    """(taken (o,), bound, its source, notes) for the reduced model."""
+    notes = {"options": len(model.options), "groups": model.groups, "edges": model.edges,
+             "cells": model.kept_cells, "displacing": list(model.displacing)}  # fmt: skip
+    if len(model.options) == 0:
+        return np.zeros(0, bool), 0.0, "nothing can help", notes
+    left = lambda: deadline - time.monotonic()  # noqa: E731
+    begun = left()
+    start = OpenSet(model)
+    existing_value = float(np.sum((model.node_units * model.node_weight)[model.node_option < 0]))
+    first = np.array([_gain(start, o, tell, 0.05) for o in range(len(model.options))])
+    work = start
+    empty = work.save()
+    best, best_value = work.taken.copy(), 0.0
+    for by_cost in (True, False):
+        work.restore(empty)
+        fill_greedily(work, first, budget, by_cost, lambda: left() < 0.6 * begun, tell)
+        if work.value > best_value:
+            best, best_value = work.taken.copy(), work.value
+    notes["greedy_value"] = best_value
+    if first.sum() == 0:
+        return best, 0.0, "nothing can help", notes
+    whole_cost = int(model.cost[first > 0].sum())
+    if whole_cost <= budget and not model.conflicts:
+        return best, best_value, "everything fits the budget", notes
+    none, every = np.zeros(len(model.options), bool), np.ones(len(model.options), bool)
+
+    if model.edges <= SMALL_MODEL_EDGES:
+        tell(0.3, "proof")
+        proof = siting_mip.solve(
+            model, budget, existing_value, best, none, every, max(left() * 0.7, 1.0), 0.0, seed, stop
+        )
+        best, best_value = _better(work, empty, best, best_value, proof.taken, first, budget, tell)
+        if proof.closed:
+            return best, max(proof.bound, best_value), "HiGHS, tree closed", notes
+        if stop():
+            raise _Cancelled
+        notes["mip_bound"] = proof.bound
+    tell(0.3, "bound")
+    prices = DualPrices(model, budget)
+    dual = prices.search(
+        max(left() * 0.45, 0.5), best_value, stop, lambda share: tell(0.3 + 0.25 * share, "bound")
+    )
+    bound, source = dual.value, "dual prices"
+    if notes.get("mip_bound", np.inf) < bound:
+        bound, source = notes["mip_bound"], "HiGHS, tree open"
+    rounded = np.argsort(
+        -(dual.share + 1e-3 * dual.profit / max(np.abs(dual.profit).max(), 1e-12)), kind="stable"
+    )
+    best, best_value = _better(work, empty, best, best_value, dual.share > 0.5, first, budget, tell, rounded)
+    notes["dual_bound"], notes["rounded_value"] = dual.value, best_value
+    mip_tried = False
+    random = np.random.default_rng(seed)
+    near = _neighbours(model)
+    work.restore(empty)
+    for option in np.flatnonzero(best):
+        work.add(int(option))
+    while left() > 1.0 and bound - best_value > TARGET_GAP * bound:
+        slice_end = time.monotonic() + max(min(left() * 0.4, 15.0), 0.5)
+        best, best_value = _search(
+            work, best, best_value, dual, near, first, budget, random,
+            lambda end=slice_end: time.monotonic() > end, tell,
+        )  # fmt: skip
+        if mip_tried or bound - best_value <= TARGET_GAP * bound:
+            break
+        never, always = surely_out(dual, best_value)
+        free = ~never & ~always
+        notes["left_open"] = int(free.sum())
+        rest = focus(model, always, free)
+        mip_tried = True
+        if rest.edges <= LARGEST_MIP_EDGES and left() > 2.0:
+            tell(0.75, "proof")
+            spare = budget - int(model.cost[always].sum())
+            proof = siting_mip.solve(
+                rest, spare, existing_value, best, always, free, left() * 0.8, TARGET_GAP / 2, seed, stop
+            )
+            if stop():
+                raise _Cancelled
+            best, best_value = _better(work, empty, best, best_value, proof.taken, first, budget, tell)
+            rest_bound = max(proof.bound, best_value)
+            if rest_bound < bound:
+                bound, source = rest_bound, "HiGHS after fixing by dual prices"
+            work.restore(empty)
+            for option in np.flatnonzero(best):
+                work.add(int(option))
+    return best, max(bound, best_value), source, notes
+
+
+def _gain(state: OpenSet, option: int, tell: Progress, share: float) -> float:
+    if option % 64 == 0:
+        tell(share, "greedy")
+    return state.gain(option)
+
+
+def fill_greedily(
+    state: OpenSet,
+    upper: NDArray[np.float64],
+    budget: int,
+    by_cost: bool,
+    out_of_time: Callable[[], bool] = lambda: False,
+    tell: Progress = lambda share, stage: None,
+) -> list[int]:
+    """Add options of best gain (per fen when by_cost) until none fits. `upper` (o,) are gains at a smaller open set:
+    gains only shrink, so an option is looked at again only when its old gain still leads. Returns them in order."""
+    price = np.maximum(state.model.cost, 1) if by_cost else np.ones(len(upper))
+    heap = [(-upper[o] / price[o], o, -1) for o in np.flatnonzero(upper > 0)]
+    heapq.heapify(heap)
+    order: list[int] = []
+    looked = 0
+    while heap:
+        rate, option, seen = heapq.heappop(heap)
+        option = int(option)
+        if not state.allowed(option, budget):
+            continue
+        if seen == len(order) or out_of_time():
+            if -rate <= 0:
+                break
+            state.add(option)
+            order.append(option)
+            continue
+        looked += 1
+        if looked % 64 == 0:
+            tell(0.15, "greedy")
+        gain = state.gain(option)
+        if gain > 0:
+            heapq.heappush(heap, (-gain / price[option], option, len(order)))
+    return order
+
+
+def _better(work, empty, best, best_value, taken, first, budget, tell, order=None):
+    """The better of the plan in hand and `taken` made affordable (in `order`, or by gain) and filled up."""
+    if taken is None:
+        return best, best_value
+    work.restore(empty)
+    for option in np.flatnonzero(taken) if order is None else order[taken[order]]:
+        if work.allowed(int(option), budget):
+            work.add(int(option))
+    fill_greedily(work, first, budget, True, tell=tell)
+    if work.value > best_value + 1e-9:
+        return work.taken.copy(), work.value
+    return best, best_value
+
+
+def _neighbours(model: SitingModel) -> Callable[[int], NDArray[np.int64]]:
+    """near(option) -> options that share a group with it (they compete for the same people), found when asked."""
+    by_group = np.argsort(model.edge_group, kind="stable")
+    group_ptr = np.searchsorted(model.edge_group[by_group], np.arange(model.groups + 1))
+    edge_option = np.repeat(model.node_option, np.diff(model.node_ptr))
+    nodes = np.argsort(model.node_option, kind="stable")
+    first = np.searchsorted(model.node_option[nodes], np.arange(len(model.options) + 1))
+    known: dict[int, NDArray[np.int64]] = {}
+
+    def near(option: int) -> NDArray[np.int64]:
+        if option not in known:
+            found = [np.array([option])]
+            for node in nodes[first[option] : first[option + 1]]:
+                groups = model.edge_group[model.node_ptr[node] : model.node_ptr[node + 1]]
+                groups = groups[:: max(1, len(groups) // 64)]
+                for g in groups:
+                    others = edge_option[by_group[group_ptr[g] : group_ptr[g + 1]]]
+                    found.append(others[others >= 0][:256])
+            known[option] = np.unique(np.concatenate(found))
+        return known[option]
+
+    return near
+
+
+def _search(work, best, best_value, dual, near, first, budget, random, out_of_time, tell):
+    """Ruin and recreate: drop a few chosen options around a random place, fill up again by gain per fen among those
+    that could replace them, keep what is not worse."""
+    model = work.model
+    price = np.maximum(model.cost, 1)
+    leaders = np.argsort(-(dual.profit + dual.share), kind="stable")[: max(64, int(best.sum()) * 2)]
+    rounds = 0
+    while not out_of_time():
+        rounds += 1
+        if rounds % 16 == 0:
+            tell(0.6, "search")
+        chosen = np.flatnonzero(work.taken)
+        if len(chosen) == 0:
+            break
+        saved = work.save()
+        seed_option = int(random.choice(chosen if random.random() < 0.7 else leaders))
+        around = near(seed_option)
+        mine = around[work.taken[around]]
+        count = int(random.integers(1, max(2, min(8, len(chosen)) + 1)))
+        drop = random.permutation(mine)[:count]
+        if len(drop) < count and random.random() < 0.5:
+            drop = np.unique(np.concatenate([drop, random.permutation(chosen)[: count - len(drop)]]))
+        for option in drop:
+            work.remove(int(option))
+        # Candidates: the neighbourhood and a sample of the leaders; old gains with nothing open bound them above.
+        pool = np.unique(
+            np.concatenate([random.permutation(around)[:48], random.permutation(leaders)[:24], drop])
+        )
+        upper = np.zeros(len(first))
+        upper[pool] = first[pool] * np.exp(random.normal(0, 0.05, len(pool)))
+        noisy = price * np.exp(random.normal(0, 0.15, len(price)))
+        _refill(work, pool, upper, noisy, budget)
+        if work.value > best_value + 1e-9:
+            best, best_value = work.taken.copy(), work.value
+        elif work.value < saved[5] - 1e-9:
+            work.restore(saved)
+    return best, best_value
+
+
+def _refill(work: OpenSet, pool, upper, price, budget: int) -> None:
+    heap = [(-upper[o] / price[o], int(o), -1) for o in pool if upper[o] > 0]
+    heapq.heapify(heap)
+    added = 0
+    while heap:
+        _, option, seen = heapq.heappop(heap)
+        if not work.allowed(option, budget):
+            continue
+        if seen == added:
+            work.add(option)
+            added += 1
+            continue
+        gain = work.gain(option)
+        if gain > 0:
+            heapq.heappush(heap, (-gain / price[option], option, added))
+
+
+def _answer(worlds, options, weights, model, taken, bound, source, notes, seed, started, still) -> Choice:
+    """Measure the chosen options on the cells as they came, and share the value out in order of value for money."""
+    state = OpenSet(model)
+    chosen_positions = np.flatnonzero(taken)
+    upper = np.zeros(len(taken))
+    for position in chosen_positions:
+        upper[position] = state.gain(int(position))
+    order = fill_greedily(
+        state, upper, int(model.cost[taken].sum()), True
+    )  # what adds nothing is not proposed
+    state = OpenSet(model)
+    units = np.zeros((len(order), len(worlds)), np.int64)
+    for row, position in enumerate(order):
+        gained = state.add(position)
+        np.add.at(units[row], model.node_world[state.nodes_of[position]], gained)
+    still()
+    chosen = model.options[order].astype(np.int64)
+    after = np.zeros_like(model.base)
+    for number, world in enumerate(worlds):
+        still()
+        changed = apply_options(world, options, chosen)
+        after[number] = score_world(changed, "best", minimise_travel=False, check=False).served.sum(axis=1)
+    value_of = np.array(
+        [[w * s.weight for s in world.standards] for w, world in zip(weights, worlds, strict=True)]
+    )
+    value = float(np.sum((after - model.base) * value_of))
+    services = np.array([options[int(i)].service for i in chosen], np.int64)
+    worth = np.array([units[row] @ value_of[:, service] for row, service in enumerate(services)], np.float64)
+    bound = max(float(bound), value)
+    gap = (bound - value) / bound if bound > 0 else 0.0
+    gap = 0.0 if gap < 1e-12 else gap
+    notes["model_value"] = state.value
+    return Choice(
+        chosen=chosen,
+        value=value,
+        bound=bound,
+        gap=gap,
+        status="optimal" if gap <= OPTIMAL_GAP else "within" if np.isfinite(bound) else "feasible",
+        cost_fen=int(sum(options[int(i)].cost_fen for i in chosen)),
+        people_newly_served=worth,
+        units_newly_served=units,
+        served_before=model.base,
+        served_after=after,
+        bound_source=source,
+        seed=seed,
+        seconds=time.monotonic() - started,
+        engine_version=ENGINE_VERSION,
+        notes=notes,
+    )
