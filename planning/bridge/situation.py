@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext_lazy as _
 
 from core.choices import TimeOfDay
 from engine.need import need_units
@@ -51,17 +52,37 @@ def freeze_standards(profile: StandardProfile, services: list[str]) -> list[dict
     ]
 
 
+_WORDS = {
+    "no_services": _("The scenario names no service."),
+    "no_standard": _("The standards have no entry for the service %(what)s."),
+    "no_population": _("The city has no population layer for this time of day: %(what)s."),
+    "no_areas": _("The scenario strikes chosen areas, but none is chosen."),
+    "no_zones": _("The scenario strikes the zones of a hazard layer, but the layer is missing or empty. %(what)s"),
+    "no_affected_share": _("The share of people affected is missing."),
+    "no_displaced_share": _("The share of the affected who leave home is missing."),
+    "no_affected_share_in_zone": _("The share of people affected is missing for the zone class %(what)s."),
+    "no_displaced_share_in_zone": _("The share of the affected who leave home is missing for the zone class %(what)s."),
+}
+
+
+def refusal_words(problem: dict[str, str]) -> str:
+    """What is missing, in the reader's language."""
+    words = _WORDS.get(problem.get("code", ""))
+    return str(words % {"what": problem.get("what", "")}) if words else problem.get("message", "")
+
+
 def missing_rates(
     scenario: dict[str, Any], standards: list[dict[str, Any]], layers: set[str], zone_classes: dict[str, list[str]], time_of_day: str
 ) -> list[dict[str, str]]:
-    """Everything that keeps the run from being computed: `{"code", "what"}`; empty when nothing does.
+    """Everything that keeps the run from being computed: `{"code", "what", "message"}`; empty when nothing does.
 
     `layers`: times of day the city has people for. `zone_classes`: classes by hazard layer.
     """
     problems: list[dict[str, str]] = []
 
     def miss(code: str, what: str = "") -> None:
-        problems.append({"code": code, "what": what})
+        problem = {"code": code, "what": what}
+        problems.append(problem | {"message": refusal_words(problem)})
 
     having = {row["service"] for row in standards}
     if not scenario["services"]:
