@@ -13,7 +13,6 @@ from facilities.importers.columns import Columns
 from facilities.importers.problems import Problems
 
 DATUMS = "WGS-84, CGCS2000, GCJ-02, BD-09, EPSG:nnnn"
-METRES_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,7 @@ def median_shift_m(
     good = ~bad
     if not degrees or not good.any():
         return None
-    dy = (lat[good] - y[good]) * METRES_PER_DEGREE
-    dx = (lon[good] - x[good]) * METRES_PER_DEGREE * np.cos(np.radians(lat[good]))
-    return float(np.median(np.hypot(dx, dy)))
+    return float(np.median(crs.great_circle_m(x[good], y[good], lon[good], lat[good])))
 
 
 def _swapped(x: np.ndarray, y: np.ndarray, inside: tuple[float, float, float, float] | None) -> np.ndarray:
@@ -166,6 +163,13 @@ def place_shapes(
             problems.add("out_of_range", text, **where, datum=datum)
             bad = np.ones(len(shapes), dtype=bool)
     return converted, bad
+
+
+def shapes_shift_m(shapes: np.ndarray, datum: str) -> float | None:
+    """Median metres by which honouring the datum moves the corners; None for projected coordinates."""
+    corners = shapely.get_coordinates(shapes)
+    shift = crs.shift_m(corners[:, 0], corners[:, 1], datum) if len(corners) else np.array([np.nan])
+    return None if np.isnan(shift).all() else float(np.nanmedian(shift))
 
 
 def city_box(shapes: np.ndarray, margin: float = 0.5) -> tuple[float, float, float, float]:
