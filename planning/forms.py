@@ -55,7 +55,7 @@ class ScenarioForm(forms.ModelForm):
     times_of_day = forms.MultipleChoiceField(
         choices=TimeOfDay.choices, widget=forms.CheckboxSelectMultiple, initial=["day", "night"], label=_("Times of day")
     )
-    affected_percent = forms.FloatField(min_value=0, max_value=100, required=False, label=_("People affected, % of those present"))
+    affected_percent = forms.FloatField(min_value=0, max_value=100, required=False, label=_("People affected, of those present, %"))
     displaced_percent = forms.FloatField(min_value=0, max_value=100, required=False, label=_("Of these, leave home, %"))
 
     class Meta:
