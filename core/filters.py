@@ -136,16 +136,20 @@ class AreaFilter(django_filters.CharFilter):
         return queryset.filter(inside)
 
 
-class SharedFilter(django_filters.FilterSet):
-    """Base of every FilterSet. `search_fields` are what `search` looks through."""
+class PageFilter(django_filters.FilterSet):
+    """What pages need beside what the API needs."""
+
+    def rows(self) -> QuerySet:
+        """The matching rows; none when a filter cannot be read (then `errors` says why)."""
+        return self.qs if self.is_valid() else self.queryset.none()
+
+
+class SharedFilter(PageFilter):
+    """Base of most FilterSets. `search_fields` are what `search` looks through."""
 
     search_fields: tuple[str, ...] = ()
     search = SearchFilter(label=_("words that all occur"))
     city = django_filters.CharFilter(field_name="city__code", label=_("city code"))
-
-    def rows(self) -> QuerySet:
-        """For pages: the matching rows; none when a filter cannot be read (then `errors` says why)."""
-        return self.qs if self.is_valid() else self.queryset.none()
 
 
 class PlaceFilter(SharedFilter):
@@ -199,7 +203,7 @@ class OrganisationFilter(SharedFilter):
         fields = ["kind"]
 
 
-class MembershipFilter(django_filters.FilterSet):
+class MembershipFilter(PageFilter):
     city = django_filters.CharFilter(field_name="area__city__code", label=_("city code"))
     user = django_filters.CharFilter(field_name="user__username", label=_("user name"))
     organisation = django_filters.CharFilter(field_name="organisation__code", label=_("organisation code"))
@@ -217,7 +221,7 @@ class PackLayerFilter(SharedFilter):
         fields = ["kind", "synthetic"]
 
 
-class AuditFilter(django_filters.FilterSet):
+class AuditFilter(PageFilter):
     search = SearchFilter(fields=("subject_ref", "act", "reason", "user__username", "user__name"), label=_("words that all occur"))
     user = django_filters.CharFilter(field_name="user__username", label=_("user name"))
     act = django_filters.CharFilter(lookup_expr="startswith", label=_("act, or its beginning"))

@@ -19,6 +19,7 @@ def _then(request: HttpRequest) -> str:
 
 @page
 def job_list(request: HttpRequest) -> HttpResponse:
+    services.look_after()
     state = request.GET.get("state", "")
     rows = selectors.job_rows(user=request.user, city=request.city or None, state=state)
     return render(
@@ -28,14 +29,17 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 @page
 def job_record(request: HttpRequest, ref: str) -> HttpResponse:
+    services.look_after()
     job = get_object_or_404(selectors.jobs_visible_to(request.user), ref=ref)
     return render(request, "core/job.html", {"job": job})
 
 
 @page
 def job_progress(request: HttpRequest, ref: str) -> HttpResponse:
+    services.look_after()
     job = get_object_or_404(selectors.jobs_visible_to(request.user), ref=ref)
-    response = render(request, "components/progress.html", {"job": job, "then": _then(request)})
+    no_worker = job.state == JobState.QUEUED and not selectors.worker_seen()
+    response = render(request, "components/progress.html", {"job": job, "then": _then(request), "no_worker": no_worker})
     if job.over:
         response["HX-Trigger"] = "jobs-changed"
     return response
