@@ -1,0 +1,147 @@
+"""Siting in the hand-worked town: the best change-set is known, and scoring it equals scoring the edited registry."""
+
+import pytest
+
+from core.errors import DomainError
+from core.services import jobs
+from inventory.models import AssetOption
+from planning.choices import VersionState
+from planning.models import AreaResult, CellResult, CostRate, FacilityResult, Run
+from planning.services import plans
+from tests.planning.town import SERVICE
+
+STATES = ("need", "served", "late", "no_room", "out_of_reach")
+
+
+@pytest.fixture
+def priced(town):
+    """Prices: extend A by 30 for 40,000; stock B for 8,000; renew C for 20,000; convert D for 50,000; yard 100,000."""
+    for kind, fixed, unit, share in (("extend", 10_000, 1_000, 0.5), ("stock", 5_000, 100, None), ("upgrade", 20_000, 0, None)):
+        CostRate.objects.create(service=town.service, kind=kind, fixed_fen=fixed, per_unit_fen=unit, max_share=share, hours=24, source="worked example")
+    town.roles[3].conversion_cost_fen = 50_000
+    town.roles[3].save()
+    return town
+
+
+def suggested(town, runs, budget, **more):
+    version = plans.suggest_plan(user=None, city=town.city, runs=runs, budget_fen=budget, name="方案", time_limit_seconds=10, **more)
+    if version.state == VersionState.COMPUTING:
+        jobs.perform(version.job.ref)
+        version.job.refresh_from_db()
+        assert version.job.state == "done", version.job.error
+    version.refresh_from_db()
+    return version
+
+
+def test_the_best_change_set_for_the_budget_is_found_and_proven(priced, compute):
+    version = suggested(priced, compute(priced), 70_000)
+    rows = list(version.interventions.all())
+    assert {(row.kind, row.name_en, row.units, row.cost_fen) for row in rows} == {
+        ("stock", "Place 2", 30, 8_000), ("upgrade", "Place 3", 40, 20_000), ("extend", "Place 1", 30, 40_000)
+    }  # fmt: skip
+    assert version.cost_fen == 68_000 and version.status == "optimal"
+    assert version.value == pytest.approx(55) and version.bound == pytest.approx(55)
+    assert sum(row.people_newly_served for row in rows) == 55
+    after = Run.objects.get(plan_version=version)
+    assert [after.totals[0][name] for name in STATES] == [115, 115, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("budget", "served"), [(1, 60), (8_000, 80), (28_000, 95), (49_000, 100)])
+def test_a_plan_never_costs_more_than_its_budget(priced, compute, budget, served):
+    version = suggested(priced, compute(priced), budget)
+    assert version.cost_fen <= budget and version.bound >= version.value
+    assert Run.objects.get(plan_version=version).totals[0]["served"] == served
+
+
+def test_scoring_the_change_set_equals_scoring_the_edited_registry(priced, compute):
+    version = suggested(priced, compute(priced), 70_000)
+    after = Run.objects.get(plan_version=version)
+    first, second, third, _last = priced.roles
+    first.capacity += 30
+    first.save()
+    second.conversion_hours_declared = 24
+    second.save()
+    priced.places[2].agreements.all().delete()
+    edited = compute(priced)[0]
+    assert [after.totals[0][name] for name in STATES] == [edited.totals[0][name] for name in STATES]
+
+    def cells(run):
+        rows = CellResult.objects.filter(run=run).order_by("cell__number")
+        return [tuple(getattr(row, name) for name in STATES) for row in rows]
+
+    def roles(run):
+        rows = FacilityResult.objects.filter(run=run).order_by("facility_id")
+        return [(row.facility_id, row.capacity, row.served, row.late, row.reason) for row in rows]
+
+    assert cells(after) == cells(edited)
+    assert roles(after) == roles(edited)
+    assert third.service.code == SERVICE
+
+
+def test_an_idle_place_becomes_a_role_with_its_own_result(priced, compute):
+    version = suggested(priced, compute(priced), 200_000, kinds=["build", "convert"])
+    built = version.interventions.get(kind="build")
+    assert built.idle_asset == priced.yard and built.people_newly_served == 20
+    row = FacilityResult.objects.get(intervention=built, facility=None)
+    # The yard is nearer to c2 than A is, so 25 go there and 5 to A, where 10 had gone.
+    assert (row.capacity, row.served) == (25, 25)
+    assert AreaResult.objects.get(run=row.run, area=priced.left).served == 80
+
+
+def test_one_idle_place_becomes_only_one_thing(priced, compute):
+    AssetOption.objects.create(asset=priced.yard, service=priced.service, kind="convert", capacity=10, cost_fen=1_000, conversion_hours=24)
+    version = suggested(priced, compute(priced), 10_000_000)
+    assert version.interventions.filter(idle_asset=priced.yard).count() <= 1
+
+
+def test_day_and_night_share_one_plan(priced, compute):
+    version = suggested(priced, compute(priced, ["night", "day"]), 70_000)
+    assert version.baseline_runs.count() == 2 and version.runs.count() == 2
+    for run in version.runs.all():
+        total = run.totals[0]
+        assert total["need"] == sum(total[name] for name in STATES[1:])
+
+
+def test_the_same_question_is_answered_by_the_stored_version(priced, compute):
+    runs = compute(priced)
+    first, again = suggested(priced, runs, 70_000), suggested(priced, runs, 70_000)
+    assert first.pk == again.pk
+    assert suggested(priced, runs, 60_000).pk != first.pk
+
+
+def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, compute):
+    version = suggested(priced, compute(priced), 70_000)
+    stocked = version.interventions.get(kind="stock")
+    option = next(row for row in plans.open_options(version=version) if row["kind"] == "convert")
+    edited = plans.edit_version(user=None, version=version, remove=[stocked.order], add=[option["key"]], budget_fen=150_000)
+    jobs.perform(edited.job.ref)
+    edited.refresh_from_db()
+    assert edited.state == VersionState.DRAFT and edited.number == 2 and edited.cost_fen == 110_000
+    assert {row.kind for row in edited.interventions.all()} == {"upgrade", "extend", "convert"}
+    assert Run.objects.get(plan_version=edited).totals[0]["late"] == 20
+    version.refresh_from_db()
+    assert version.interventions.count() == 3
+    with pytest.raises(DomainError) as refused:
+        plans.edit_version(user=None, version=version, add=[option["key"]])
+    assert refused.value.code == "over-budget"
+
+
+def test_a_frozen_version_stays_as_it_is(priced, compute):
+    version = plans.freeze_version(user=None, version=suggested(priced, compute(priced), 70_000))
+    assert version.state == VersionState.FROZEN and version.frozen_at
+    with pytest.raises(DomainError):
+        plans.freeze_version(user=None, version=version)
+
+
+def test_a_job_that_fails_leaves_a_version_that_says_so(priced, compute, monkeypatch):
+    from planning.services import siting
+
+    def broken(*_args, **_more):
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr(siting, "suggest_sites", broken)
+    version = plans.suggest_plan(user=None, city=priced.city, runs=compute(priced), budget_fen=70_000, name="方案")
+    jobs.perform(version.job.ref)
+    version.refresh_from_db()
+    assert version.state == VersionState.FAILED and "no more memory" in version.facts["failure"]
+    assert not version.interventions.exists() and not Run.objects.filter(plan_version=version).exists()
