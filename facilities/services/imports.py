@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from django.db import connection, transaction
-from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.errors import Problem
@@ -22,8 +23,9 @@ from facilities.importers.geometry import city_box, declared_datum
 from facilities.importers.problems import ERROR, WARNING, Problems
 from facilities.importers.registry import FacilityMapping, FacilityRows, facility_rows
 from facilities.importers.tables import read_table
-from facilities.models import ImportBatch, PeacetimeUse, RowIssue
+from facilities.models import Facility, ImportBatch, PeacetimeUse, RowIssue
 from facilities.services.bulk import copy_rows
+from facilities.services.capabilities import derive_capabilities
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,11 @@ def import_facilities(
     good = rows is not None and not problems.has_errors
     with transaction.atomic():
         state = BatchState.REFUSED if not good else (BatchState.APPLIED if apply else BatchState.CHECKED)
-        written = write_facilities(city=city, rows=rows, layer=None, synthetic=synthetic) if good and apply else None
+        written = None
+        if good and apply:
+            written = write_facilities(city=city, rows=rows, layer=None, synthetic=synthetic)
+            named = Facility.objects.filter(city=city, source_id__in=rows.source_id.tolist())
+            derive_capabilities(city=city, facility_ids=list(named.values_list("pk", flat=True)))
         batch = record_batch(
             city=city, layer=None, file_name=file_name, sha256=file_sha256(path), datum=name or datum, mapping=mapping,
             state=state, rows=len(table) if table is not None else 0, written=written, problems=problems,
@@ -90,8 +96,6 @@ def box_of(city: City) -> tuple[float, float, float, float] | None:
     shapes = [bytes(area.geometry.wkb) for area in Area.objects.filter(city=city, level=1)]
     if not shapes:
         return None
-    import shapely
-
     return city_box(shapely.from_wkb(np.array(shapes, dtype=object)))
 
 
@@ -225,22 +229,30 @@ def _lines(rows: FacilityRows) -> Any:
         )  # fmt: skip
 
 
+# A point just outside every border (a clipped cell, a rounded coordinate) belongs to the nearest area this close.
+NEAR_M = 500
+AREA_OF_POINT = """
+coalesce(
+    (select p.area_id from core_areapart p join core_area a on a.id = p.area_id
+     where a.city_id = %(city)s and p.geometry && s.point and st_intersects(p.geometry, s.point)
+     order by p.level desc, p.area_id limit 1),
+    (select p.area_id from core_areapart p join core_area a on a.id = p.area_id
+     where a.city_id = %(city)s and p.geometry && st_expand(s.point, 0.01)
+        and st_dwithin(p.geometry::geography, s.point::geography, %(near)s)
+     order by p.level desc, st_distance(p.geometry, s.point), p.area_id limit 1)
+)
+"""
+
+
 def assign_areas(cursor: Any, table: str, city: City) -> None:
     """The deepest area each point lies in, in one statement; only rows whose area changes are written."""
     cursor.execute(
         f"""
         update "{table}" t set area_id = found.area_id
-        from (
-            select s.id, (
-                select p.area_id from core_areapart p join core_area a on a.id = p.area_id
-                where a.city_id = %(city)s and p.geometry && s.point and st_intersects(p.geometry, s.point)
-                order by p.level desc, p.area_id limit 1
-            ) as area_id
-            from "{table}" s where s.city_id = %(city)s
-        ) found
+        from (select s.id, {AREA_OF_POINT} as area_id from "{table}" s where s.city_id = %(city)s) found
         where found.id = t.id and t.area_id is distinct from found.area_id
         """,
-        {"city": city.pk},
+        {"city": city.pk, "near": NEAR_M},
     )
 
 
@@ -297,17 +309,11 @@ def apply_roles(*, city: City, layer: PackLayer | None, roles: Sequence[RoleRule
                     "city": city.pk, "layer": layer.pk if layer else None, "service": role.service,
                     "status": role.status, "uses": list(role.uses), "hours": role.hours, "cost": role.cost_fen,
                     "each": role.cost_fen_per_unit, "conditions": role.conditions, "synthetic": role.synthetic,
-                    "hazards": _json(list(role.hazards)),
+                    "hazards": json.dumps(list(role.hazards)),
                 },
             )  # fmt: skip
             written += cursor.rowcount
     return written
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 def roles_by_service(roles: Mapping[str, Mapping[str, Any]]) -> list[RoleRule]:
@@ -325,5 +331,3 @@ def roles_by_service(roles: Mapping[str, Mapping[str, Any]]) -> list[RoleRule]:
         )  # fmt: skip
     return rules
 
-
-NOTHING_WRITTEN = _("Nothing was loaded. Correct what is listed and load again.")

@@ -10,6 +10,7 @@ from django.db import connection
 from core.models import City, PackLayer
 from engine.need import morton_order
 from facilities.services.bulk import copy_arrays, light_tables, points_ewkb, reserve_ids, rings_ewkb
+from facilities.services.imports import AREA_OF_POINT, NEAR_M
 from planning.bridge.columns import fetch_columns
 from planning.importers.packs import Layer
 from planning.importers.population import Cells
@@ -95,22 +96,16 @@ def _insert_cells(cursor: Any, city: City, cells: Cells) -> np.ndarray:
 
 
 def _areas_of(cursor: Any, city: City, cells: Cells) -> np.ndarray:
-    """The deepest area around each cell's point, in one statement; where there is none, -1."""
+    """The deepest area around each cell's point, (n,) in one statement; where there is none, -1."""
     cursor.execute("drop table if exists incoming_point")
     cursor.execute("create temp table incoming_point (number integer, point geometry(point, 4326)) on commit drop")
     numbers = np.arange(len(cells))
     points = points_ewkb(cells.lon, cells.lat)
     copy_arrays(cursor, "incoming_point", [("number", "int4", numbers), ("point", "bytes", points)])
+    values = {"city": str(int(city.pk)), "near": str(NEAR_M)}
     found = fetch_columns(
-        """
-        select i.number, coalesce(found.area_id, -1) as area_id
-        from incoming_point i left join lateral (
-            select p.area_id from core_areapart p join core_area a on a.id = p.area_id
-            where a.city_id = %s and p.geometry && i.point and st_intersects(p.geometry, i.point)
-            order by p.level desc, p.area_id limit 1
-        ) found on true
-        """,
-        [city.pk], [("number", "int4"), ("area_id", "int8")],
+        f"select s.number, coalesce({AREA_OF_POINT % values}, -1) as area_id from incoming_point s",
+        [], [("number", "int4"), ("area_id", "int8")],
     )  # fmt: skip
     area = np.empty(len(cells), dtype=np.int64)
     area[found["number"]] = found["area_id"]
