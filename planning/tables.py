@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast, NullIf
-from django.db.models import FloatField
 
 GAP = F("late") + F("no_room") + F("out_of_reach")
 GAP_ROWS = {

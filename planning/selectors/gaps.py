@@ -160,9 +160,9 @@ def narrowed(
 
 
 def short_summary(rows: QuerySet[AreaResult]) -> dict[str, int]:
-    """How many rows there are and how many have a gap."""
+    """How many areas there are and how many fall short in some service."""
     short = Q(late__gt=0) | Q(no_room__gt=0) | Q(out_of_reach__gt=0)
-    return rows.aggregate(all=Count("pk"), short=Count("pk", filter=short))
+    return rows.aggregate(all=Count("area", distinct=True), short=Count("area", distinct=True, filter=short))
 
 
 def latest_of_each(*, user: Any, city: City) -> list[Run]:

@@ -15,6 +15,7 @@ from core import policies
 from core.choices import AreaLevel, Certainty
 from core.models import City, Job, PackLayer
 from core.selectors.jobs import job_rows
+from core.templatetags.pingji import local_name
 from facilities.choices import BatchState, ProposalState
 from facilities.models import Agreement, ChangeProposal, ImportBatch
 from planning.choices import RunState, VersionState
@@ -52,7 +53,7 @@ def _refused_runs(user: Any, city: City) -> list[Task]:
         if not later:
             first = run.refusal[0] if run.refusal else ""
             reason = first.get("message", "") if isinstance(first, dict) else str(first)
-            words = _("Complete the scenario %(name)s") % {"name": run.scenario}
+            words = _("Complete the scenario %(name)s") % {"name": local_name(run.scenario)}
             rows.append(Task(words, reason, reverse("run", args=[run.ref]), tag=_("refused"), tone="bad"))
     return rows
 
@@ -105,7 +106,7 @@ def _drafts(user: Any, city: City) -> list[Task]:
     drafts = PlanVersion.objects.filter(plan__city=city, state=VersionState.DRAFT).select_related("plan").order_by("-id")[:3]
     return [
         Task(
-            _("Freeze or improve the plan %(name)s") % {"name": one.plan},
+            _("Freeze or improve the plan %(name)s") % {"name": local_name(one.plan)},
             _("version %(number)d, draft") % {"number": one.number}, reverse("plan", args=[one.plan.ref]),
         )
         for one in drafts
@@ -125,13 +126,20 @@ def _unsure(user: Any, city: City) -> list[Task]:
 
 
 def widest_gaps(*, user: Any, city: City, limit: int = 6) -> list[AreaResult]:
-    """Districts and services of the newest runs with the largest share unmet, each run's scenario at hand."""
+    """Districts and services with the largest share unmet in the newest runs: each pair once, at its worst time of day,
+    and no service more than twice, so that one empty service does not hide the others."""
     runs = gaps.latest_of_each(user=user, city=city)
     unmet = F("late") + F("no_room") + F("out_of_reach")
     rows = AreaResult.objects.filter(run__in=runs, area__level=AreaLevel.DISTRICT, need__gt=0)
     rows = rows.filter(policies.visible(user, area="area", city="area__city"))
     rows = rows.annotate(share=Cast(unmet, FloatField()) / Cast("need", FloatField())).filter(share__gt=0)
-    return list(rows.select_related("area", "service", "run", "run__scenario").order_by("-share", "-need")[:limit])
+    rows = rows.select_related("area", "service", "run", "run__scenario").order_by("-share", "-need")
+    found: list[AreaResult] = []
+    for row in rows[:400]:
+        twin = any(one.area_id == row.area_id and one.service_id == row.service_id for one in found)
+        if not twin and sum(one.service_id == row.service_id for one in found) < 2:
+            found.append(row)
+    return found[:limit]
 
 
 def latest_jobs(*, user: Any, city: City, limit: int = 5) -> list[Job]:

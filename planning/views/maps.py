@@ -17,6 +17,7 @@ from core.views.pages import page, page_of
 from facilities.models import ServiceType
 from planning.choices import Assignment, ReachMethod, RunState, SupplyReason
 from planning.forms import RunForm
+from planning.models import Run
 from planning.selectors import gaps, maps
 from planning.services import runs as services
 from planning.views import mapwords
@@ -37,6 +38,14 @@ def _reach_options(state: maps.MapState) -> list[dict[str, Any]]:
     others = sorted((v for v in REACH_CHOICES[standard.reach_unit] if v not in must), key=lambda v: abs(v - current))
     limits = sorted([*must, *others[: 4 - len(must)]])
     return [{"value": f"{v:g}", "label": reach(v, standard.reach_unit), "checked": v == current} for v in limits]
+
+
+def _reach_words(run: Run | None) -> str:
+    if run is None or not run.reach_method:
+        return ""
+    if run.reach_method == ReachMethod.ROADS:
+        return _("by road")
+    return _("straight line × %(factor)s") % {"factor": run.detour_factor}
 
 
 def _scenario_note(scenario: Any) -> str:
@@ -113,7 +122,7 @@ def map_page(request: HttpRequest) -> HttpResponse:
         "may_run": policies.allows(user, "run.start", city),
         "scenario_note": _scenario_note(state.scenario) if state.scenario else "",
         "reach_options": _reach_options(state),
-        "reach_words": str(ReachMethod(run.reach_method).label) if run and run.reach_method else "",
+        "reach_words": _reach_words(run),
         "times": [
             {"value": code, "label": label, "run": state.siblings[code].ref if code in state.siblings else "", "checked": bool(run and run.time_of_day == code)}
             for code, label in TimeOfDay.choices
@@ -130,7 +139,7 @@ def map_page(request: HttpRequest) -> HttpResponse:
         "reading": _reading(state, totals, districts),
         "shows": mapwords.show_words(),
         "show": ask("show") if ask("show") in mapwords.SHOWS else "gap",
-        "roles": _roles(state, user),
+        "role_rows": _roles(state, user),
         "area_code": ask("area", ""),
     }
     if tab and tab["level"] is not None:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from core.choices import AreaLevel
 from core.models import City
-from core.templatetags.pingji import is_chinese, num, unit
+from core.templatetags.pingji import is_chinese, unit
 from facilities.models import ServiceType
 from planning.models import Run
 from planning.selectors import maps
@@ -21,11 +21,23 @@ def show_words() -> list[tuple[str, str]]:
     return list(zip(SHOWS, words, strict=True))
 
 
+def short(value: float) -> str:
+    """A class edge short enough for a swatch: 1,400 -> "1.4k", in Chinese "1.4千" and "1.2万"."""
+    if value < 1000:
+        return f"{value:g}"
+    if is_chinese():
+        return f"{value / 10000:.3g}万" if value >= 10000 else f"{value / 1000:.3g}千"
+    return f"{value / 1e6:.3g}M" if value >= 1e6 else f"{value / 1000:.3g}k"
+
+
 def ranges(edges: list[int]) -> list[str]:
     """Four rising lower edges of classes 2 to 5 -> the five ranges in whole units."""
-    low = [1, *edges]
-    words = [f"{num(start)}–{num(stop - 1)}" if stop - 1 > start else num(start) for start, stop in zip(low, edges, strict=False)]
-    return [*words, f"{num(edges[-1])}+"]
+    low, words = [1, *edges], []
+    for start, stop in zip(low, edges, strict=False):
+        # from a thousand on the edges are round numbers and classes share them
+        end = stop if stop >= 1000 else stop - 1
+        words.append(f"{short(start)}–{short(end)}" if end > start else short(start))
+    return [*words, f"{short(edges[-1])}+"]
 
 
 def percent_ranges() -> list[str]:
@@ -98,7 +110,7 @@ def plan_classes(run: Run, service: ServiceType) -> dict[str, Any]:
 
 def change_ranges(step: int) -> list[str]:
     small = max(round(step / 10), 1)
-    return [f"> +{num(step)}", f"+{num(small)}…{num(step)}", f"± {num(small)}", f"−{num(small)}…{num(step)}", f"< −{num(step)}"]
+    return [f"> +{short(step)}", f"+{short(small)}…{short(step)}", f"± {short(small)}", f"−{short(small)}…{short(step)}", f"< −{short(step)}"]
 
 
 def gap_title(service: ServiceType) -> str:

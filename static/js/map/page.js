@@ -3,7 +3,7 @@ import { setAddress } from "./address.js";
 import { showTab } from "../ui.js";
 import { watchSettings } from "./settings.js";
 
-const PARTS = ["reading", "twin", "dock", "map-config", "title-line", "running-box"];
+const PARTS = ["reading", "twin", "dock", "map-config", "time-switch", "running-box"];
 
 export function watchPage(state, { readConfig, renew, showLegend }) {
   let latest = 0;

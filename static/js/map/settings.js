@@ -5,7 +5,7 @@ export function watchSettings(state) {
   form.dataset.watched = "1";
   const box = document.querySelector("#main"), button = form.querySelector("#run"), note = form.querySelector("#run-note");
   const fresh = note.innerHTML;
-  const watched = [...form.querySelectorAll("[data-setting]")];
+  const watched = [...form.elements].filter(field => "setting" in field.dataset);
   const valueOf = field => field.type === "radio" || field.type === "checkbox" ? field.checked : field.value;
   const first = new Map(watched.map(field => [field, valueOf(field)]));
   const wordsOf = field => field.tagName === "SELECT" ? field.selectedOptions[0].textContent.trim() : field.parentNode.textContent.trim();
