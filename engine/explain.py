@@ -20,7 +20,7 @@ class RoleInReach:
     room: supply - taken. hours: to convert. reason: why it cannot take more of these people in time, one of
     full | late | full_and_late | lapsed | inside_hazard | closed | unusable | other_role | no_capacity |
     room_left_out_of_reach (it has room, but those of these cells still short are out of its reach) |
-    room_left (it has room after others chose: only under nearest-first) | none (none of these cells is short).
+    none (none of these cells is short).
     """
 
     role: int
@@ -75,7 +75,6 @@ def explain_cells(world: World, score: Score, service: int, cells: ArrayLike, mo
     reached = np.bincount(place, minlength=count)
     reached_need = np.bincount(place, need[cell], count).astype(np.int64)
     gap = score.gap[service]
-    reached_gap = np.bincount(place, gap[cell], count).astype(np.int64)
     taken = score.role_served + score.role_late
     mine = inside[score.pair_cell]
     taken_here = np.bincount(score.pair_role[mine], score.pair_units[mine], world.supply.roles).astype(
@@ -105,7 +104,7 @@ def explain_cells(world: World, score: Score, service: int, cells: ArrayLike, mo
                 ready=bool(ready[role]),
                 reason=_reason(
                     int(score.role_reason[role]), bool(world.supply.role_usable[role]), bool(ready[role]), room,
-                    int(reached_gap[i]), int(gap[cells].sum()),
+                    int(gap[cells].sum()),
                 ),
             )
         )  # fmt: skip
@@ -116,7 +115,7 @@ def explain_cells(world: World, score: Score, service: int, cells: ArrayLike, mo
     )
 
 
-def _reason(code: int, usable: bool, ready: bool, room: int, reached_gap: int, whole_gap: int) -> str:
+def _reason(code: int, usable: bool, ready: bool, room: int, whole_gap: int) -> str:
     if code != REASON_NONE:
         return REASON_WORDS[code]
     if not usable:
@@ -125,7 +124,5 @@ def _reason(code: int, usable: bool, ready: bool, room: int, reached_gap: int, w
         return "full" if ready else "full_and_late"
     if not ready:
         return "late"
-    if whole_gap == 0:
-        return "none"
-    # A ready role with room whose reach holds a gap cannot be: the assignment would have used it.
-    return "room_left_out_of_reach" if reached_gap == 0 else "room_left"
+    # A ready role with room whose reach holds a gap cannot be: either assignment would have used it.
+    return "room_left_out_of_reach" if whole_gap > 0 else "none"

@@ -118,7 +118,7 @@ def _choose(
         fill_greedily(work, first, budget, by_cost, lambda: left() < 0.6 * begun, tell)
         if work.value > best_value:
             best, best_value = work.taken.copy(), work.value
-    notes["greedy_value"] = best_value
+    notes["greedy_value"] = float(best_value)
     if first.sum() == 0:
         return best, 0.0, "nothing can help", notes
     whole_cost = int(model.cost[first > 0].sum())
@@ -136,7 +136,7 @@ def _choose(
             return best, max(proof.bound, best_value), "HiGHS, tree closed", notes
         if stop():
             raise _Cancelled
-        notes["mip_bound"] = proof.bound
+        notes["mip_bound"] = float(proof.bound)
     tell(0.3, "bound")
     prices = DualPrices(model, budget)
     dual = prices.search(
@@ -149,7 +149,7 @@ def _choose(
         -(dual.share + 1e-3 * dual.profit / max(np.abs(dual.profit).max(), 1e-12)), kind="stable"
     )
     best, best_value = _better(work, empty, best, best_value, dual.share > 0.5, first, budget, tell, rounded)
-    notes["dual_bound"], notes["rounded_value"] = dual.value, best_value
+    notes["dual_bound"], notes["rounded_value"] = float(dual.value), float(best_value)
     mip_tried = False
     random = np.random.default_rng(seed)
     near = _neighbours(model)
@@ -353,7 +353,7 @@ def _answer(worlds, options, weights, model, taken, bound, source, notes, seed, 
     bound = max(float(bound), value)
     gap = (bound - value) / bound if bound > 0 else 0.0
     gap = 0.0 if gap < 1e-12 else gap
-    notes["model_value"] = state.value
+    notes["model_value"] = float(state.value)
     return Choice(
         chosen=chosen,
         value=value,
