@@ -175,7 +175,7 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
         progress(number / len(refs), str(_("Scoring %(ref)s")) % {"ref": ref})
         situation, score, tables, seconds = compute(run)
         progress.check()
-        name = f"results/{ref}-{job.worker_token[:8]}"
+        name = f"results/{ref}-{job.worker_token[-8:]}"
         results.keep_score(name=name, situation=situation, score=score)
         tables.facts["results"] = name
         progress((number + 0.8) / len(refs), str(_("Writing %(ref)s")) % {"ref": ref})

@@ -160,7 +160,7 @@ def _complete(
         progress(0.7 + 0.2 * number / len(runs), str(_("Scoring after the plan: %(ref)s")) % {"ref": run.ref})
         twin = after_run(version, run, changes)
         situation, score, tables, seconds = compute(twin, changes)
-        name = f"results/{twin.ref}-{job.worker_token[:8]}"
+        name = f"results/{twin.ref}-{job.worker_token[-8:]}"
         results.keep_score(name=name, situation=situation, score=score)
         tables.facts["results"] = name
         after.append((twin, situation, tables, seconds))

@@ -1,0 +1,75 @@
+"""manage.py score: run scenarios under the default standards and print what falls short."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.choices import TimeOfDay
+from core.errors import DomainError
+from core.models import City
+from core.selectors.cities import latest_city
+from core.services import jobs
+from planning.choices import Assignment
+from planning.models import Run, Scenario, StandardProfile
+from planning.services import runs
+from planning.services.answers import run_answer, wait_for
+
+
+def city_named(code: str) -> City:
+    city = City.objects.filter(code=code).first() if code else latest_city()
+    if city is None:
+        raise CommandError(f"there is no city {code}".strip())
+    return city
+
+
+class Command(BaseCommand):
+    help = "Score scenarios of a city: need and its four states. Stored runs are answered, not computed again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--city", default="", help="code; the city loaded last when empty")
+        parser.add_argument("--scenario", default="", help="reference or code; every scenario when empty")
+        parser.add_argument("--time", choices=TimeOfDay.values, help="every time of the scenario when not given")
+        parser.add_argument("--assignment", choices=Assignment.values, default=Assignment.NEAREST)
+        parser.add_argument("--profile", default="", help="code of the standards; the default ones when empty")
+        parser.add_argument("--inline", action="store_true", help="compute in this process instead of a worker")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        city = city_named(options["city"])
+        scenarios = Scenario.objects.filter(city=city).order_by("ref")
+        if wanted := options["scenario"]:
+            scenarios = scenarios.filter(ref=wanted) | scenarios.filter(code=wanted)
+        if not scenarios:
+            raise CommandError("there is no such scenario")
+        profile = StandardProfile.objects.filter(code=options["profile"]).first()
+        if options["profile"] and profile is None:
+            raise CommandError(f"there are no standards {options['profile']}")
+        found: list[Run] = []
+        try:
+            for scenario in scenarios:
+                made, job = runs.start_runs(
+                    user=None, city=city, scenario=scenario, times_of_day=[options["time"]] if options["time"] else (),
+                    profile=profile, assignment=options["assignment"],
+                )  # fmt: skip
+                if job is not None and options["inline"]:
+                    jobs.perform(job.ref)
+                if job is not None:
+                    wait_for(job, self.stderr.write)
+                found += Run.objects.filter(pk__in=[run.pk for run in made]).select_related("scenario")
+        except DomainError as refused:
+            raise CommandError(str(refused.message)) from None
+        answers = [run_answer(run) for run in found]
+        if options["json"]:
+            self.stdout.write(json.dumps({"city": city.code, "runs": answers}, ensure_ascii=False))
+            return
+        for answer in answers:
+            self.stdout.write(f"{answer['ref']}  {answer['scenario']}, {answer['time_of_day']}")
+            for problem in answer.get("refused", []):
+                self.stdout.write(f"  refused: {problem}")
+            for row in answer["services"]:
+                self.stdout.write(
+                    f"  {row['service']:<22} need {row['need']:>11,}  served {row['served']:>11,}  late {row['late']:>9,}"
+                    f"  no room {row['no_room']:>9,}  out of reach {row['out_of_reach']:>9,}  {row['unit']}"
+                )
