@@ -9,3 +9,6 @@ class PlanningConfig(AppConfig):
     def ready(self) -> None:
         # Job kinds and what tidies up after them must be known wherever a job may end: worker, web and command.
         from planning import tasks  # noqa: F401
+
+        # Registers what the search over everything finds here.
+        from planning.selectors import found  # noqa: F401

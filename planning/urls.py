@@ -1,10 +1,9 @@
 from django.urls import URLPattern, path
 
-from planning.views import gaps, home, maps, plans, runs, scenarios, search, standards
+from planning.views import gaps, home, maps, plans, runs, scenarios, standards
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
-    path("search/", search.search_page, name="search"),
     path("map/", maps.map_page, name="map"),
     path("map/card/", maps.map_card, name="map_card"),
     path("map/run/", maps.map_run, name="map_run"),

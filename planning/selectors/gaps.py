@@ -110,6 +110,13 @@ def facility_rows(run: Run, service: ServiceType, *, user: Any, area: Area | Non
     return rows.annotate(free=F("capacity") - F("served") - F("late")).order_by("-capacity", "facility__ref")
 
 
+def big_capacity(run: Run, service: ServiceType, shown: int = 60) -> int:
+    """The capacity from which on a role is among the `shown` largest: what a wide view has room for."""
+    rows = FacilityResult.objects.filter(run=run, service=service).exclude(reason=SupplyReason.NOT_DESIGNATED)
+    capacities = list(rows.order_by("-capacity").values_list("capacity", flat=True)[:shown])
+    return max(capacities[-1], 1) if capacities else 1
+
+
 @dataclass(frozen=True)
 class RoleCount:
     service: ServiceType

@@ -92,11 +92,11 @@ def _lapsing(user: Any, city: City) -> list[Task]:
     rows = []
     if count := lapsed.values("facility").distinct().count():
         words = ngettext("Renew %(count)d lapsed agreement", "Renew %(count)d lapsed agreements", count) % {"count": count}
-        rows.append(Task(words, _("these facilities supply nothing"), "/facilities/?agreement=lapsed", tag=_("lapsed"), tone="bad"))
+        rows.append(Task(words, _("these facilities supply nothing"), "/facilities/?readiness=lapsed", tag=_("lapsed"), tone="bad"))
     if count := soon.values("facility").distinct().count():
         words = ngettext("Renew %(count)d agreement that ends soon", "Renew %(count)d agreements that end soon", count) % {"count": count}
         first = soon.order_by("valid_to").values_list("valid_to", flat=True).first()
-        rows.append(Task(words, _("within %(days)d days") % {"days": LAPSE_DAYS}, "/facilities/?agreement=ending", due=first))
+        rows.append(Task(words, _("within %(days)d days") % {"days": LAPSE_DAYS}, "/facilities/", due=first))
     return rows
 
 

@@ -80,6 +80,6 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
     config |= mapwords.run_classes(run, service)
     config.pop("nothing", None)
     config["tiles"]["cells"] = mapwords.cell_tiles(run, service)
-    config["tiles"]["facilities"] = mapwords.facility_tiles(request.city, run, service)
+    config["tiles"]["facilities"] = mapwords.facility_tiles(request.city, service)
     context: dict[str, Any] = {"run": run, "area": area, "service": service, "row": row, "why": answer, "config": config}
     return render(request, "planning/why.html", context)

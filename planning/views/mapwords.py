@@ -10,7 +10,7 @@ from core.models import City
 from core.templatetags.pingji import is_chinese, unit
 from facilities.models import ServiceType
 from planning.models import Run
-from planning.selectors import maps
+from planning.selectors import gaps, maps
 
 SHOWS = ("gap", "coverage", "late", "no_room", "out_of_reach")
 COVERAGE_EDGES = [20, 50, 80, 95]
@@ -59,7 +59,7 @@ def base_config(request: HttpRequest, city: City) -> dict[str, Any]:
         "bounds": maps.bounds_of(city),
         "labels": maps.area_labels(user=request.user, city=city, english=not is_chinese()),
         "levels": {"district": int(AreaLevel.DISTRICT)},
-        "tiles": {"areas": tile % "areas", "roads": tile % "roads", "water": tile % "water"},
+        "tiles": {"green": tile % "green", "areas": tile % "areas", "roads": tile % "roads", "water": tile % "water"},
         "deepest": int(AreaLevel.COMMUNITY),
         "words": {"noMap": _("This browser cannot draw the map. The table holds every value.")},
     }
@@ -87,6 +87,7 @@ def run_classes(run: Run, service: ServiceType) -> dict[str, Any]:
         "breaks": {"gap": edges, "levels": levels, "coverage": coverage.get("edges") or COVERAGE_EDGES},
         "legends": legends,
         "wide": {"words": wide, "title": _("Gap, %(unit)s per hexagon of this view") % {"unit": unit(service)}},
+        "big": gaps.big_capacity(run, service),
         "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)},
     }
 
@@ -117,5 +118,5 @@ def gap_title(service: ServiceType) -> str:
     return _("Gap, %(unit)s per cell") % {"unit": unit(service)}
 
 
-def facility_tiles(city: City, run: Run, service: ServiceType) -> str:
-    return f"/tiles/facilities/{{z}}/{{x}}/{{y}}.pbf?city={city.code}&service={service.code}&run={run.ref}"
+def facility_tiles(city: City, service: ServiceType) -> str:
+    return f"/tiles/facilities/{{z}}/{{x}}/{{y}}.pbf?city={city.code}&service={service.code}&status=active"

@@ -15,6 +15,7 @@ from planning.choices import VersionState
 from planning.forms import SuggestForm
 from planning.models import Plan
 from planning.selectors import change_sets, gaps
+from planning.services import plans as services
 from planning.views import mapwords
 
 PLAN_SHOWS = ("difference", "before", "after")
@@ -162,8 +163,6 @@ def _suggest(request: HttpRequest, plan: Plan | None) -> HttpResponse:
     form = SuggestForm(posted, runs=offered)
     if posted is not None and form.is_valid():
         data = form.cleaned_data
-        from planning.services import plans as services
-
         version = services.suggest_plan(
             user=request.user, city=request.city, plan=plan, name=data["name"], budget_fen=form.budget_fen(),
             runs=list(data["runs"]), services=list(data["services"]), time_limit_seconds=data["time_limit_seconds"],
@@ -198,7 +197,5 @@ def plan_freeze(request: HttpRequest, ref: str) -> HttpResponse:
     plan = get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
     number = request.POST.get("number", "")
     version = change_sets.version_of(plan, int(number) if number.isdigit() else None)
-    from planning.services import plans as services
-
     services.freeze_version(user=request.user, version=version)
     return redirect("plan", ref=ref)

@@ -10,6 +10,7 @@ from core.views.pages import page, page_of
 from planning.forms import ScenarioForm
 from planning.selectors import gaps
 from planning.selectors import scenarios as selectors
+from planning.services import scenarios as services
 
 
 @page
@@ -41,8 +42,6 @@ def scenario_new(request: HttpRequest) -> HttpResponse:
     form = ScenarioForm(request.POST or None, city=request.city)
     if request.method == "POST" and form.is_valid():
         data = {key: value for key, value in form.cleaned_data.items() if not key.endswith("_percent")}
-        from planning.services import scenarios as services
-
         scenario = services.create_scenario(user=request.user, city=request.city, **data)
         return redirect("scenario", ref=scenario.ref)
     return render(request, "planning/scenario_new.html", {"form": form}, status=422 if form.errors else 200)

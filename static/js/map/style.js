@@ -10,6 +10,7 @@ export function baseStyle(config) {
     areas: vector(config.tiles.areas, 12),
     roads: vector(config.tiles.roads),
     water: vector(config.tiles.water),
+    green: vector(config.tiles.green),
     names: { type: "geojson", data: { type: "FeatureCollection", features: config.labels.map(label => ({ type: "Feature", geometry: { type: "Point", coordinates: [label.lon, label.lat] }, properties: label })) } },
   };
   const road = token("road");
@@ -19,10 +20,11 @@ export function baseStyle(config) {
     layers: [
       { id: "ground", type: "background", paint: { "background-color": token("land") } },
       { id: "land", type: "fill", source: "areas", "source-layer": "areas", filter: districts, paint: { "fill-color": token("land-here") } },
+      { id: "green", type: "fill", source: "green", "source-layer": "green", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": token("green"), "fill-opacity": 0.7 } },
       { id: "water", type: "fill", source: "water", "source-layer": "water", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": token("water") } },
       { id: "streams", type: "line", source: "water", "source-layer": "water", filter: ["==", ["geometry-type"], "LineString"], paint: { "line-color": token("water"), "line-width": ["interpolate", ["linear"], ["zoom"], 8, 0.6, 14, 3] } },
       // data layers are inserted here, before "roads"
-      { id: "roads", type: "line", source: "roads", "source-layer": "roads", layout: { "line-cap": "round" }, paint: { "line-color": road, "line-opacity": ["interpolate", ["linear"], ["zoom"], 8, 0.12, 14, 0.2], "line-width": ["interpolate", ["linear"], ["zoom"], 8, ["match", ["to-string", ["coalesce", ["get", "class"], ""]], ["motorway", "trunk", "primary", "expressway"], 0.9, 0.3], 14, ["match", ["to-string", ["coalesce", ["get", "class"], ""]], ["motorway", "trunk", "primary", "expressway"], 3, 1.2]] } },
+      { id: "roads", type: "line", source: "roads", "source-layer": "roads", layout: { "line-cap": "round" }, paint: { "line-color": road, "line-opacity": ["interpolate", ["linear"], ["zoom"], 8, 0.12, 14, 0.2], "line-width": ["interpolate", ["linear"], ["zoom"], 8, ["match", ["get", "rank"], [1, 2], 0.8, 0.3], 14, ["match", ["get", "rank"], [1, 2], 2.6, 3, 1.6, 1]] } },
       { id: "lower-border", type: "line", source: "areas", "source-layer": "areas", minzoom: 10.5, filter: ["!", districts], paint: { "line-color": road, "line-opacity": 0.16, "line-width": 0.6 } },
       { id: "border-halo", type: "line", source: "areas", "source-layer": "areas", filter: districts, paint: { "line-color": token("halo"), "line-opacity": 0.8, "line-width": 3 } },
       { id: "border", type: "line", source: "areas", "source-layer": "areas", filter: districts, paint: { "line-color": road, "line-opacity": 0.7, "line-width": 1.1 } },
