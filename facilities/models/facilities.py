@@ -3,7 +3,7 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
 from django.utils.translation import gettext_lazy as _
 
-from facilities.choices import CapabilityStatus, CapacitySource, FacilityStatus, ProposalState
+from facilities.choices import CapabilityStatus, CapacitySource, FacilityStatus, Hazard, ProposalState, Readiness
 
 
 class Facility(models.Model):
@@ -89,6 +89,15 @@ class Capability(models.Model):
         """Observed beats declared: a drill proves what a form only promises."""
         observed = self.conversion_hours_observed
         return self.conversion_hours_declared if observed is None else observed
+
+    @property
+    def supplies(self) -> bool:
+        """False for a retired role and, where readiness was read along, for one whose papers lapsed."""
+        return self.status != CapabilityStatus.RETIRED and getattr(self, "readiness", "") != Readiness.LAPSED
+
+    @property
+    def hazard_words(self) -> list[str]:
+        return [str(dict(Hazard.choices).get(code, code)) for code in self.hazards]
 
 
 class Certificate(models.Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,6 @@ from core.models import Area, City
 from facilities.choices import CapabilityStatus
 from facilities.models import Agreement, Capability, Certificate, ChangeProposal, Facility, ImportBatch
 from facilities.selectors.readiness import capabilities_now
-
-EARTH_RADIUS_M = 6371008.8
 
 
 def facilities_for(user: Any) -> QuerySet[Facility]:
@@ -143,12 +140,3 @@ def areas_of(city: City, user: Any) -> list[Area]:
     """Areas a person may choose from, in tree order, without their boundaries."""
     areas = Area.objects.filter(city=city).filter(policies.visible_areas(user)).order_by("path")
     return list(areas.only("id", "code", "name", "name_en", "level", "path", "city_id"))
-
-
-def shift_of(facility: Any) -> float | None:
-    """Metres between the position as it was declared and as it is in WGS-84; None where the original is in metres."""
-    if facility.datum.startswith("EPSG:"):
-        return None
-    lon_a, lat_a, lon_b, lat_b = map(math.radians, (facility.original_x, facility.original_y, facility.point.x, facility.point.y))
-    half = math.sin((lat_b - lat_a) / 2) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
-    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(half))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import policies
@@ -69,6 +70,11 @@ def derive_capabilities(
         cursor.execute(RETIRE, values)
         retired = cursor.rowcount
     return {"added": sum(fresh), "changed": len(fresh) - sum(fresh), "retired": retired}
+
+
+def touch(facility: Facility) -> None:
+    """A facility has changed when a role or paper of it has: tiles and readers go by its `updated_at`."""
+    Facility.objects.filter(pk=facility.pk).update(updated_at=timezone.now())
 
 
 def capability_state(capability: Capability) -> dict[str, Any]:
@@ -148,5 +154,6 @@ def set_capability(
     after = capability_state(capability)
     if after != before:
         act = "capability.change" if before else "capability.add"
+        touch(facility)
         audit.record(user=user, act=act, subject=facility, before=before, after=after, reason=reason)
     return capability

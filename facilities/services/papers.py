@@ -12,6 +12,7 @@ from core import policies
 from core.errors import InvalidInput, Problem
 from core.services import audit
 from facilities.models import Agreement, Certificate, Facility
+from facilities.services.capabilities import touch
 
 
 def _check_dates(valid_from: datetime.date | None, valid_to: datetime.date | None) -> None:
@@ -33,6 +34,7 @@ def add_certificate(
     policies.demand(user, "facility.edit", facility)
     _check_dates(valid_from, valid_to)
     paper = Certificate.objects.create(facility=facility, kind=kind, number=number, valid_from=valid_from, valid_to=valid_to)
+    touch(facility)
     audit.record(user=user, act="certificate.add", subject=facility, after=_told(paper))
     return paper
 
@@ -45,6 +47,7 @@ def add_agreement(
     policies.demand(user, "facility.edit", facility)
     _check_dates(valid_from, valid_to)
     paper = Agreement.objects.create(facility=facility, party=party, valid_from=valid_from, valid_to=valid_to)
+    touch(facility)
     audit.record(user=user, act="agreement.add", subject=facility, after=_told(paper))
     return paper
 
@@ -54,4 +57,5 @@ def remove_paper(*, user: Any, paper: Certificate | Agreement) -> None:
     """Take out a paper that was entered by mistake; the history keeps it."""
     policies.demand(user, "facility.edit", paper.facility)
     audit.record(user=user, act=f"{paper._meta.model_name}.remove", subject=paper.facility, before=_told(paper))
+    touch(paper.facility)
     paper.delete()
