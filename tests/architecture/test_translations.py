@@ -65,7 +65,7 @@ def test_a_text_begins_and_ends_like_its_translation_where_pages_join_them() -> 
     ends = [
         entry["msgid"]
         for entry in _entries()
-        if entry["msgid"].endswith(":") != entry["msgstr"].endswith("：")
+        if entry["msgid"].strip().endswith(":") != entry["msgstr"].endswith("：")
     ]
     assert ends == []
 
