@@ -85,7 +85,10 @@ def test_one_and_many_are_two_forms_in_english_and_one_in_chinese(count: int, en
 # --- nothing is left out ---------------------------------------------------------------------------
 
 ATTRIBUTE = re.compile(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"')
-UNREAD = re.compile(r"<(script|style|code|pre)\b.*?</\1>|<!--.*?-->", re.DOTALL)
+# What is set in the monospaced face is a code, an address or a field name.
+UNREAD = re.compile(
+    r"<(script|style|code|pre)\b.*?</\1>|<(\w+)\b[^>]*\bclass=\"mono\b[^>]*>.*?</\2>|<!--.*?-->", re.DOTALL
+)
 
 
 def _bare_texts(template: str) -> Iterator[str]:
