@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.choices import AreaLevel
@@ -83,9 +83,9 @@ class LoadReport:
     @property
     def message(self) -> str:
         if not self.changed:
-            return _now("Nothing changed: the pack was already loaded as it is.")
+            return gettext("Nothing changed: the pack was already loaded as it is.")
         rows = sum(layer.rows for layer in self.layers if layer.state == LOADED)
-        return _now("%(rows)d rows loaded in %(seconds).1f s.") % {"rows": rows, "seconds": self.seconds}
+        return gettext("%(rows)d rows loaded in %(seconds).1f s.") % {"rows": rows, "seconds": self.seconds}
 
 
 class _Clock:
@@ -174,7 +174,7 @@ def _read(
     area_layers = pack.of("areas")
     clock.lap()
     if any(layer.name in stale for layer in area_layers) or city is None:
-        say(_now("Reading areas"))
+        say(gettext("Reading areas"))
         content.areas, content.shifts = read_areas(area_layers, (pack.code, pack.name, pack.name_en), problems)
         clock.lap(*(layer.name for layer in area_layers) or ("areas",))
     if not area_layers:
@@ -187,12 +187,12 @@ def _read(
         area_codes = set(Area.objects.filter(city=city).values_list("code", flat=True)) if city else set()
     for layer in pack.of("water", "green", "hazards", "roads"):
         if layer.name in stale:
-            say(_now("Reading %(layer)s") % {"layer": layer.name})
+            say(gettext("Reading %(layer)s") % {"layer": layer.name})
             _read_shape_layer(layer, content, problems, inside)
             clock.lap(layer.name)
     people = [layer for layer in pack.of("population") if layer.name in stale]
     if people:
-        say(_now("Reading population"))
+        say(gettext("Reading population"))
         content.cells = read_population(people, problems, inside)
         clock.lap(*(layer.name for layer in people))
         if content.cells is not None:
@@ -247,7 +247,7 @@ def _write(
     counted: dict[str, int] = {}
     clock.lap()
     if content.areas is not None:
-        say(_now("Writing areas"))
+        say(gettext("Writing areas"))
         write_areas(city=city, rows=content.areas)
         for layer in pack.of("areas"):
             counted[layer.name] = int((content.areas.layer == layer.name).sum())
@@ -266,12 +266,12 @@ def _write(
         )  # fmt: skip
         clock.lap(name)
     for name, roads in content.roads.items():
-        say(_now("Writing %(layer)s") % {"layer": name})
+        say(gettext("Writing %(layer)s") % {"layer": name})
         write_roads(city=city, layer=records[name], roads=roads, synthetic=by_name[name].synthetic)
         counted[name] = roads.rows
         clock.lap(name)
     if content.cells is not None:
-        say(_now("Writing population"))
+        say(gettext("Writing population"))
         names = list(content.cells.people)
         layers = {name: (by_name[name], records[name]) for name in names}
         counted |= write_population(city=city, cells=content.cells, layers=layers)
