@@ -151,3 +151,17 @@ def test_no_form_record_or_refusal_speaks_only_english() -> None:
                     ):
                         bare.append(f"{source.relative_to(ROOT)}:{node.lineno}: {value.value}")
     assert bare == []
+
+
+def test_no_module_calls_gettext_by_a_name_that_the_collector_of_texts_does_not_know() -> None:
+    hidden = []
+    for app in APPS:
+        for source in sorted((ROOT / app).rglob("*.py")):
+            for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation":
+                    hidden += [
+                        f"{source.relative_to(ROOT)}: {each.asname}"
+                        for each in node.names
+                        if each.asname not in (None, "_")
+                    ]
+    assert hidden == []
