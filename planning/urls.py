@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from planning.views import gaps, home, maps, plans, runs, scenarios, standards
+from planning.views import gaps, home, maps, plans, runs, scenarios, standards, tiles
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
@@ -22,4 +22,5 @@ urlpatterns: list[URLPattern] = [
     path("plans/<str:ref>/", plans.plan_record, name="plan"),
     path("plans/<str:ref>/suggest/", plans.plan_suggest, name="plan_suggest"),
     path("plans/<str:ref>/freeze/", plans.plan_freeze, name="plan_freeze"),
+    *tiles.urlpatterns,
 ]

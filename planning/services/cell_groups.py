@@ -29,6 +29,8 @@ def build_cell_groups(city: City) -> dict[int, int]:
         counts.append(cells_in)
         rings.append(hexagon_corners(found, level))
         made[level] = len(found)
+    if _same(city, levels, keys):
+        return made
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Results of earlier runs hang on the old hexagons; they go with them.
@@ -52,3 +54,13 @@ def build_cell_groups(city: City) -> dict[int, int]:
                 )  # fmt: skip
                 cursor.execute("analyze planning_cellgroup")
     return made
+
+
+def _same(city: City, levels: list[np.ndarray], keys: list[np.ndarray]) -> bool:
+    """Are these the hexagons already stored? Then results that hang on them stay."""
+    held = fetch_columns(
+        "select level, key from planning_cellgroup where city_id = %s order by level, key",
+        [city.pk], [("level", "int2"), ("key", "int8")],
+    )  # fmt: skip
+    none = np.empty(0, np.int64)
+    return np.array_equal(np.concatenate([none, *levels]), held["level"]) and np.array_equal(np.concatenate([none, *keys]), held["key"])

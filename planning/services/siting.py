@@ -151,10 +151,10 @@ def _complete(
 ) -> None:  # fmt: skip
     """Score every baseline run with the changes, then write interventions, runs and the version together."""
     changes = [one.change(order) for order, one in enumerate(chosen, start=1)]
-    # The time of day (or scenario) that gains most tells what each intervention adds, so that the column adds up.
-    best = int(np.argmax(choice.units_newly_served.sum(axis=0))) if len(chosen) else 0
-    newly = choice.units_newly_served[:, best].tolist() if len(chosen) else []
-    facts = facts | {"newly_served_in": runs[best].ref, "keys": [one.key for one in chosen]}
+    # Each intervention is told by the run where it helps most: one that only helps by night is not worth nothing.
+    newly = choice.units_newly_served.max(axis=1).tolist() if len(chosen) else []
+    by_run = {run.ref: choice.units_newly_served[:, number].tolist() for number, run in enumerate(runs)}
+    facts = facts | {"newly_served_by_run": by_run, "keys": [one.key for one in chosen]}
     after = []
     for number, run in enumerate(runs):
         progress(0.7 + 0.2 * number / len(runs), str(_("Scoring after the plan: %(ref)s")) % {"ref": run.ref})
