@@ -8,6 +8,24 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from core.models import ApiToken, Area, AuditEntry, City, Job, Membership, Organisation, PackLayer, User
+from core.services import audit
+
+
+class Audited(admin.ModelAdmin):
+    """What is changed here leaves an audit entry, inlines included."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        audit.record(user=request.user, act="admin.add", subject=obj, ref=str(obj), after={"said": message})
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        audit.record(user=request.user, act="admin.change", subject=obj, ref=str(obj), after={"said": message})
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            audit.record(user=request.user, act="admin.delete", subject=obj, ref=str(obj))
+        return super().log_deletions(request, queryset)
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -30,7 +48,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(Audited, UserAdmin):
     list_display = ["username", "name", "name_en", "is_active", "is_staff", "last_login"]
     search_fields = ["username", "name", "name_en", "email"]
     inlines = [MembershipInline]
@@ -44,7 +62,7 @@ class PersonAdmin(UserAdmin):
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(admin.ModelAdmin):
+class OrganisationAdmin(Audited):
     list_display = ["code", "name", "name_en", "kind", "city", "area"]
     list_filter = ["kind", "city"]
     search_fields = ["code", "name", "name_en"]
@@ -52,7 +70,7 @@ class OrganisationAdmin(admin.ModelAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
+class MembershipAdmin(Audited):
     list_display = ["user", "role", "area", "organisation", "valid_from", "valid_to"]
     list_filter = ["role", "organisation"]
     list_select_related = ["user", "area", "organisation"]

@@ -11,6 +11,9 @@ from core.choices import Role
 from core.errors import DomainError
 from core.models import Area, Membership, Organisation, User
 from core.services import audit
+from core.services.demo import Account, create_demo_accounts
+
+__all__ = ["Account", "create_demo_accounts", "give_role", "take_role"]
 
 
 def _said(membership: Membership) -> dict[str, Any]:
