@@ -27,7 +27,7 @@ from engine.world import Choice, Option, World
 OPTIMAL_GAP = 1e-6
 TARGET_GAP = 1e-4
 SMALL_MODEL_EDGES = 20_000
-LARGEST_MIP_EDGES = 400_000
+LARGEST_MIP_EDGES = 300_000  # beyond, HiGHS rarely gets past its first linear program in a minute
 
 Progress = Callable[[float, str], None]
 
@@ -140,7 +140,10 @@ def _choose(
     tell(0.3, "bound")
     prices = DualPrices(model, budget)
     dual = prices.search(
-        max(left() * 0.45, 0.5), best_value, stop, lambda share: tell(0.3 + 0.25 * share, "bound")
+        max(left() * (0.15 if model.edges <= LARGEST_MIP_EDGES else 0.5), 0.5),
+        best_value,
+        stop,
+        lambda share: tell(0.3 + 0.25 * share, "bound"),
     )
     bound, source = dual.value, "dual prices"
     if notes.get("mip_bound", np.inf) < bound:
@@ -157,7 +160,7 @@ def _choose(
     for option in np.flatnonzero(best):
         work.add(int(option))
     while left() > 1.0 and bound - best_value > TARGET_GAP * bound:
-        slice_end = time.monotonic() + max(min(left() * 0.4, 15.0), 0.5)
+        slice_end = time.monotonic() + max(left() * (0.1 if model.edges <= LARGEST_MIP_EDGES else 0.6), 0.5)
         best, best_value = _search(
             work, best, best_value, dual, near, first, budget, random,
             lambda end=slice_end: time.monotonic() > end, tell,

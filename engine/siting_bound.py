@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from engine.descent import descend
 from engine.siting_model import SitingModel
 
 Floats = NDArray[np.float64]
-TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
+TEMPERATURES = (0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,27 +215,20 @@ class DualPrices:
             )
             return value / total, grad / total
 
-        class _Enough(Exception):
-            pass
+        low = np.zeros(len(x))
+        high = np.concatenate([1.0 / u_scale, 1.0 / v_scale, [np.inf]])
 
-        limits = [(0.0, 1.0 / s) for s in u_scale] + [(0.0, 1.0 / s) for s in v_scale] + [(0.0, None)]
+        def go_on() -> bool:
+            return time.monotonic() - started < seconds and not should_stop()
+
         for step, heat in enumerate(TEMPERATURES):
-            latest = x
+            share_of_time = (step + 1) / len(TEMPERATURES)
 
-            def watch(t: Floats) -> None:
-                nonlocal latest
-                latest = t.copy()
-                if time.monotonic() - started > seconds or should_stop():
-                    raise _Enough
+            def cooling(share: float = share_of_time) -> bool:
+                return go_on() and time.monotonic() - started < seconds * share
 
-            ended = False
-            try:
-                x = minimize(
-                    soft, x, args=(heat,), jac=True, method="L-BFGS-B", bounds=limits, callback=watch,
-                    options={"maxiter": 200, "maxcor": 12, "ftol": 1e-9, "gtol": 1e-9},
-                ).x  # fmt: skip
-            except _Enough:
-                x, ended = latest, True
+            x = descend(lambda t, heat=heat: soft(t, heat), x, low, high, 3000, cooling)
+            ended = not go_on()
             found = self.evaluate(x[:groups] * u_scale)
             if found.value < best.value:
                 best = Bound(
