@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from planning.views import gaps, home, maps, plans, runs, scenarios, standards, tiles
+from planning.views import gaps, home, maps, plans, runs, scenarios, standards, tiles, why
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
@@ -8,7 +8,7 @@ urlpatterns: list[URLPattern] = [
     path("map/card/", maps.map_card, name="map_card"),
     path("map/run/", maps.map_run, name="map_run"),
     path("gaps/", gaps.gap_list, name="gaps"),
-    path("gaps/<str:area_code>/<slug:service_code>/", gaps.why_page, name="why"),
+    path("gaps/<str:area_code>/<slug:service_code>/", why.why_page, name="why"),
     path("scenarios/", scenarios.scenario_list, name="scenarios"),
     path("scenarios/new/", scenarios.scenario_new, name="scenario_new"),
     path("scenarios/<str:ref>/", scenarios.scenario_record, name="scenario"),

@@ -185,3 +185,9 @@ def runs_visible_to(user: Any, city: City | None = None) -> QuerySet[Run]:
         runs = runs.filter(city=city)
     related = ("scenario", "profile", "snapshot", "snapshot__network", "created_by", "job", "plan_version__plan")
     return runs.select_related(*related).order_by("-id")
+
+
+def run_in_view(*, user: Any, city: City, ref: str) -> Run | None:
+    """The run asked for if the person may see it, else the newest."""
+    runs = baseline_runs(user=user, city=city)
+    return (runs.filter(ref=ref).first() if ref else None) or runs.first()

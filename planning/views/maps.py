@@ -15,6 +15,7 @@ from core.choices import AreaLevel, TimeOfDay
 from core.templatetags.pingji import certainty, hours, local_name, num, pct, reach
 from core.views.pages import page, page_of
 from facilities.models import ServiceType
+from planning.bridge.situation import refusal_words
 from planning.choices import Assignment, ReachMethod, RunState, SupplyReason
 from planning.forms import RunForm
 from planning.models import Run
@@ -202,7 +203,7 @@ def map_run(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     run = next((one for one in runs if one.time_of_day == data["time_of_day"]), runs[0])
     if run.state == RunState.REFUSED:
-        return render(request, "planning/parts/run_refused.html", {"run": run})
+        return render(request, "planning/parts/run_refused.html", {"run": run, "refusal": [refusal_words(problem) for problem in run.refusal]})
     code = data["service"].code if data["service"] else ""
     then = reverse("map") + "?" + urlencode({"run": run.ref, "service": code})
     if not request.htmx:

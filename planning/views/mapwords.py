@@ -36,7 +36,10 @@ def ranges(edges: list[int]) -> list[str]:
     for start, stop in zip(low, edges, strict=False):
         # from a thousand on the edges are round numbers and classes share them
         end = stop if stop >= 1000 else stop - 1
-        words.append(f"{short(start)}–{short(end)}" if end > start else short(start))
+        first, last = short(start), short(end)
+        if first[-1] == last[-1] and not last[-1].isdigit():
+            first = first[:-1]  # "1.4–3.1k": the unit once
+        words.append(f"{first}–{last}" if end > start else last)
     return [*words, f"{short(edges[-1])}+"]
 
 
@@ -86,7 +89,7 @@ def run_classes(run: Run, service: ServiceType) -> dict[str, Any]:
     return {
         "breaks": {"gap": edges, "levels": levels, "coverage": coverage.get("edges") or COVERAGE_EDGES},
         "legends": legends,
-        "wide": {"words": wide, "title": _("Gap, %(unit)s per hexagon of this view") % {"unit": unit(service)}},
+        "wide": {"words": wide, "title": _("Gap, %(unit)s per hexagon") % {"unit": unit(service)}},
         "big": gaps.big_capacity(run, service),
         "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)},
     }
@@ -105,13 +108,13 @@ def plan_classes(run: Run, service: ServiceType) -> dict[str, Any]:
         "difference": legend(title, "chg", change_ranges(step)), "before": before, "after": before,
     }  # fmt: skip
     config["wide"]["differenceWords"] = {level: change_ranges(one) for level, one in steps.items()}
-    config["wide"]["differenceTitle"] = _("Change in gap, %(unit)s per hexagon of this view") % {"unit": unit(service)}
+    config["wide"]["differenceTitle"] = _("Change in gap, %(unit)s per hexagon") % {"unit": unit(service)}
     return config
 
 
 def change_ranges(step: int) -> list[str]:
     small = max(round(step / 10), 1)
-    return [f"> +{short(step)}", f"+{short(small)}…{short(step)}", f"± {short(small)}", f"−{short(small)}…{short(step)}", f"< −{short(step)}"]
+    return [f"> +{short(step)}", _("more"), f"± {short(small)}", _("fewer"), f"< −{short(step)}"]
 
 
 def gap_title(service: ServiceType) -> str:

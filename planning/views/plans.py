@@ -30,8 +30,7 @@ def plan_list(request: HttpRequest) -> HttpResponse:
     return render(request, "planning/plans.html", {"page": page_of(request, rows), "may_edit": may_edit})
 
 
-def _stats(version: Any, interventions: list[Any], outcome: change_sets.Outcome | None) -> list[dict[str, str]]:
-    newly = sum(one.people_newly_served for one in interventions)
+def _stats(version: Any, interventions: list[Any], pair: change_sets.Pair | None, outcome: change_sets.Outcome | None) -> list[dict[str, str]]:
     stats = [
         {
             "label": _("Cost, %(count)s interventions") % {"count": num(len(interventions))},
@@ -40,14 +39,14 @@ def _stats(version: Any, interventions: list[Any], outcome: change_sets.Outcome 
             "note": _("proposed prices; see the rate card"),
         }
     ]
-    if outcome is not None and outcome.after is not None:
+    if pair is not None and outcome is not None and outcome.after is not None:
         service, before, after = outcome.service, outcome.before, outcome.after
         stats += [
             {
                 "label": _("Gap closed, %(service)s") % {"service": local_name(service)},
                 "value": num(outcome.closed),
                 "unit": unit(service),
-                "note": _("%(before)s → %(after)s; %(all)s newly served over all runs and services") % {"before": num(before.gap), "after": num(after.gap), "all": num(newly)},
+                "note": _("%(before)s → %(after)s, %(assignment)s") % {"before": num(before.gap), "after": num(after.gap), "assignment": str(pair.before.get_assignment_display()).lower()},
             },
             {
                 "label": _("Coverage"),
@@ -98,7 +97,7 @@ def _curve(version: Any, interventions: list[Any]) -> dict[str, Any]:
     return {
         "points": points if len(points) > 1 else [], "this": len(points) - 1,
         "thisLabel": _("This plan: %(served)s") % {"served": num(points[-1]["y"])},
-        "xTitle": _("Cost, %(unit)s") % {"unit": money_unit()}, "yTitle": _("Need newly served"),
+        "xTitle": _("Cost, %(unit)s") % {"unit": money_unit()}, "yTitle": _("Need newly served, best possible assignment"),
         "label": _("Need newly served against cost; the change set holds every value"),
     }  # fmt: skip
 
@@ -118,13 +117,15 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
          "label": f"{local_name(outcome.service)}, {pair.before.get_time_of_day_display()}"}
         for pair in pairs for outcome in change_sets.outcomes(pair, user=request.user)
     ]  # fmt: skip
-    # open on what the plan changes most
-    best = max(views, key=lambda view: view["outcome"].closed or 0, default=None)
+    # open on what the plan changes most, in the run that its interventions are counted in
+    counted = version.facts.get("newly_served_in")
+    own = [one for one in views if one["pair"].before.ref == counted] or views
+    best = max(own, key=lambda view: view["outcome"].closed or 0, default=None)
     view = next((one for one in views if one["key"] == request.GET.get("view")), best)
     used = {one.kind for one in interventions}
     context |= {
         "interventions": interventions, "pairs": pairs, "views": views, "view_key": view["key"] if view else "",
-        "stats": _stats(version, interventions, view["outcome"] if view else None),
+        "stats": _stats(version, interventions, view["pair"] if view else None, view["outcome"] if view else None),
         "curve": _curve(version, interventions), "lead_bars": _lead_bars(interventions),
         "kinds": [(code, label) for code, label in InterventionKind.choices if code in used],
         "shows": list(zip(PLAN_SHOWS, (_("Difference"), _("Before"), _("After")), strict=True)),

@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
 from core.views.pages import page, page_of
+from planning.bridge.situation import refusal_words
 from planning.choices import RunState, SupplyReason
 from planning.selectors import gaps
 
@@ -31,6 +32,7 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
         levels = gaps.levels_of(run, service, user=request.user)
         districts = gaps.area_rows(run, service, user=request.user, level=min(levels)) if levels else []
     context = {
+        "refusal": [refusal_words(problem) for problem in run.refusal],
         "run": run, "results": results, "districts": districts, "service": service, "reasons": reasons,
         "first_column": _("District"),
     }  # fmt: skip
