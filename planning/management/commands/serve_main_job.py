@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from core.errors import DomainError, InvalidInput
 from core.models import City
 from core.selectors.cities import latest_city
+from core.services.demo import create_demo_accounts
 from planning.services.answers import main_answer, plan_default, readable, run_defaults, wait_for
 from planning.services.city_packs import load_city
 from planning.services.reference import load_reference
@@ -76,18 +77,15 @@ class Command(BaseCommand):
         self.say(f"{report.city.name}: {report.message}")
         return report.city
 
-
     def _accounts(self, city: City) -> None:
         """Demonstration accounts, only in debug mode; their passwords are shown this once."""
         if not settings.DEBUG:
             return
-        from core.services.people import make_demo_accounts
-
-        made = make_demo_accounts(city=city)
+        made = create_demo_accounts(city)
         if made:
             self.say(_("Demonstration accounts (these passwords are shown only now):"))
-        for name, role, password in made:
-            self.say(f"  {name:<10} {role:<10} {password}")
+        for account in made:
+            self.say(f"  {account.username:<10} {account.role:<10} {account.password}")
 
 
 def _earlier_stages() -> dict[str, float]:
