@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ from engine import ENGINE_VERSION
 from engine.archive import content_hash
 from engine.coverage import score_world
 from engine.world import Score
+from planning.bridge.freeze import FACILITY, IDLE_ASSET
 from planning.bridge.frozen import load_frozen
 from planning.bridge.reach import reach_method
 from planning.bridge.situation import freeze_scenario, freeze_standards, missing_rates
@@ -153,6 +155,25 @@ def situation_of(run: Run, changes: Sequence[Change] = (), services: Sequence[st
     if run.snapshot is None:
         raise DomainError("no-snapshot", _("This run has no snapshot."))
     return build_situation(load_frozen(run.snapshot), question_of(run), changes, services)
+
+
+def changes_of(run: Run) -> list[Change]:
+    """The change-set behind a run of a plan, from its stored interventions; empty for a run of today's registry."""
+    if run.plan_version is None or run.snapshot is None:
+        return []
+    frozen = load_frozen(run.snapshot)
+    kind, pk = np.asarray(frozen["site_kind"]), np.asarray(frozen["site_id"])
+    site_of = {(int(k), int(one)): n for n, (k, one) in enumerate(zip(kind, pk, strict=True))}
+    service_of = {code: n for n, code in enumerate(frozen.service_codes)}
+    found = []
+    for row in run.plan_version.interventions.select_related("service"):
+        site = site_of[(FACILITY, row.facility_id) if row.facility_id else (IDLE_ASSET, row.idle_asset_id)]
+        roles = np.flatnonzero(
+            (np.asarray(frozen["role_site"]) == site) & (np.asarray(frozen["role_service"]) == service_of[row.service.code])
+        )
+        role = int(roles[0]) if row.facility_id and len(roles) else -1
+        found.append(Change(row.kind, site, row.service.code, row.units, float(row.hours or 0.0), role, row.order))
+    return found
 
 
 def compute(run: Run, changes: Sequence[Change] = ()) -> tuple[Situation, Score, results.Tables, float]:
