@@ -3,7 +3,14 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
 from django.utils.translation import gettext_lazy as _
 
-from facilities.choices import CapabilityStatus, CapacitySource, FacilityStatus, Hazard, ProposalState, Readiness
+from facilities.choices import (
+    CapabilityStatus,
+    CapacitySource,
+    FacilityStatus,
+    Hazard,
+    ProposalState,
+    Readiness,
+)
 
 
 class Facility(models.Model):

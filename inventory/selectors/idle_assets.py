@@ -1,16 +1,17 @@
-"""Idle assets, read."""
+"""Idle assets, read. What a person may not see is left out here."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.gis.db.models.functions import GeoFunc
-from django.db.models import F, FloatField, Value
+from django.db.models import Count, F, FloatField, Min, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
+from core import policies
 from core.models import City
 from inventory.choices import AssetStatus
-from inventory.models import AssetOption
+from inventory.models import AssetOption, IdleAsset
 
 
 class _X(GeoFunc):
@@ -55,3 +56,37 @@ def option_rows(city: City) -> list[OptionRow]:
         )
     )  # fmt: skip
     return [OptionRow._make(row) for row in rows]
+
+
+def assets_for(user: Any) -> QuerySet[IdleAsset]:
+    return IdleAsset.objects.filter(policies.visible(user)).select_related("area", "city")
+
+
+def options_for(user: Any) -> QuerySet[AssetOption]:
+    seen = policies.visible(user, area="asset__area", city="asset__city")
+    return AssetOption.objects.filter(seen).select_related("asset", "asset__area", "service")
+
+
+def with_options(assets: QuerySet[IdleAsset]) -> QuerySet[IdleAsset]:
+    """Adds the options with their services, two statements for any number of assets."""
+    return assets.prefetch_related("options__service")
+
+
+def with_cheapest(assets: QuerySet[IdleAsset]) -> QuerySet[IdleAsset]:
+    """Adds `cheapest_fen`: the least that any option costs."""
+    return assets.annotate(cheapest_fen=Min("options__cost_fen"))
+
+
+def counts(assets: QuerySet[IdleAsset], field: str) -> dict[str, int]:
+    return dict(assets.order_by().values_list(field).annotate(n=Count("pk", distinct=True)))
+
+
+def sums_by_service(assets: QuerySet[IdleAsset]) -> list[dict[str, Any]]:
+    """What the options of these assets add up to by service: one asset may be counted for several."""
+    rows = (
+        AssetOption.objects.filter(asset__in=assets.order_by().values("pk"))
+        .values("service__code", "service__name", "service__name_en", "service__unit", "service__unit_name")
+        .annotate(capacity=Sum("capacity"), assets=Count("asset", distinct=True))
+        .order_by("service__sort_order")
+    )
+    return [{name.removeprefix("service__"): value for name, value in row.items()} for row in rows]
