@@ -195,6 +195,11 @@ start_postgres() {
     export DATABASE_URL
 }
 
+# A short note that lives and dies with the private database.
+private_sql() { "$PG_BIN/psql" -XAtq -h "$SOCKET_DIR" -U pingji -d pingji -c "$1"; }
+private_database_note() { private_sql "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'pingji'"; }
+write_private_database_note() { private_sql "COMMENT ON DATABASE pingji IS '$1'"; }
+
 redis_answers() { [ "$(redis_command PING)" = PONG ]; }
 # redis-cli may be missing where only the server is; a few bytes on the socket are enough for PING and SHUTDOWN.
 redis_command() {
