@@ -170,6 +170,7 @@ def light_tables(cursor: Any, tables: Sequence[str]) -> Iterator[None]:
     """
     dropped: list[str] = []
     cursor.execute("set constraints all immediate")
+    cursor.execute("set local maintenance_work_mem = '512MB'")
     for table in tables:
         cursor.execute(
             "select conname, pg_get_constraintdef(oid) from pg_constraint"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import shapely
 from django.db import connection
 
-from core.models import City, PackLayer
+from core.models import Area, City, PackLayer
 from engine.need import morton_order
 from facilities.services.bulk import copy_arrays, light_tables, points_ewkb, reserve_ids, rings_ewkb
 from facilities.services.imports import AREA_OF_POINT, NEAR_M
-from planning.bridge.columns import fetch_columns
 from planning.importers.packs import Layer
 from planning.importers.population import Cells
 from planning.models import DemandCell, PopulationLayer
@@ -90,26 +90,35 @@ def _columns(cells: Cells, ids: np.ndarray, city: City) -> list[tuple[str, str, 
 
 def _insert_cells(cursor: Any, city: City, cells: Cells) -> np.ndarray:
     ids = reserve_ids(cursor, "planning_demandcell", len(cells))
-    area = _areas_of(cursor, city, cells)
+    area = areas_of_points(city, cells.lon, cells.lat)
     copy_arrays(cursor, "planning_demandcell", [*_columns(cells, ids, city), ("area_id", "int8?", area)])
     return ids
 
 
-def _areas_of(cursor: Any, city: City, cells: Cells) -> np.ndarray:
-    """The deepest area around each cell's point, (n,) in one statement; where there is none, -1."""
-    cursor.execute("drop table if exists incoming_point")
-    cursor.execute("create temp table incoming_point (number integer, point geometry(point, 4326)) on commit drop")
-    numbers = np.arange(len(cells))
-    points = points_ewkb(cells.lon, cells.lat)
-    copy_arrays(cursor, "incoming_point", [("number", "int4", numbers), ("point", "bytes", points)])
-    values = {"city": str(int(city.pk)), "near": str(NEAR_M)}
-    found = fetch_columns(
-        f"select s.number, coalesce({AREA_OF_POINT % values}, -1) as area_id from incoming_point s",
-        [], [("number", "int4"), ("area_id", "int8")],
-    )  # fmt: skip
-    area = np.empty(len(cells), dtype=np.int64)
-    area[found["number"]] = found["area_id"]
-    return area
+def areas_of_points(city: City, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """The deepest area around each point, (n,) area ids; -1 where there is none within NEAR_M.
+
+    The same rule as `assign_areas`, but in arrays: a million questions to the database take a minute, this seconds.
+    """
+    points = shapely.points(lon, lat)
+    tree = shapely.STRtree(points)
+    found = np.full(len(lon), -1, dtype=np.int64)
+    rows = Area.objects.filter(city=city).order_by("level", "-id").values_list("id", "geometry")
+    # deeper levels overwrite, and among equals the area with the lowest id comes last
+    for area, geometry in rows:
+        shape = shapely.from_wkb(bytes(geometry.wkb))
+        found[tree.query(shape, predicate="intersects")] = area
+    lost = np.flatnonzero(found < 0)
+    if len(lost):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"select s.number, {AREA_OF_POINT} from (select number, st_setsrid(st_makepoint(x, y), 4326) as point"
+                " from unnest(%(numbers)s::int[], %(lon)s::float8[], %(lat)s::float8[]) as u(number, x, y)) s",
+                {"city": city.pk, "near": NEAR_M, "numbers": lost.tolist(), "lon": lon[lost].tolist(), "lat": lat[lost].tolist()},
+            )  # fmt: skip
+            for number, area in cursor.fetchall():
+                found[number] = -1 if area is None else area
+    return found
 
 
 def _upsert_cells(cursor: Any, city: City, cells: Cells) -> np.ndarray:
@@ -121,7 +130,7 @@ def _upsert_cells(cursor: Any, city: City, cells: Cells) -> np.ndarray:
     ids[new] = reserve_ids(cursor, "planning_demandcell", int(new.sum()))
     cursor.execute("drop table if exists incoming_cell")
     cursor.execute("create temp table incoming_cell (like planning_demandcell) on commit drop")
-    area = _areas_of(cursor, city, cells)
+    area = areas_of_points(city, cells.lon, cells.lat)
     copy_arrays(cursor, "incoming_cell", [*_columns(cells, ids, city), ("area_id", "int8?", area)])
     # numbers are unique: the old ones step aside before the new ones are given
     cursor.execute(
