@@ -83,7 +83,10 @@ TEMPLATES = [
 DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgis://pingji@localhost:5432/pingji"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # GDAL and GEOS ride in the wheels of pyogrio and shapely: newer than Debian's, and the same everywhere.
-for _setting, _pattern in (("GDAL_LIBRARY_PATH", "pyogrio.libs/libgdal*"), ("GEOS_LIBRARY_PATH", "shapely.libs/libgeos_c*")):
+for _setting, _pattern in (
+    ("GDAL_LIBRARY_PATH", "pyogrio.libs/libgdal*"),
+    ("GEOS_LIBRARY_PATH", "shapely.libs/libgeos_c*"),
+):
     _spec = importlib.util.find_spec(_pattern.split(".")[0])
     if _spec and _spec.origin:
         _found = glob.glob(str(Path(_spec.origin).parent.parent / _pattern))
@@ -240,15 +243,24 @@ SPECTACULAR_SETTINGS = {
         }.items()
         for name in names.split()
     },
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None, "docExpansion": "none"},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "persistAuthorization": False,
+        "validatorUrl": None,
+        "docExpansion": "none",
+    },
     "APPEND_COMPONENTS": {
         "schemas": {
             "Problem": {
                 "type": "object",
                 "description": "RFC 9457 problem document; `code` is stable.",
                 "properties": {
-                    "type": {"type": "string"}, "status": {"type": "integer"}, "code": {"type": "string"},
-                    "title": {"type": "string"}, "request_id": {"type": "string"}, "errors": {},
+                    "type": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "code": {"type": "string"},
+                    "title": {"type": "string"},
+                    "request_id": {"type": "string"},
+                    "errors": {},
                     "problems": {"type": "array", "items": {"type": "object"}},
                 },
                 "required": ["type", "status", "code", "title"],

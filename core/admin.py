@@ -19,7 +19,9 @@ class Audited(admin.ModelAdmin):
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        audit.record(user=request.user, act="admin.change", subject=obj, ref=str(obj), after={"said": message})
+        audit.record(
+            user=request.user, act="admin.change", subject=obj, ref=str(obj), after={"said": message}
+        )
         return super().log_change(request, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
@@ -83,7 +85,19 @@ class AreaAdmin(ReadOnly):
     list_display = ["code", "name", "name_en", "level", "city"]
     list_filter = ["city", "level"]
     search_fields = ["code", "name", "name_en"]
-    fields = ["city", "code", "name", "name_en", "level", "parent", "path", "area_km2", "synthetic", "valid_from", "valid_to"]
+    fields = [
+        "city",
+        "code",
+        "name",
+        "name_en",
+        "level",
+        "parent",
+        "path",
+        "area_km2",
+        "synthetic",
+        "valid_from",
+        "valid_to",
+    ]
 
 
 @admin.register(City)
@@ -117,6 +131,15 @@ class AuditAdmin(ReadOnly):
 
 @admin.register(ApiToken)
 class TokenAdmin(ReadOnly):
-    list_display = ["prefix", "name", "user", "can_write", "created_at", "expires_at", "revoked_at", "last_used_at"]
+    list_display = [
+        "prefix",
+        "name",
+        "user",
+        "can_write",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    ]
     list_select_related = ["user"]
     exclude = ["token_sha256"]

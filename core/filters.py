@@ -36,13 +36,18 @@ def numbers(text: str, count: int, shape: str) -> list[float]:
     except ValueError:
         found = []
     if len(found) != count or not all(map(math.isfinite, found)):
-        raise forms.ValidationError(_("Write it as %(shape)s, numbers with a decimal point."), code="invalid", params={"shape": shape})
+        raise forms.ValidationError(
+            _("Write it as %(shape)s, numbers with a decimal point."), code="invalid", params={"shape": shape}
+        )
     return found
 
 
 def on_globe(lon: float, lat: float) -> None:
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise forms.ValidationError(_("Longitude (from -180 to 180) comes first, then latitude (from -90 to 90)."), code="out-of-range")
+        raise forms.ValidationError(
+            _("Longitude (from -180 to 180) comes first, then latitude (from -90 to 90)."),
+            code="out-of-range",
+        )
 
 
 class BboxField(forms.CharField):
@@ -66,7 +71,9 @@ class NearField(forms.CharField):
         lon, lat, metres = numbers(text, 3, "longitude,latitude,metres")
         on_globe(lon, lat)
         if not 0 < metres <= NEAR_LIMIT_M:
-            raise forms.ValidationError(_("The distance must be from 0 to 300,000 metres."), code="out-of-range")
+            raise forms.ValidationError(
+                _("The distance must be from 0 to 300,000 metres."), code="out-of-range"
+            )
         return Point(lon, lat, srid=4326), metres
 
 
@@ -160,7 +167,9 @@ class PlaceFilter(SharedFilter):
     near = NearFilter(field_name="point", label=_("longitude,latitude,metres"))
 
 
-def ordered(queryset: QuerySet, asked: str | None, allowed: dict[str, str] | list[str], default: str) -> QuerySet:
+def ordered(
+    queryset: QuerySet, asked: str | None, allowed: dict[str, str] | list[str], default: str
+) -> QuerySet:
     """For pages: `?ordering=-key`, only by `allowed` keys (key -> field), ending in the primary key."""
     fields = allowed if isinstance(allowed, dict) else {name: name for name in allowed}
     asked = asked or default
@@ -222,7 +231,10 @@ class PackLayerFilter(SharedFilter):
 
 
 class AuditFilter(PageFilter):
-    search = SearchFilter(fields=("subject_ref", "act", "reason", "user__username", "user__name"), label=_("words that all occur"))
+    search = SearchFilter(
+        fields=("subject_ref", "act", "reason", "user__username", "user__name"),
+        label=_("words that all occur"),
+    )
     user = django_filters.CharFilter(field_name="user__username", label=_("user name"))
     act = django_filters.CharFilter(lookup_expr="startswith", label=_("act, or its beginning"))
     record = django_filters.CharFilter(field_name="subject_ref", label=_("reference of the record"))

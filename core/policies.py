@@ -43,7 +43,9 @@ def memberships(user: Any) -> list[tuple[str, str, int]]:
     kept = getattr(user, "_memberships_in_force", None)
     if kept is None:
         today = timezone.localdate()
-        rows = user.memberships.filter(valid_from__lte=today).filter(Q(valid_to=None) | Q(valid_to__gte=today))
+        rows = user.memberships.filter(valid_from__lte=today).filter(
+            Q(valid_to=None) | Q(valid_to__gte=today)
+        )
         kept = user._memberships_in_force = list(rows.values_list("role", "area__path", "area__city_id"))
     return kept
 
@@ -156,4 +158,6 @@ def cities_with(user: Any, act: str) -> set[int]:
 
 
 def has_role(user: Any, roles: Iterable[str]) -> bool:
-    return getattr(user, "is_superuser", False) or any(role in set(roles) for role, _top, _city in memberships(user))
+    return getattr(user, "is_superuser", False) or any(
+        role in set(roles) for role, _top, _city in memberships(user)
+    )

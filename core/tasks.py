@@ -31,7 +31,9 @@ def note_worker() -> None:
 @worker_ready.connect
 def start_watching(**_: Any) -> None:
     """The worker's main process watches too: the scheduler may be gone, and the pool may be busy for an hour."""
-    threading.Thread(target=jobs.keep_watch, args=(_stop, note_worker), daemon=True, name="watch over jobs").start()
+    threading.Thread(
+        target=jobs.keep_watch, args=(_stop, note_worker), daemon=True, name="watch over jobs"
+    ).start()
 
 
 @worker_shutting_down.connect

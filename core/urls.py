@@ -15,7 +15,12 @@ urlpatterns: list[URLPattern] = [
     path("search/", search.search_page, name="search"),
     path("developers/", developers.developers, name="developers"),
     *(
-        path(f"tiles/{layer}/<int:z>/<int:x>/<int:y>.pbf", tiles.base_map, {"layer": layer}, name=f"tiles_{layer}")
+        path(
+            f"tiles/{layer}/<int:z>/<int:x>/<int:y>.pbf",
+            tiles.base_map,
+            {"layer": layer},
+            name=f"tiles_{layer}",
+        )
         for layer in ("areas", "roads", "water", "green")
     ),
     path("help/glossary/", guides.glossary, name="help_glossary"),

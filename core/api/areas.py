@@ -14,7 +14,9 @@ from core.filters import AreaSetFilter, PackLayerFilter
 from core.models import Area, City, PackLayer
 
 WITH_GEOMETRY = OpenApiParameter(
-    "geometry", OpenApiTypes.BOOL, description="`geometry=1` adds the boundary; without it GeoJSON draws the label point."
+    "geometry",
+    OpenApiTypes.BOOL,
+    description="`geometry=1` adds the boundary; without it GeoJSON draws the label point.",
 )
 
 
@@ -25,7 +27,14 @@ class CitySerializer(serializers.ModelSerializer):
         model = City
         fields = ["code", "name", "name_en", "synthetic", "notes", "bounds", "pack_sha256", "loaded_at"]
 
-    @extend_schema_field({"type": "array", "items": {"type": "number"}, "nullable": True, "description": "west, south, east, north"})
+    @extend_schema_field(
+        {
+            "type": "array",
+            "items": {"type": "number"},
+            "nullable": True,
+            "description": "west, south, east, north",
+        }
+    )
     def get_bounds(self, city: City) -> list[float] | None:
         return [round(edge, 6) for edge in city.bounds.extent] if city.bounds else None
 
@@ -69,7 +78,9 @@ class AreaWithBoundarySerializer(AreaSerializer):
         fields = [*AreaSerializer.Meta.fields, "geometry"]
 
 
-@extend_schema_view(list=extend_schema(parameters=[WITH_GEOMETRY]), retrieve=extend_schema(parameters=[WITH_GEOMETRY]))
+@extend_schema_view(
+    list=extend_schema(parameters=[WITH_GEOMETRY]), retrieve=extend_schema(parameters=[WITH_GEOMETRY])
+)
 class AreaViewSet(ReadViewSet):
     """Administrative areas you may see, from the city down; codes are unique within a city, so `id` names one."""
 
@@ -90,7 +101,11 @@ class AreaViewSet(ReadViewSet):
         return queryset if self.wants_geometry else queryset.defer("geometry")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer]:
-        form = getattr(getattr(self.request, "accepted_renderer", None), "format", "json") if self.request else "json"
+        form = (
+            getattr(getattr(self.request, "accepted_renderer", None), "format", "json")
+            if self.request
+            else "json"
+        )
         return AreaWithBoundarySerializer if self.wants_geometry and form == "json" else AreaSerializer
 
     def geometry_of_export(self) -> str:
@@ -99,7 +114,9 @@ class AreaViewSet(ReadViewSet):
 
 class PackLayerSerializer(serializers.ModelSerializer):
     city = serializers.SlugRelatedField(slug_field="code", read_only=True)
-    shifted = serializers.BooleanField(read_only=True, help_text="Coordinates were moved from a shifted datum.")
+    shifted = serializers.BooleanField(
+        read_only=True, help_text="Coordinates were moved from a shifted datum."
+    )
 
     class Meta:
         model = PackLayer

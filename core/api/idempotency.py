@@ -42,15 +42,25 @@ class Idempotent:
         if not asked:
             return
         if len(asked) > 200:
-            raise DomainError("idempotency-key-too-long", _("The Idempotency-Key is longer than 200 characters."), status=400)
+            raise DomainError(
+                "idempotency-key-too-long",
+                _("The Idempotency-Key is longer than 200 characters."),
+                status=400,
+            )
         name = hashlib.sha256(f"{request.user.pk}\n{request.path}\n{asked}".encode()).hexdigest()
         key, body = f"idempotency:{name}", hashlib.sha256(request._request.body).hexdigest()
         if not cache.add(key, {"body": body, "running": True}, RUNNING_SECONDS):
             stored = cache.get(key) or {"body": body, "running": True}
             if stored["body"] != body:
-                raise DomainError("idempotency-key-reused", _("This Idempotency-Key was used with another body."), status=422)
+                raise DomainError(
+                    "idempotency-key-reused",
+                    _("This Idempotency-Key was used with another body."),
+                    status=422,
+                )
             if stored.get("running"):
-                raise DomainError("idempotency-key-in-use", _("The first call with this Idempotency-Key is still running."))
+                raise DomainError(
+                    "idempotency-key-in-use", _("The first call with this Idempotency-Key is still running.")
+                )
             raise Replayed(stored)
         self._idempotency = (key, body)
 
@@ -71,4 +81,13 @@ class Idempotent:
     def _keep(self, response: Any) -> None:
         key, body = self._idempotency or ("", "")
         headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-        cache.set(key, {"body": body, "status": response.status_code, "content": bytes(response.content), "headers": headers}, KEPT_SECONDS)
+        cache.set(
+            key,
+            {
+                "body": body,
+                "status": response.status_code,
+                "content": bytes(response.content),
+                "headers": headers,
+            },
+            KEPT_SECONDS,
+        )

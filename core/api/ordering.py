@@ -8,4 +8,6 @@ from rest_framework.filters import OrderingFilter
 class StableOrderingFilter(OrderingFilter):
     def get_ordering(self, request: Any, queryset: Any, view: Any) -> list[str]:
         ordering = list(super().get_ordering(request, queryset, view) or queryset.model._meta.ordering or [])
-        return ordering if {"pk", "-pk", "id", "-id"} & {str(word) for word in ordering} else [*ordering, "pk"]
+        return (
+            ordering if {"pk", "-pk", "id", "-id"} & {str(word) for word in ordering} else [*ordering, "pk"]
+        )

@@ -43,7 +43,9 @@ class OrganisationViewSet(ReadViewSet):
 class MembershipSerializer(serializers.ModelSerializer):
     user = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all())
     organisation = serializers.SlugRelatedField(slug_field="code", queryset=Organisation.objects.all())
-    area = serializers.PrimaryKeyRelatedField(queryset=Area.objects.defer("geometry"), help_text="The area's `id`.")
+    area = serializers.PrimaryKeyRelatedField(
+        queryset=Area.objects.defer("geometry"), help_text="The area's `id`."
+    )
     area_name = serializers.CharField(source="area.name", read_only=True)
 
     class Meta:
@@ -84,7 +86,16 @@ class MembershipViewSet(mixins.CreateModelMixin, mixins.DestroyModelMixin, ReadV
 class TokenSerializer(serializers.ModelSerializer):
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "prefix", "can_write", "created_at", "expires_at", "revoked_at", "last_used_at"]
+        fields = [
+            "id",
+            "name",
+            "prefix",
+            "can_write",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        ]
         read_only_fields = fields
 
 

@@ -22,7 +22,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def document(status: int, code: str, title: str, **extra: Any) -> dict[str, Any]:
-    return {"type": f"/developers/#{code}", "status": status, "code": code, "title": title, "request_id": request_id.get(), **extra}
+    return {
+        "type": f"/developers/#{code}",
+        "status": status,
+        "code": code,
+        "title": title,
+        "request_id": request_id.get(),
+        **extra,
+    }
 
 
 def problem(status: int, code: str, title: str, **extra: Any) -> Response:
@@ -32,7 +39,10 @@ def problem(status: int, code: str, title: str, **extra: Any) -> Response:
 def plain_problem(status: int, code: str, title: str, **extra: Any) -> JsonResponse:
     """For what never reaches the framework: unknown addresses, tiles."""
     return JsonResponse(
-        document(status, code, title, **extra), status=status, content_type=MEDIA_TYPE, json_dumps_params={"ensure_ascii": False}
+        document(status, code, title, **extra),
+        status=status,
+        content_type=MEDIA_TYPE,
+        json_dumps_params={"ensure_ascii": False},
     )
 
 

@@ -16,7 +16,8 @@ def say_problems(result: dict[str, Any], generator: Any, request: Any, public: b
                 if status == "404" and "{" not in address:
                     continue
                 operation.setdefault("responses", {}).setdefault(
-                    status, {"description": words, "content": {"application/problem+json": {"schema": REFERENCE}}}
+                    status,
+                    {"description": words, "content": {"application/problem+json": {"schema": REFERENCE}}},
                 )
             if method == "post":
                 operation.setdefault("parameters", []).append(

@@ -76,7 +76,9 @@ class Exports:
         if {"page", "page_size"} & set(request.query_params):
             rows = self.paginate_queryset(rows)  # type: ignore[attr-defined]
         body = self._csv(rows) if form == "csv" else self._geojson(rows)
-        response = StreamingHttpResponse(body, content_type=f"{request.accepted_renderer.media_type}; charset=utf-8")
+        response = StreamingHttpResponse(
+            body, content_type=f"{request.accepted_renderer.media_type}; charset=utf-8"
+        )
         name = self.export_name or self.basename  # type: ignore[attr-defined]
         response["Content-Disposition"] = f'attachment; filename="{name}-{timezone.localdate()}.{form}"'
         response["Cache-Control"] = "private, no-store"
@@ -95,7 +97,11 @@ class Exports:
     def _geojson(self, rows: Any) -> Iterator[bytes]:
         skip = {self.geometry_field, "geometry", "lon", "lat"}
         return geojson_rows(
-            (said.get(self.lookup_field, row.pk), row.export_geojson, {key: value for key, value in said.items() if key not in skip})  # type: ignore[attr-defined]
+            (
+                said.get(self.lookup_field, row.pk),
+                row.export_geojson,
+                {key: value for key, value in said.items() if key not in skip},
+            )  # type: ignore[attr-defined]
             for row, said in self._chunks(rows)
         )
 
@@ -118,9 +124,13 @@ class Versioned:
         if found := re.fullmatch(r'(?:W/)?"(\d+)"', header):
             return int(found[1])
         if header:
-            raise DomainError("if-match-unreadable", _('If-Match must be the ETag of the record, like "3".'), status=400)
+            raise DomainError(
+                "if-match-unreadable", _('If-Match must be the ETag of the record, like "3".'), status=400
+            )
         raise DomainError(
-            "if-match-needed", _("Send the record's ETag as If-Match, so that nobody else's change is lost."), status=428
+            "if-match-needed",
+            _("Send the record's ETag as If-Match, so that nobody else's change is lost."),
+            status=428,
         )
 
     def demand_version(self, request: Request, record: Any) -> None:
@@ -128,7 +138,10 @@ class Versioned:
         expected = self.expected_version(request)
         if expected is not None and expected != record.version:
             raise DomainError(
-                "changed-meanwhile", _("The record was changed meanwhile; read it again."), status=412, version=record.version
+                "changed-meanwhile",
+                _("The record was changed meanwhile; read it again."),
+                status=412,
+                version=record.version,
             )
 
 
@@ -146,4 +159,13 @@ class ListViewSet(Idempotent, Exports, Visible, mixins.ListModelMixin, viewsets.
     """A list without records of its own."""
 
 
-__all__ = ["Exports", "Idempotent", "ListViewSet", "PlainViewSet", "ReadViewSet", "Response", "Versioned", "Visible"]
+__all__ = [
+    "Exports",
+    "Idempotent",
+    "ListViewSet",
+    "PlainViewSet",
+    "ReadViewSet",
+    "Response",
+    "Versioned",
+    "Visible",
+]

@@ -34,8 +34,17 @@ class Area(models.Model):
     name = models.CharField(_("name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     level = models.PositiveSmallIntegerField(_("level"), choices=AreaLevel.choices)
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent"))
-    path = models.CharField(_("path"), max_length=160, help_text=_("Codes from the city down, each closed by a slash."))
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("parent"),
+    )
+    path = models.CharField(
+        _("path"), max_length=160, help_text=_("Codes from the city down, each closed by a slash.")
+    )
     geometry = models.MultiPolygonField(_("boundary"))
     label_point = models.PointField(_("label point"))
     area_km2 = models.FloatField(_("area, km²"), default=0)

@@ -7,7 +7,14 @@ class AuditEntry(models.Model):
     """Who did what to which record. Append-only: a trigger refuses update and delete; each hash covers the one before."""
 
     at = models.DateTimeField(_("when"))
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("who"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("who"),
+    )
     act = models.CharField(_("act"), max_length=60)
     subject_type = models.CharField(_("kind of record"), max_length=60)
     subject_ref = models.CharField(_("record"), max_length=80)
@@ -25,4 +32,7 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
-        indexes = [models.Index(fields=["subject_type", "subject_ref"]), models.Index(fields=["city_code", "area_path"])]
+        indexes = [
+            models.Index(fields=["subject_type", "subject_ref"]),
+            models.Index(fields=["city_code", "area_path"]),
+        ]

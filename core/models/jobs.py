@@ -11,10 +11,19 @@ class Job(models.Model):
     ref = models.CharField(_("reference"), max_length=24, unique=True)
     kind = models.CharField(_("kind"), max_length=40)
     queue = models.CharField(_("queue"), max_length=16, default="analysis")
-    city = models.ForeignKey("core.City", on_delete=models.CASCADE, null=True, blank=True, related_name="jobs", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="jobs",
+        verbose_name=_("city"),
+    )
     title = models.CharField(_("title"), max_length=200, blank=True)
     params = models.JSONField(_("parameters"), default=dict, blank=True)
-    dedupe_key = models.CharField(max_length=64, blank=True, help_text=_("Same key while waiting or running: the same job is answered."))
+    dedupe_key = models.CharField(
+        max_length=64, blank=True, help_text=_("Same key while waiting or running: the same job is answered.")
+    )
     state = models.CharField(_("state"), max_length=10, choices=JobState.choices, default=JobState.QUEUED)
     progress = models.FloatField(_("share done"), default=0)
     message = models.CharField(_("message"), max_length=300, blank=True)
@@ -24,10 +33,21 @@ class Job(models.Model):
     result = models.JSONField(_("result summary"), default=dict, blank=True)
     cancel_requested = models.BooleanField(_("cancel asked"), default=False)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    worker_token = models.CharField(max_length=120, blank=True, help_text=_("Who holds the job; a late worker with another token may not write."))
+    worker_token = models.CharField(
+        max_length=120,
+        blank=True,
+        help_text=_("Who holds the job; a late worker with another token may not write."),
+    )
     language = models.CharField(_("language of its messages"), max_length=10, blank=True)
     heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs", verbose_name=_("started by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="jobs",
+        verbose_name=_("started by"),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -42,7 +62,9 @@ class Job(models.Model):
                 condition=models.Q(state__in=["queued", "running"]) & ~models.Q(dedupe_key=""),
                 name="job_once_at_a_time",
             ),
-            models.CheckConstraint(condition=models.Q(progress__gte=0, progress__lte=1), name="job_progress_is_a_share"),
+            models.CheckConstraint(
+                condition=models.Q(progress__gte=0, progress__lte=1), name="job_progress_is_a_share"
+            ),
         ]
         indexes = [models.Index(fields=["state", "heartbeat_at"])]
 

@@ -18,12 +18,16 @@ class User(AbstractUser):
 
 
 class Organisation(models.Model):
-    city = models.ForeignKey("core.City", on_delete=models.PROTECT, related_name="organisations", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.PROTECT, related_name="organisations", verbose_name=_("city")
+    )
     code = models.CharField(_("code"), max_length=40, unique=True)
     name = models.CharField(_("name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     kind = models.CharField(_("kind"), max_length=12, choices=OrganisationKind.choices)
-    area = models.ForeignKey("core.Area", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("area"))
+    area = models.ForeignKey(
+        "core.Area", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("area")
+    )
 
     class Meta:
         ordering = ["name"]
@@ -37,10 +41,16 @@ class Organisation(models.Model):
 class Membership(models.Model):
     """A role that a person holds for an organisation in an area and everything below it."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person"))
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships", verbose_name=_("organisation"))
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person")
+    )
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="memberships", verbose_name=_("organisation")
+    )
     role = models.CharField(_("role"), max_length=12, choices=Role.choices)
-    area = models.ForeignKey("core.Area", on_delete=models.PROTECT, related_name="memberships", verbose_name=_("area"))
+    area = models.ForeignKey(
+        "core.Area", on_delete=models.PROTECT, related_name="memberships", verbose_name=_("area")
+    )
     valid_from = models.DateField(_("from"), default=timezone.localdate)
     valid_to = models.DateField(_("until"), null=True, blank=True)
 
@@ -48,7 +58,9 @@ class Membership(models.Model):
         ordering = ["user", "role"]
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
-        constraints = [models.UniqueConstraint(fields=["user", "organisation", "role", "area"], name="membership_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organisation", "role", "area"], name="membership_once")
+        ]
 
 
 class ApiToken(models.Model):

@@ -31,7 +31,12 @@ def city_of(request: HttpRequest) -> City | None:
     asked = request.GET.get("city", "").replace("\x00", "")
     code = asked or request.session.get(SESSION_KEY)
     found = visible.filter(code=code).first() if code else None
-    if found and asked and request.session.get(SESSION_KEY) != asked and not request.path.startswith(NO_MEMORY):
+    if (
+        found
+        and asked
+        and request.session.get(SESSION_KEY) != asked
+        and not request.path.startswith(NO_MEMORY)
+    ):
         request.session[SESSION_KEY] = found.code
     return found or visible.order_by("-loaded_at", "-id").first()
 

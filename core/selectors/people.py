@@ -31,7 +31,9 @@ def audit_visible_to(user: Any) -> QuerySet[AuditEntry]:
     if getattr(user, "is_superuser", False):
         return rows
     query = Q(pk__in=[])
-    held = [(top, city) for role, top, city in policies.memberships(user) if role in policies.GRANTS["audit.view"]]
+    held = [
+        (top, city) for role, top, city in policies.memberships(user) if role in policies.GRANTS["audit.view"]
+    ]
     codes = dict(City.objects.filter(pk__in={city for _top, city in held}).values_list("pk", "code"))
     for top, city in held:
         if policies.city_wide(top):

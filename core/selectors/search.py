@@ -57,7 +57,11 @@ def by_words(queryset: QuerySet, words: list[str], fields: tuple[str, ...], *, r
         for name in fields:
             found |= Q(**{f"{name}__icontains": word})
         queryset = queryset.filter(found)
-    exact = Case(When(**{f"{ref}__iexact": " ".join(words)}, then=Value(0)), default=Value(1), output_field=IntegerField())
+    exact = Case(
+        When(**{f"{ref}__iexact": " ".join(words)}, then=Value(0)),
+        default=Value(1),
+        output_field=IntegerField(),
+    )
     return queryset.order_by(exact, ref)
 
 
@@ -76,9 +80,18 @@ def search(*, user: Any, city: City | None, query: str, limit: int = 8) -> list[
 
 @register("areas", _("Areas"), order=30)
 def search_areas(*, user: Any, city: City, words: list[str], limit: int) -> list[Hit]:
-    areas = Area.objects.filter(policies.visible_areas(user), city=city).defer("geometry").select_related("parent")
+    areas = (
+        Area.objects.filter(policies.visible_areas(user), city=city)
+        .defer("geometry")
+        .select_related("parent")
+    )
     rows = by_words(areas, words, ("code", "name", "name_en"), ref="code")[:limit]
     return [
-        Hit(f"/map/?area={area.code}", area.name, area.code, " · ".join(filter(None, [area.name_en, area.parent.name if area.parent else ""])))
+        Hit(
+            f"/map/?area={area.code}",
+            area.name,
+            area.code,
+            " · ".join(filter(None, [area.name_en, area.parent.name if area.parent else ""])),
+        )
         for area in rows
     ]

@@ -151,7 +151,9 @@ def _rights(paths: list[str] | None) -> tuple[str, dict[str, Any]]:
     """SQL for the areas within `paths`, and those that contain them, so that a map has its frame."""
     if paths is None:
         return "true", {}
-    above = sorted({"/".join(path.split("/")[: n + 1]) + "/" for path in paths for n in range(path.count("/") - 1)})
+    above = sorted(
+        {"/".join(path.split("/")[: n + 1]) + "/" for path in paths for n in range(path.count("/") - 1)}
+    )
     return "(a.path like any(%(below)s) or a.path = any(%(above)s))", {
         "below": [path.replace("_", "\\_").replace("%", "\\%") + "%" for path in paths],
         "above": above,

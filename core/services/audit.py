@@ -81,7 +81,9 @@ def record(
             user=user if getattr(user, "is_authenticated", False) else None,
             act=act,
             subject_type=subject._meta.label_lower,
-            subject_ref=(ref or str(getattr(subject, "ref", "") or getattr(subject, "code", "") or subject.pk))[:80],
+            subject_ref=(
+                ref or str(getattr(subject, "ref", "") or getattr(subject, "code", "") or subject.pk)
+            )[:80],
             city_code=city or "",
             area_path=path,
             before=_as_json(before),

@@ -56,11 +56,16 @@ def create_demo_accounts(city: City, *, reset: bool = False) -> list[Account]:
     An account that exists keeps its password, unless `reset`; roles are completed for a second city.
     """
     if not settings.DEBUG:
-        raise DomainError("demo-needs-debug", _("Demonstration accounts are made only in debug mode (DEBUG=1)."))
+        raise DomainError(
+            "demo-needs-debug", _("Demonstration accounts are made only in debug mode (DEBUG=1).")
+        )
     whole = Area.objects.filter(city=city, level=AreaLevel.CITY).defer("geometry").order_by("path").first()
     if whole is None:
         raise DomainError("city-without-areas", _("Load the city's areas first."))
-    district = Area.objects.filter(city=city, level=AreaLevel.DISTRICT).defer("geometry").order_by("path").first() or whole
+    district = (
+        Area.objects.filter(city=city, level=AreaLevel.DISTRICT).defer("geometry").order_by("path").first()
+        or whole
+    )
     told = []
     with transaction.atomic():
         organisations = {
@@ -76,14 +81,25 @@ def create_demo_accounts(city: City, *, reset: bool = False) -> list[Account]:
             admin = actor.role == Role.ADMIN
             person, created = User.objects.get_or_create(
                 username=actor.username,
-                defaults={"name": actor.name, "name_en": actor.name_en, "is_staff": admin, "is_superuser": admin},
+                defaults={
+                    "name": actor.name,
+                    "name_en": actor.name_en,
+                    "is_staff": admin,
+                    "is_superuser": admin,
+                },
             )
             if created or reset:
                 password = secrets.token_urlsafe(9)
                 person.set_password(password)
                 person.save()
                 told.append(Account(actor.username, password, actor.name_en, actor.role.value))
-                audit.record(user=None, act="account.demo", subject=person, ref=actor.username, after={"city": city.code, "role": actor.role.value})
+                audit.record(
+                    user=None,
+                    act="account.demo",
+                    subject=person,
+                    ref=actor.username,
+                    after={"city": city.code, "role": actor.role.value},
+                )
             Membership.objects.get_or_create(
                 user=person, organisation=organisations[actor.organisation], role=actor.role,
                 area=district if actor.one_district else whole,

@@ -25,7 +25,9 @@ def checked_point(lon: float, lat: float) -> Point:
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise refuse(
             "coordinates-out-of-range",
-            _("(%(lon)s, %(lat)s) is not on the globe: longitude comes first, from -180 to 180, then latitude, from -90 to 90.")
+            _(
+                "(%(lon)s, %(lat)s) is not on the globe: longitude comes first, from -180 to 180, then latitude, from -90 to 90."
+            )
             % {"lon": lon, "lat": lat},
         )
     return Point(lon, lat, srid=4326)
@@ -50,20 +52,29 @@ def checked_geometry(value: Any, *, kinds: tuple[str, ...] = ()) -> GEOSGeometry
     if shape.empty:
         raise refuse("geometry-empty", _("The geometry is empty."))
     if shape.num_coords > MAX_VERTICES:
-        raise refuse("geometry-too-large", _("The geometry has more than %(count)d vertices.") % {"count": MAX_VERTICES})
+        raise refuse(
+            "geometry-too-large",
+            _("The geometry has more than %(count)d vertices.") % {"count": MAX_VERTICES},
+        )
     west, south, east, north = shape.extent
     # Written so that NaN fails it too.
     if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise refuse(
             "coordinates-out-of-range",
-            _("The geometry leaves the globe: longitude comes first, from -180 to 180, then latitude, from -90 to 90."),
+            _(
+                "The geometry leaves the globe: longitude comes first, from -180 to 180, then latitude, from -90 to 90."
+            ),
         )
     if not shape.valid:
-        raise refuse("geometry-invalid", _("The shape is not valid: %(reason)s.") % {"reason": shape.valid_reason})
+        raise refuse(
+            "geometry-invalid", _("The shape is not valid: %(reason)s.") % {"reason": shape.valid_reason}
+        )
     if "MultiPolygon" in kinds and shape.geom_type == "Polygon":
         shape = MultiPolygon(shape, srid=4326)
     if kinds and shape.geom_type not in kinds:
         raise refuse(
-            "geometry-kind", _("Expected %(expected)s, got %(found)s.") % {"expected": " / ".join(kinds), "found": shape.geom_type}
+            "geometry-kind",
+            _("Expected %(expected)s, got %(found)s.")
+            % {"expected": " / ".join(kinds), "found": shape.geom_type},
         )
     return shape

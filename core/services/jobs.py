@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,9 @@ def submit(
     same = json.dumps([kind, getattr(city, "pk", None), params], sort_keys=True)
     key = hashlib.sha256(same.encode()).hexdigest() if dedupe else ""
     for _attempt in range(5):
-        if key and (job := Job.objects.filter(dedupe_key=key, state__in=ALIVE, cancel_requested=False).first()):
+        if key and (
+            job := Job.objects.filter(dedupe_key=key, state__in=ALIVE, cancel_requested=False).first()
+        ):
             return job, False
         try:
             with transaction.atomic():
@@ -105,7 +108,7 @@ def submit(
             # Someone else was quicker, or the one before still stops: then it must not stand in the way of the new.
             Job.objects.filter(dedupe_key=key, state__in=ALIVE, cancel_requested=True).update(dedupe_key="")
             continue
-        transaction.on_commit(lambda: send(job))
+        transaction.on_commit(partial(send, job))
         return job, True
     raise DomainError("job-not-queued", _("The work could not be queued; try again."), status=503)
 
@@ -126,7 +129,10 @@ def cancel(*, user: Any, job: Job) -> None:
         policies.demand(user, "job.cancel", job)
     with transaction.atomic():
         stopped = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
-            state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now(), message=_("Stopped on request.")
+            state=JobState.CANCELLED,
+            cancel_requested=True,
+            finished_at=timezone.now(),
+            message=_("Stopped on request."),
         )
         if stopped:
             _tidy(Job.objects.get(pk=job.pk))
@@ -227,7 +233,10 @@ def _work(job: Job) -> None:
         if job.kind not in _KINDS:
             autodiscover_modules("tasks")
         if job.kind not in _KINDS:
-            raise DomainError("job-kind-unknown", _("This worker does not know work of the kind %(kind)s.") % {"kind": job.kind})
+            raise DomainError(
+                "job-kind-unknown",
+                _("This worker does not know work of the kind %(kind)s.") % {"kind": job.kind},
+            )
         outcome = _KINDS[job.kind](job, progress) or {}
         _finish(job, JobState.DONE, progress=1.0, message="", **outcome)
     except JobCancelled:
@@ -237,7 +246,13 @@ def _work(job: Job) -> None:
     except DomainError as error:
         _finish(job, JobState.FAILED, message="", error_code=error.code, error=str(error.message))
     except MemoryError:
-        _finish(job, JobState.FAILED, message="", error_code="out-of-memory", error=_("The work needs more memory than the worker has."))
+        _finish(
+            job,
+            JobState.FAILED,
+            message="",
+            error_code="out-of-memory",
+            error=_("The work needs more memory than the worker has."),
+        )
     except Exception as error:
         log.exception("job %s failed", job.ref)
         code, words = _said(error)
@@ -259,7 +274,10 @@ def _finish(job: Job, state: str, **fields: Any) -> None:
     """Write the end of the job and tidy up, together; nothing when another worker holds it."""
     mine = Job.objects.filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING)
     with transaction.atomic():
-        if mine.update(state=state, finished_at=timezone.now(), heartbeat_at=timezone.now(), **fields) and state != JobState.DONE:
+        if (
+            mine.update(state=state, finished_at=timezone.now(), heartbeat_at=timezone.now(), **fields)
+            and state != JobState.DONE
+        ):
             _tidy(Job.objects.get(pk=job.pk))
 
 
@@ -324,7 +342,9 @@ def watch() -> dict[str, int]:
     waits = Q(heartbeat_at=None, created_at__lt=silent) | Q(heartbeat_at__lt=now - timedelta(seconds=60))
     for job in Job.objects.filter(waits, state=JobState.QUEUED):
         # The heartbeat of a waiting job is when word of it was last sent.
-        if Job.objects.filter(pk=job.pk, state=JobState.QUEUED, heartbeat_at=job.heartbeat_at).update(heartbeat_at=now):
+        if Job.objects.filter(pk=job.pk, state=JobState.QUEUED, heartbeat_at=job.heartbeat_at).update(
+            heartbeat_at=now
+        ):
             send(job)
             counts["sent_again"] += 1
     return counts
@@ -332,7 +352,9 @@ def watch() -> dict[str, int]:
 
 def _take_up(job: Job) -> str:
     now = timezone.now()
-    same = Job.objects.filter(pk=job.pk, state=JobState.RUNNING, worker_token=job.worker_token, heartbeat_at=job.heartbeat_at)
+    same = Job.objects.filter(
+        pk=job.pk, state=JobState.RUNNING, worker_token=job.worker_token, heartbeat_at=job.heartbeat_at
+    )
     if not job.cancel_requested and job.attempts < settings.JOB_MAX_ATTEMPTS:
         words = _("The worker stopped; the job is taken up again.")
         if same.update(state=JobState.QUEUED, worker_token="", progress=0, heartbeat_at=now, message=words):

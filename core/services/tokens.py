@@ -21,14 +21,18 @@ def make_token(*, user: Any, name: str, days: int = 90, can_write: bool = False)
     """`(token, key)`; the key is told only here."""
     name = name.strip()
     if not name:
-        raise DomainError("token-without-name", _("Give the token a name that says what uses it."), status=422)
+        raise DomainError(
+            "token-without-name", _("Give the token a name that says what uses it."), status=422
+        )
     if not 1 <= days <= LONGEST_DAYS:
         raise DomainError(
             "token-lifetime", _("A token lives from 1 to %(days)d days.") % {"days": LONGEST_DAYS}, status=422
         )
     now = timezone.now()
     if user.tokens.filter(revoked_at=None, expires_at__gt=now).count() >= MOST_TOKENS:
-        raise DomainError("too-many-tokens", _("Revoke a token first: %(count)d are in use.") % {"count": MOST_TOKENS})
+        raise DomainError(
+            "too-many-tokens", _("Revoke a token first: %(count)d are in use.") % {"count": MOST_TOKENS}
+        )
     key = f"pj_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         token = ApiToken.objects.create(
@@ -36,7 +40,11 @@ def make_token(*, user: Any, name: str, days: int = 90, can_write: bool = False)
             can_write=can_write, expires_at=now + timedelta(days=days),
         )  # fmt: skip
         audit.record(
-            user=user, act="token.make", subject=token, ref=token.prefix, after={"name": token.name, "can_write": can_write, "days": days}
+            user=user,
+            act="token.make",
+            subject=token,
+            ref=token.prefix,
+            after={"name": token.name, "can_write": can_write, "days": days},
         )
     return token, key
 

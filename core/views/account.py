@@ -18,7 +18,9 @@ from core.views.pages import page
 
 @page
 def account(request: HttpRequest) -> HttpResponse:
-    held = request.user.memberships.select_related("organisation__city", "area").order_by("organisation__city", "area__path", "role")
+    held = request.user.memberships.select_related("organisation__city", "area").order_by(
+        "organisation__city", "area__path", "role"
+    )
     return render(
         request,
         "core/account.html",
@@ -38,7 +40,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(error.message))
     status = 422 if form.errors else 200
     rows = request.user.tokens.all()
-    return render(request, "core/tokens.html", {"form": form, "key": key, "tokens": rows, "now": timezone.now()}, status=status)
+    return render(
+        request,
+        "core/tokens.html",
+        {"form": form, "key": key, "tokens": rows, "now": timezone.now()},
+        status=status,
+    )
 
 
 @require_POST

@@ -17,5 +17,9 @@ def developers(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "core/developers.html",
-        {"base": request.build_absolute_uri("/").rstrip("/"), "here": request.city or None, "problem_codes": PROBLEM_CODES},
+        {
+            "base": request.build_absolute_uri("/").rstrip("/"),
+            "here": request.city or None,
+            "problem_codes": PROBLEM_CODES,
+        },
     )

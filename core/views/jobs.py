@@ -23,7 +23,9 @@ def job_list(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     rows = selectors.job_rows(user=request.user, city=request.city or None, state=state)
     return render(
-        request, "core/jobs.html", {"page": page_of(request, rows), "state": state, "states": JobState.choices}
+        request,
+        "core/jobs.html",
+        {"page": page_of(request, rows), "state": state, "states": JobState.choices},
     )
 
 
@@ -39,7 +41,9 @@ def job_progress(request: HttpRequest, ref: str) -> HttpResponse:
     services.look_after()
     job = get_object_or_404(selectors.jobs_visible_to(request.user), ref=ref)
     no_worker = job.state == JobState.QUEUED and not selectors.worker_seen()
-    response = render(request, "components/progress.html", {"job": job, "then": _then(request), "no_worker": no_worker})
+    response = render(
+        request, "components/progress.html", {"job": job, "then": _then(request), "no_worker": no_worker}
+    )
     if job.over:
         response["HX-Trigger"] = "jobs-changed"
     return response

@@ -21,7 +21,11 @@ def _key(*words: str) -> str:
 
 def address_of(request: HttpRequest) -> str:
     """Where the request comes from; behind our own proxy, what that proxy saw."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if getattr(settings, "SECURE_PROXY_SSL_HEADER", None) else ""
+    forwarded = (
+        request.META.get("HTTP_X_FORWARDED_FOR", "")
+        if getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
+        else ""
+    )
     return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
 
 
@@ -45,7 +49,9 @@ class BrakedForm(AuthenticationForm):
         counters = self._counters()
         if any((cache.get(key) or 0) >= limit for key, limit in counters):
             raise ValidationError(
-                self.error_messages["too_many"], code="too_many", params={"minutes": settings.LOGIN_WAIT_SECONDS // 60}
+                self.error_messages["too_many"],
+                code="too_many",
+                params={"minutes": settings.LOGIN_WAIT_SECONDS // 60},
             )
         try:
             said = super().clean()

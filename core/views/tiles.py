@@ -30,7 +30,9 @@ def tile_access(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     @require_safe
     def guarded(request: HttpRequest, *args: Any, z: int, x: int, y: int, **kwargs: Any) -> HttpResponse:
         try:
-            if not request.user.is_authenticated and (found := ApiTokenAuthentication().authenticate(request)):
+            if not request.user.is_authenticated and (
+                found := ApiTokenAuthentication().authenticate(request)
+            ):
                 request.user = found[0]
             if not request.user.is_authenticated:
                 response = plain_problem(401, "not-authenticated", _("Sign in, or send a token."))
@@ -40,7 +42,9 @@ def tile_access(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
                 return plain_problem(404, "not-found", _("There is no such tile."))
             return view(request, *args, z=z, x=x, y=y, **kwargs)
         except APIException as error:
-            return plain_problem(error.status_code, str(error.get_codes()).replace("_", "-"), str(error.detail))
+            return plain_problem(
+                error.status_code, str(error.get_codes()).replace("_", "-"), str(error.detail)
+            )
         except DomainError as error:
             return plain_problem(error.status, error.code, str(error.message), **error.extra)
 

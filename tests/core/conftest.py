@@ -25,9 +25,17 @@ def square(west: float, south: float, size: float) -> MultiPolygon:
 def make_city(code: str, west: float, south: float = 30.0) -> City:
     """`<code>` with the districts `<code>01` (west) and `<code>02` (east), each 0.1 degrees wide."""
     shape = square(west, south, 0.2)
-    city = City.objects.create(code=code, name=f"城{code}", name_en=f"City {code}", bounds=shape[0], loaded_at=timezone.now())
+    city = City.objects.create(
+        code=code, name=f"城{code}", name_en=f"City {code}", bounds=shape[0], loaded_at=timezone.now()
+    )
     whole = Area.objects.create(
-        city=city, code=code, name=city.name, level=AreaLevel.CITY, path=f"{code}/", geometry=shape, label_point=shape.point_on_surface
+        city=city,
+        code=code,
+        name=city.name,
+        level=AreaLevel.CITY,
+        path=f"{code}/",
+        geometry=shape,
+        label_point=shape.point_on_surface,
     )
     for number, left in (("01", west), ("02", west + 0.1)):
         part = square(left, south, 0.1)
@@ -35,7 +43,9 @@ def make_city(code: str, west: float, south: float = 30.0) -> City:
             city=city, code=code + number, name=f"区{number}", name_en=f"District {number}", level=AreaLevel.DISTRICT,
             parent=whole, path=f"{code}/{code}{number}/", geometry=part, label_point=part.point_on_surface,
         )  # fmt: skip
-    Organisation.objects.create(city=city, code=f"{code}-bureau", name="局", kind=OrganisationKind.DEPARTMENT, area=whole)
+    Organisation.objects.create(
+        city=city, code=f"{code}-bureau", name="局", kind=OrganisationKind.DEPARTMENT, area=whole
+    )
     return city
 
 
@@ -58,7 +68,10 @@ def person(db: None) -> Callable[..., User]:
         for role in roles:
             place = area or Area.objects.get(level=AreaLevel.CITY)
             Membership.objects.create(
-                user=user, organisation=Organisation.objects.get(city=place.city), role=Role(role), area=place
+                user=user,
+                organisation=Organisation.objects.get(code=f"{place.city.code}-bureau"),
+                role=Role(role),
+                area=place,
             )
         return user
 

@@ -38,7 +38,9 @@ def wait_for(job: Job, *states: str, seconds: float = 60) -> Job:
 
 
 def words(diary: Path) -> Counter[str]:
-    return Counter(line.split()[0] for line in diary.read_text().splitlines()) if diary.exists() else Counter()
+    return (
+        Counter(line.split()[0] for line in diary.read_text().splitlines()) if diary.exists() else Counter()
+    )
 
 
 def holder(job: Job) -> int:
@@ -48,14 +50,18 @@ def holder(job: Job) -> int:
 # --- with a real worker ----------------------------------------------------------------------------
 
 
-def test_a_worker_does_the_job_once_and_says_where_the_result_is(start_worker: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_worker_does_the_job_once_and_says_where_the_result_is(
+    start_worker: Callable[..., Any], tmp_path: Path
+) -> None:
     start_worker(**OWN_KINDS)
     job = wait_for(sleeper(tmp_path / "diary", 1.0), "done")
     assert (job.progress, job.result_url, job.result, job.attempts) == (1.0, "/jobs/", {"attempt": 1}, 1)
     assert words(tmp_path / "diary") == {"start": 1, "end": 1}
 
 
-def test_a_killed_child_process_is_noticed_and_its_job_is_taken_up_again(start_worker: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_killed_child_process_is_noticed_and_its_job_is_taken_up_again(
+    start_worker: Callable[..., Any], tmp_path: Path
+) -> None:
     start_worker(**OWN_KINDS)
     job = wait_for(sleeper(tmp_path / "diary", seconds=120), "running")
     os.kill(holder(job), signal.SIGKILL)
@@ -63,7 +69,9 @@ def test_a_killed_child_process_is_noticed_and_its_job_is_taken_up_again(start_w
     assert (job.attempts, words(tmp_path / "diary")) == (2, {"start": 2, "end": 1})
 
 
-def test_a_killed_worker_leaves_its_job_to_the_next_worker_without_a_scheduler(start_worker: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_killed_worker_leaves_its_job_to_the_next_worker_without_a_scheduler(
+    start_worker: Callable[..., Any], tmp_path: Path
+) -> None:
     first = start_worker(**OWN_KINDS)
     job = wait_for(sleeper(tmp_path / "diary", seconds=120), "running")
     first.kill()
@@ -84,7 +92,9 @@ def test_a_job_whose_message_the_broker_lost_is_done_all_the_same(
     wait_for(job, "done", seconds=30)
 
 
-def test_a_running_job_stops_when_asked_and_tidies_up(start_worker: Callable[..., Any], tmp_path: Path, admin_user: Any) -> None:
+def test_a_running_job_stops_when_asked_and_tidies_up(
+    start_worker: Callable[..., Any], tmp_path: Path, admin_user: Any
+) -> None:
     start_worker(**OWN_KINDS)
     job = wait_for(sleeper(tmp_path / "diary", seconds=120), "running")
     jobs.cancel(user=admin_user, job=job)
@@ -111,13 +121,17 @@ def test_a_double_click_answers_the_same_job(transactional_db: None, tmp_path: P
     assert sleeper(tmp_path / "other") != first
 
 
-def test_work_asked_for_again_while_the_old_job_still_stops_is_a_new_job(transactional_db: None, tmp_path: Path) -> None:
+def test_work_asked_for_again_while_the_old_job_still_stops_is_a_new_job(
+    transactional_db: None, tmp_path: Path
+) -> None:
     first = sleeper(tmp_path / "diary")
     Job.objects.filter(pk=first.pk).update(state="running", cancel_requested=True)
     assert sleeper(tmp_path / "diary") != first
 
 
-def test_a_job_that_waits_is_cancelled_at_once_and_never_done(transactional_db: None, tmp_path: Path, admin_user: Any) -> None:
+def test_a_job_that_waits_is_cancelled_at_once_and_never_done(
+    transactional_db: None, tmp_path: Path, admin_user: Any
+) -> None:
     job = sleeper(tmp_path / "diary")
     jobs.cancel(user=admin_user, job=job)
     jobs.perform(job.ref)
@@ -128,7 +142,9 @@ def test_a_job_that_waits_is_cancelled_at_once_and_never_done(transactional_db: 
         jobs.cancel(user=admin_user, job=job)
 
 
-def test_only_the_owner_or_an_administrator_of_the_city_may_cancel(city: Any, other_city: Any, person: Callable[..., Any], tmp_path: Path) -> None:
+def test_only_the_owner_or_an_administrator_of_the_city_may_cancel(
+    city: Any, other_city: Any, person: Callable[..., Any], tmp_path: Path
+) -> None:
     top = city.areas.get(level=1)
     owner, planner = person("lin", "planner", area=top), person("he", "planner", area=top)
     elsewhere = person("xu", "admin", area=other_city.areas.get(level=1))
@@ -139,10 +155,15 @@ def test_only_the_owner_or_an_administrator_of_the_city_may_cancel(city: Any, ot
     jobs.cancel(user=owner, job=job)
 
 
-def test_a_job_that_keeps_losing_its_worker_is_failed_in_words(transactional_db: None, tmp_path: Path) -> None:
+def test_a_job_that_keeps_losing_its_worker_is_failed_in_words(
+    transactional_db: None, tmp_path: Path
+) -> None:
     job = sleeper(tmp_path / "diary")
     Job.objects.filter(pk=job.pk).update(
-        state="running", attempts=3, worker_token="elsewhere|1|1|x", heartbeat_at=timezone.now() - timedelta(seconds=40)
+        state="running",
+        attempts=3,
+        worker_token="elsewhere|1|1|x",
+        heartbeat_at=timezone.now() - timedelta(seconds=40),
     )
     assert jobs.watch()["failed"] == 1
     job.refresh_from_db()
@@ -161,7 +182,9 @@ def test_a_living_process_that_is_silent_keeps_its_job(transactional_db: None, t
     assert jobs.watch()["resumed"] == 1
 
 
-def test_a_worker_that_lost_its_job_writes_nothing_more(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_job_writes_nothing_more(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = sleeper(tmp_path / "diary", seconds=0.5)
 
     def taken_over(*_: Any) -> dict[str, Any]:
@@ -174,7 +197,9 @@ def test_a_worker_that_lost_its_job_writes_nothing_more(transactional_db: None, 
     assert (job.state, job.progress, job.result_url) == ("running", 0.25, "")
 
 
-def test_an_unknown_kind_and_an_internal_error_are_told_not_swallowed(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_kind_and_an_internal_error_are_told_not_swallowed(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unknown = jobs.submit(kind="test.nobody", params={})[0]
     jobs.perform(unknown.ref)
     unknown.refresh_from_db()

@@ -36,4 +36,6 @@ class Command(BaseCommand):
             return
         self.stdout.write("Demonstration accounts; the passwords are shown only now:")
         for account in accounts:
-            self.stdout.write(f"  {account.username:<10} {account.password:<14} {account.name}, {account.role}")
+            self.stdout.write(
+                f"  {account.username:<10} {account.password:<14} {account.name}, {account.role}"
+            )

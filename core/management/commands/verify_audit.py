@@ -21,6 +21,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(asdict(report)))
         elif report.broken is None:
-            self.stdout.write(f"{report.entries} entries, all in order; last hash {report.last_sha256 or '(none)'}")
+            self.stdout.write(
+                f"{report.entries} entries, all in order; last hash {report.last_sha256 or '(none)'}"
+            )
         if report.broken is not None:
-            raise CommandError(f"The chain breaks at entry {report.broken}, after {report.entries} good entries.")
+            raise CommandError(
+                f"The chain breaks at entry {report.broken}, after {report.entries} good entries."
+            )
