@@ -13,34 +13,38 @@ def priced(town):
     return town
 
 
-def test_the_sum_of_a_district_is_people_times_share_times_ratio(priced, compute, person):
+def test_the_sum_of_a_district_is_people_times_share_times_ratio(priced, compute):
     run = compute(priced)[0]
-    why = why_number(run=run, service=priced.service, area=priced.left, user=person("lin", "planner"))
-    assert (why.people, why.affected_share, why.displaced_share, why.ratio) == (160, 1, 0.5, 1)
+    why = why_number(run=run, service=priced.service, area=priced.left)
+    assert (why.people, why.affected, why.displaced, why.ratio) == (160, 1, 0.5, 1)
     assert why.people * why.share * why.ratio == pytest.approx(80)
     assert why.binds == "room" and why.limit == 500
 
 
-def test_roles_in_reach_say_why_they_cannot_take_more(priced, compute, person):
+def test_roles_in_reach_say_why_they_cannot_take_more(priced, compute):
     run = compute(priced)[0]
-    lin = person("lin", "planner")
-    west = why_number(run=run, service=priced.service, area=priced.left, user=lin)
-    assert [(row.facility.source_id, row.taken, row.reason) for row in west.rows] == [("t1", 60, "full")]
-    east = why_number(run=run, service=priced.service, area=priced.right, user=lin)
-    reasons = {row.facility.source_id: (row.counts, row.reason) for row in east.rows}
-    assert reasons == {"t2": (True, "opens too late"), "t3": (False, "agreement lapsed")}
+    a, b, c, _d = priced.places
+    west = why_number(run=run, service=priced.service, area=priced.left)
+    assert [(row.facility_id, row.taken, row.reason) for row in west.roles] == [(a.pk, 60, "full")]
+    east = why_number(run=run, service=priced.service, area=priced.right)
+    assert {row.facility_id: (row.counts, row.reason) for row in east.roles} == {b.pk: (True, "late"), c.pk: (False, "lapsed_agreement")}
 
 
-def test_what_would_help_is_scored_alone_by_the_same_engine(priced, compute, person):
+def test_what_would_help_is_scored_alone_by_the_same_engine(priced, compute):
     run = compute(priced)[0]
-    lin = person("lin", "planner")
-    west = {row.key.partition(":")[0]: row.units for row in why_number(run=run, service=priced.service, area=priced.left, user=lin).options}
-    assert west == {"extend": 20, "build": 20}
-    east = {row.key.partition(":")[0]: row.units for row in why_number(run=run, service=priced.service, area=priced.right, user=lin).options}
-    assert east == {"stock": 20, "upgrade": 15}
+    west = why_number(run=run, service=priced.service, area=priced.left).helps
+    assert {row.kind: (row.here, row.everywhere) for row in west} == {"extend": (20, 20), "build": (20, 20)}
+    east = why_number(run=run, service=priced.service, area=priced.right).helps
+    assert {row.kind: row.here for row in east} == {"stock": 20, "upgrade": 15}
 
 
-def test_the_other_time_of_day_stands_beside(priced, compute, person):
-    night, _day = compute(priced, ["night", "day"])
-    why = why_number(run=night, service=priced.service, area=priced.root, user=person("lin", "planner"))
-    assert [(row.label, row.gap) for row in why.others] == [("By day", 5)]
+def test_a_run_of_a_plan_can_be_explained_too(priced, compute):
+    from core.services import jobs
+    from planning.models import Run
+    from planning.services import plans
+
+    version = plans.suggest_plan(user=None, city=priced.city, runs=compute(priced), budget_fen=70_000, name="方案", time_limit_seconds=5)
+    jobs.perform(version.job.ref)
+    why = why_number(run=Run.objects.get(plan_version=version), service=priced.service, area=priced.root)
+    assert why.binds == "none" and why.helps == []
+    assert sorted(row.capacity for row in why.roles) == [30, 40, 90]
