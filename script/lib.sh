@@ -186,7 +186,7 @@ start_postgres() {
         as_service "$PG_BIN/pg_ctl" stop --pgdata="$PG_DIR" --mode=fast >/dev/null 2>&1 || true
         say "starting private PostgreSQL"
         as_service "$PG_BIN/pg_ctl" start --wait --silent --timeout=60 --pgdata="$PG_DIR" --log="$PG_DIR/server.log" \
-            --options="-k $SOCKET_DIR -p 5432" </dev/null >/dev/null 2>&1 8>&- 9>&- ||
+            --options="-k $SOCKET_DIR -p 5432" </dev/null >/dev/null 2>&1 3>&- 6>&- 7>&- 8>&- 9>&- ||
             fail "PostgreSQL did not start: $(as_service tail -n 5 "$PG_DIR/server.log" 2>/dev/null)"
     fi
     found=$("$PG_BIN/psql" -XAtq -h "$SOCKET_DIR" -U pingji -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'pingji'")
@@ -223,7 +223,7 @@ start_redis() {
         rm -f "$SOCKET_DIR/redis.sock"
         as_service "$redis" --port 0 --unixsocket "$SOCKET_DIR/redis.sock" --unixsocketperm 700 --daemonize yes \
             --dir "$SOCKET_DIR" --pidfile "$SOCKET_DIR/redis.pid" --logfile "$SOCKET_DIR/redis.log" \
-            --save '' --appendonly no </dev/null >/dev/null 2>&1 8>&- 9>&- || fail "Redis did not start"
+            --save '' --appendonly no </dev/null >/dev/null 2>&1 3>&- 6>&- 7>&- 8>&- 9>&- || fail "Redis did not start"
         tries=0
         until [ -S "$SOCKET_DIR/redis.sock" ] && redis_answers; do
             tries=$((tries + 1))
