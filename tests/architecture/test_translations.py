@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_translation_has_the_placeholders_of_its_text() -> None:
 
 
 def test_chinese_texts_use_chinese_punctuation_and_no_space_before_the_percent_sign() -> None:
-    half_width = re.compile(rf"{HAN}\s*[,;:!?()]|[,;:!?(]\s*{HAN}|{HAN}\.(\s|$)|\s%(?!\()|\.\.\.")
+    half_width = re.compile(rf"{HAN}\s*[,;:!?()]|[,;:!?(]\s*{HAN}|{HAN}\.(\s|$)|\s%(?![(s])|\.\.\.")
     # The filters of the API take coordinates with commas; a text that shows how to write them has them too.
     texts = [
         entry["msgstr"]
@@ -165,3 +166,24 @@ def test_no_module_calls_gettext_by_a_name_that_the_collector_of_texts_does_not_
                         if each.asname not in (None, "_")
                     ]
     assert hidden == []
+
+
+def _shipped_sources(value: object, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _shipped_sources(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _shipped_sources(inner, key)
+    elif isinstance(value, str) and key.endswith(("source", "clause", "formula")):
+        yield value
+
+
+def test_every_source_clause_and_formula_that_ships_can_be_read_in_chinese() -> None:
+    translated = {entry["msgid"].replace("%%", "%") for entry in _entries()}
+    english = set()
+    for shipped in ROOT.glob("*/reference/*.toml"):
+        for text in _shipped_sources(tomllib.loads(shipped.read_text(encoding="utf-8"))):
+            if re.search("[a-z]{3}", text) and text not in translated:
+                english.add(f"{shipped.relative_to(ROOT)}: {text}")
+    assert english == set()
