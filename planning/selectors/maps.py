@@ -72,9 +72,14 @@ def map_state(*, user: Any, city: City, run_ref: str = "", scenario_ref: str = "
     return state
 
 
+def _version(city: City) -> str:
+    """Changes whenever a pack is loaded."""
+    return f"{city.pk}-{city.loaded_at.timestamp() if city.loaded_at else 0}"
+
+
 def area_labels(*, user: Any, city: City, english: bool) -> list[dict[str, Any]]:
     """Names and label points of the areas a person may see, the widest areas first."""
-    key = f"labels:{city.pk}:{city.loaded_at}:{english}:{user.pk}"
+    key = f"labels:{_version(city)}:{english:d}:{user.pk}"
     labels = cache.get(key)
     if labels is None:
         areas = Area.objects.filter(city=city, level__gt=AreaLevel.CITY, level__lte=AreaLevel.STREET)
@@ -109,7 +114,7 @@ def levels_shown(levels: dict[int, int]) -> list[int]:
 
 def empty_cells(city: City, time_of_day: str) -> dict[str, int]:
     """Cells where the layer says that nobody is, and cells it says nothing about: two different things."""
-    key = f"empty-cells:{city.pk}:{city.loaded_at}:{time_of_day}"
+    key = f"empty-cells:{_version(city)}:{time_of_day}"
     counts = cache.get(key)
     if counts is None:
         layer = PopulationLayer.objects.filter(city=city, time_of_day=time_of_day).first()

@@ -57,7 +57,7 @@ def _scenario_note(scenario: Any) -> str:
         shares = [(r.get("affected") or 0) * (r.get("displaced") or 0) for r in scenario.zone_rates.values()]
         parts.append(_("%(low)s to %(high)s leave home, by zone") % {"low": pct(min(shares)), "high": pct(max(shares))})
     parts.append(_("rates: %(words)s") % {"words": certainty(scenario.rate_certainty)})
-    return pgettext("between items of a list", ", ").join(parts)
+    return _(", ").join(parts)
 
 
 def _tabs(state: maps.MapState, user: Any) -> tuple[list[dict[str, Any]], dict[int, int]]:
@@ -141,7 +141,8 @@ def map_page(request: HttpRequest) -> HttpResponse:
         "shows": mapwords.show_words(),
         "show": ask("show") if ask("show") in mapwords.SHOWS else "gap",
         "role_rows": _roles(state, user),
-        "area_code": ask("area", ""),
+        # open on what is worst: its card says what the colours mean
+        "area_code": ask("area") or (districts[0].area.code if districts and districts[0].gap else ""),
     }
     if tab and tab["level"] is not None:
         context["rows"] = districts if tab["level"] == min(levels) else gaps.area_rows(run, service, user=user, level=tab["level"])

@@ -50,6 +50,12 @@ export function showTab(holder, name) {
   holder.dispatchEvent(new CustomEvent("tab", { detail: name, bubbles: true }));
 }
 
+// A page that waits for a job opens its result as soon as it is there.
+document.addEventListener("htmx:load", event => {
+  const part = event.detail.elt, done = part.matches?.("[data-done]") ? part : part.querySelector?.("[data-done]");
+  if (done?.dataset.done && done.closest("[data-follow]")) location.href = done.dataset.done;
+});
+
 // Filters apply when a box is ticked; without scripts the button does it.
 for (const form of document.querySelectorAll("form[data-auto-submit]")) {
   for (const button of form.querySelectorAll("[data-submit]")) button.hidden = true;

@@ -3,19 +3,20 @@ import { areaAt, hoverArea, pickArea } from "./card.js";
 import { markPlace } from "./pins.js";
 
 export function linkAreas(map, state) {
-  const table = document.querySelector("#twin");
-  const rowOf = event => event.target.closest?.("tr[data-area]");
-  table?.addEventListener("mouseover", event => hoverArea(map, rowOf(event)?.dataset.area));
-  table?.addEventListener("mouseleave", () => hoverArea(map, null));
-  table?.addEventListener("click", event => {
-    const row = rowOf(event);
-    if (row && !event.target.closest("a")) pickArea(map, state.config, row.dataset.area);
-    const place = event.target.closest("tr[data-lon]");
+  // The table is swapped as a whole when another run is shown, so its holder listens.
+  const holder = document.querySelector("#main");
+  const rowOf = (event, kind) => event.target.closest?.(`#twin tr[data-${kind}]`);
+  let hovered = null;
+  holder.addEventListener("mouseover", event => {
+    const code = rowOf(event, "area")?.dataset.area ?? null, place = rowOf(event, "lon");
+    if (code !== hovered) { hovered = code; hoverArea(map, code); }
     if (place) markPlace(map, { lon: Number(place.dataset.lon), lat: Number(place.dataset.lat) });
   });
-  table?.addEventListener("mouseover", event => {
-    const place = event.target.closest?.("tr[data-lon]");
-    if (place) markPlace(map, { lon: Number(place.dataset.lon), lat: Number(place.dataset.lat) });
+  holder.addEventListener("click", event => {
+    const row = rowOf(event, "area"), place = rowOf(event, "lon");
+    if (event.target.closest("a")) return;
+    if (row) pickArea(map, state.config, row.dataset.area);
+    if (place) map.easeTo({ center: [Number(place.dataset.lon), Number(place.dataset.lat)], zoom: Math.max(map.getZoom(), 13) });
   });
   map.on("click", event => {
     const shape = map.getLayer("facilities") && map.queryRenderedFeatures(event.point, { layers: ["facilities"] })[0];

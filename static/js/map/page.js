@@ -54,9 +54,9 @@ export function watchPage(state, { readConfig, renew, showLegend }) {
   });
   document.addEventListener("tab", event => setAddress({ tab: event.detail }));
   // The progress fragment says where to go when its job is done.
-  document.addEventListener("htmx:afterSwap", event => {
-    const done = event.target.querySelector?.("[data-done]") || event.detail?.elt?.querySelector?.("[data-done]");
-    if (done?.dataset.done) go(done.dataset.done);
+  document.addEventListener("htmx:load", event => {
+    const part = event.detail.elt, done = part.matches?.("[data-done]") ? part : part.querySelector?.("[data-done]");
+    if (done?.dataset.done && done.closest("#running-box")) go(done.dataset.done);
   });
   document.addEventListener("submit", event => { if (event.target.id === "settings") document.querySelector("#main")?.classList.add("is-running"); });
   addEventListener("popstate", () => go(location.href, { remember: false }));

@@ -6,13 +6,11 @@ const vector = (url, maxzoom = 14) => ({ type: "vector", tiles: [new URL(url, lo
 export const tileSource = vector;
 
 export function baseStyle(config) {
-  const sources = {
-    areas: vector(config.tiles.areas, 12),
-    roads: vector(config.tiles.roads),
-    water: vector(config.tiles.water),
-    green: vector(config.tiles.green),
-    names: { type: "geojson", data: { type: "FeatureCollection", features: config.labels.map(label => ({ type: "Feature", geometry: { type: "Point", coordinates: [label.lon, label.lat] }, properties: label })) } },
-  };
+  const point = label => ({ type: "Feature", geometry: { type: "Point", coordinates: [label.lon, label.lat] }, properties: label });
+  const sources = { names: { type: "geojson", data: { type: "FeatureCollection", features: config.labels.map(point) } } };
+  for (const layer of ["areas", "roads", "water", "green"]) {
+    if (config.tiles[layer]) sources[layer] = vector(config.tiles[layer], layer === "areas" ? 12 : 14);
+  }
   const road = token("road");
   const districts = ["<=", ["coalesce", ["get", "level"], 9], config.levels.district];
   return {
@@ -29,6 +27,6 @@ export function baseStyle(config) {
       { id: "border-halo", type: "line", source: "areas", "source-layer": "areas", filter: districts, paint: { "line-color": token("halo"), "line-opacity": 0.8, "line-width": 3 } },
       { id: "border", type: "line", source: "areas", "source-layer": "areas", filter: districts, paint: { "line-color": road, "line-opacity": 0.7, "line-width": 1.1 } },
       { id: "names", type: "symbol", source: "names", layout: { "text-field": ["get", "name"], "text-size": ["case", ["<=", ["get", "level"], config.levels.district], 14, 12], "text-letter-spacing": config.chinese ? 0 : 0.03, "text-max-width": 8, "symbol-sort-key": ["get", "level"] }, filter: ["<=", ["get", "level"], ["step", ["zoom"], config.levels.district, 11.5, 9]], paint: { "text-color": token("ink"), "text-halo-color": token("halo"), "text-halo-width": 1.8 } },
-    ],
+    ].filter(layer => !layer.source || sources[layer.source]),
   };
 }
