@@ -1,0 +1,51 @@
+"""Sources, clauses and formulas of the values that ship with the platform, so that the catalogue has them.
+
+They are data (`*/reference/*.toml`, the packs of `cases/` and of `make_city`) and stored once, in English. Pages show
+them through `{% trans value %}`, which translates those listed here and leaves what a city wrote itself as it is.
+A percent sign is doubled here because that tag looks it up so. Names of documents that are the same in both
+languages (GB 51143-2015) are not listed.
+"""
+
+from django.utils.translation import gettext_noop as _
+
+SHIPPED = (
+    _("table 3.1.10"),
+    _("Guangdong shelter plan outline; GB 51143-2015"),
+    _("500 m, 10 min on foot"),
+    _("4.1.1, commentary (opens in 1–3 days)"),
+    _("responsibility-area table, short fixed"),
+    _("National Health Commission, press conference of 2021-09-29"),
+    _("national floor by 2021-10"),
+    _("Our proposal"),
+    _("Our proposal, from one field case (Suzhou, two sites rebuilt in 48 h)"),
+    _("HRSA surge benchmark (500 patients per million)"),
+    _("AHRQ archive"),
+    _("Our proposal (15 min)"),
+    _("Our arithmetic on the draft of 建标121"),
+    _("store size by relocated people"),
+    _("Our proposal; relief within 10 hours per 国减发〔2022〕1号"),
+    _("GB 51143-2015 (area a person, 3 days); share usable from the Chengdu hotel-shelter study"),
+    _("GB 51143-2015 (area a person, 15 days); share usable from the Chengdu hotel-shelter study"),
+    _("GB 51143-2015 (area a person, 15 days); share usable proposed"),
+    _("Chengdu hotel-shelter study, published code"),
+    _("hotel capacity, middle value"),
+    _("Our proposal: one person a room; most rooms single per 国卫办规划函〔2022〕255号"),
+    _("Bayram 2011: surge of 18 %% of staffed beds"),
+    _("Our proposal: observation beds of the clinic"),
+    _("Our proposal, from the floor a bed of makeshift hospitals (6.3 m² Nansha to 19.4 m² Penny's Bay)"),
+    _("Our proposal: half of the floor can be cleared for relief goods"),
+    _("rooms × 1"),
+    _("rooms × 2 × 0.7"),
+    _("beds × 1"),
+    _("beds × 0.18"),
+    _("Pingji rate card, proposal 2026"),
+    _("InaSAFE earthquake ladder of 2013, hazard_classifications.py @677c0421"),
+    _("Our proposal; shallow follows relocated / affected of Henan 2021 (10.1 %%)"),
+    _("Our middle tier between the national floor of 2021 (20) and Guangzhou 2022 (131)"),
+    _(
+        "Our proposal: 12 %% of the people present leave home; between 10 %% at intensity VII and 50 %% at VIII of the"
+        " InaSAFE ladder of 2013"
+    ),
+    _("National floor of 2021: 20 isolation rooms per 10,000 residents; no share of the people is assumed"),
+    _("make_city"),
+)
