@@ -175,7 +175,7 @@ SITE_NAME = _("Pingji")
 # --- files ----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_collected"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "static"]
 # Front-end packages are installed by npm, never committed; pages find them under /static/vendor/<package>/.
 for _package in ("maplibre-gl", "htmx.org", "echarts"):
     _folder = BASE_DIR / "node_modules" / _package / "dist"

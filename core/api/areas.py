@@ -52,8 +52,8 @@ class CityViewSet(ReadViewSet):
 
 
 class AreaSerializer(serializers.ModelSerializer):
-    city = serializers.SlugRelatedField(slug_field="code", read_only=True)
-    parent = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
+    city: Any = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    parent: Any = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     level_name = serializers.CharField(source="get_level_display", read_only=True)
     lon = serializers.FloatField(source="label_point.x", read_only=True)
     lat = serializers.FloatField(source="label_point.y", read_only=True)
@@ -113,7 +113,7 @@ class AreaViewSet(ReadViewSet):
 
 
 class PackLayerSerializer(serializers.ModelSerializer):
-    city = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    city: Any = serializers.SlugRelatedField(slug_field="code", read_only=True)
     shifted = serializers.BooleanField(
         read_only=True, help_text="Coordinates were moved from a shifted datum."
     )

@@ -17,8 +17,8 @@ from core.services import jobs
 
 
 class JobSerializer(serializers.ModelSerializer):
-    city = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
-    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    city: Any = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
+    created_by: Any = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
     over = serializers.BooleanField(read_only=True)
 
     class Meta:

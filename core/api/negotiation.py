@@ -1,5 +1,6 @@
 """Which form an answer takes: `?format=` first, then Accept. A form we do not have is 406, never 404."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.exceptions import NotAcceptable
@@ -7,7 +8,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 
 
 class Negotiation(DefaultContentNegotiation):
-    def filter_renderers(self, renderers: list[Any], format: str) -> list[Any]:
+    def filter_renderers(self, renderers: Iterable[Any], format: str) -> list[Any]:
+        renderers = list(renderers)
         found = [renderer for renderer in renderers if renderer.format == format]
         if not found:
             raise NotAcceptable(available_renderers=renderers)

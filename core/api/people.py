@@ -1,6 +1,6 @@
 """Organisations, roles, one's own tokens, and the audit."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -19,8 +19,8 @@ from core.services.tokens import LONGEST_DAYS, make_token, revoke_token
 
 
 class OrganisationSerializer(serializers.ModelSerializer):
-    city = serializers.SlugRelatedField(slug_field="code", read_only=True)
-    area = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
+    city: Any = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    area: Any = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
 
     class Meta:
         model = Organisation
@@ -41,8 +41,8 @@ class OrganisationViewSet(ReadViewSet):
 
 
 class MembershipSerializer(serializers.ModelSerializer):
-    user = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all())
-    organisation = serializers.SlugRelatedField(slug_field="code", queryset=Organisation.objects.all())
+    user: Any = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all())
+    organisation: Any = serializers.SlugRelatedField(slug_field="code", queryset=Organisation.objects.all())
     area = serializers.PrimaryKeyRelatedField(
         queryset=Area.objects.defer("geometry"), help_text="The area's `id`."
     )
@@ -122,7 +122,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
     def get_queryset(self) -> QuerySet:
         if getattr(self, "swagger_fake_view", False):
             return ApiToken.objects.none()
-        return ApiToken.objects.filter(user=self.request.user)
+        return ApiToken.objects.filter(user=cast(User, self.request.user))
 
     @extend_schema(request=NewTokenSerializer, responses={201: ToldTokenSerializer})
     def create(self, request: Request) -> Response:
@@ -143,7 +143,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
 
 
 class AuditSerializer(serializers.ModelSerializer):
-    user = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    user: Any = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
 
     class Meta:
         model = AuditEntry

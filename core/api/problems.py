@@ -67,8 +67,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response:
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else "invalid"
     title = str(error.detail) if not isinstance(error.detail, dict | list) else str(error.default_detail)
-    extra = {"errors": error.detail} if isinstance(error.detail, dict | list) else {}
-    response = problem(error.status_code, code.replace("_", "-"), title, **extra)
+    said: dict[str, Any] = {"errors": error.detail} if isinstance(error.detail, dict | list) else {}
+    response = problem(error.status_code, code.replace("_", "-"), title, **said)
     if header := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = header
     if wait := getattr(error, "wait", None):

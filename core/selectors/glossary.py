@@ -27,32 +27,94 @@ class Term:
 
 
 TERMS = (
-    Term(_("dual-use facility"), _("A place with a peacetime use that can take emergency roles."), "facility"),
-    Term(_("capability"), _("What a facility can give in one emergency role: capacity, conversion hours, conditions."), "capability"),
+    Term(
+        _("dual-use facility"), _("A place with a peacetime use that can take emergency roles."), "facility"
+    ),
+    Term(
+        _("capability"),
+        _("What a facility can give in one emergency role: capacity, conversion hours, conditions."),
+        "capability",
+    ),
     Term(_("peacetime use"), _("What a place does today."), "use"),
     Term(_("emergency role"), _("What a place becomes in an emergency."), "service"),
-    Term(_("conversion"), _("Making a place ready for its emergency role. The hours are declared by the operator and observed in drills; observed hours count first."), "conversion_hours"),
-    Term(_("service type"), _("A kind of help: emergency shelter, short fixed shelter, isolation lodging, medical point, supply warehouse."), "service"),
-    Term(_("capacity"), _("How many units one role can give. It belongs to the role, never to the place."), "capacity"),
-    Term(_("standard"), _("How much of a service people need, how near and how soon, with source, clause and certainty."), "standard"),
+    Term(
+        _("conversion"),
+        _(
+            "Making a place ready for its emergency role. The hours are declared by the operator and observed in drills; observed hours count first."
+        ),
+        "conversion_hours",
+    ),
+    Term(
+        _("service type"),
+        _(
+            "A kind of help: emergency shelter, short fixed shelter, isolation lodging, medical point, supply warehouse."
+        ),
+        "service",
+    ),
+    Term(
+        _("capacity"),
+        _("How many units one role can give. It belongs to the role, never to the place."),
+        "capacity",
+    ),
+    Term(
+        _("standard"),
+        _("How much of a service people need, how near and how soon, with source, clause and certainty."),
+        "standard",
+    ),
     Term(_("demand cell"), _("A small area that holds people."), "cell"),
-    Term(_("scenario"), _("A hazard, where it strikes, how many people it affects and how many leave home, by day and by night."), "scenario"),
-    Term(_("need"), _("Units of a service that people require in a scenario: people × share affected or displaced × units a person."), "need"),
+    Term(
+        _("scenario"),
+        _(
+            "A hazard, where it strikes, how many people it affects and how many leave home, by day and by night."
+        ),
+        "scenario",
+    ),
+    Term(
+        _("need"),
+        _(
+            "Units of a service that people require in a scenario: people × share affected or displaced × units a person."
+        ),
+        "need",
+    ),
     Term(_("reach"), _("The travel limit in the standard, in metres or minutes."), "reach_limit"),
     Term(_("catchment"), _("The cells a facility reaches within the standard."), "cells_in_reach"),
     Term(_("served"), _("Within reach, capacity assigned, ready in time."), "served"),
-    Term(_("late"), _("Within reach, capacity assigned, but the place converts later than the standard allows."), "late"),
+    Term(
+        _("late"),
+        _("Within reach, capacity assigned, but the place converts later than the standard allows."),
+        "late",
+    ),
     Term(_("no room"), _("Within reach of some usable facility, but all of them are full."), "no_room"),
     Term(_("out of reach"), _("No usable facility within reach."), "out_of_reach"),
     Term(_("gap"), _("Unmet need: late + no room + out of reach."), "gap"),
     Term(_("coverage"), _("Share of the need that is served."), "coverage"),
     Term(_("idle asset"), _("Vacant premises or land that may become a facility."), "idle_asset"),
-    Term(_("intervention"), _("Build, convert, upgrade, extend, stock or retire: with size, cost and lead time."), "intervention"),
-    Term(_("plan, plan version"), _("Ordered interventions on a frozen baseline. A frozen version never changes."), "plan"),
+    Term(
+        _("intervention"),
+        _("Build, convert, upgrade, extend, stock or retire: with size, cost and lead time."),
+        "intervention",
+    ),
+    Term(
+        _("plan, plan version"),
+        _("Ordered interventions on a frozen baseline. A frozen version never changes."),
+        "plan",
+    ),
     Term(_("snapshot"), _("Frozen inputs of a city, named by the hash of what is in them."), "snapshot"),
-    Term(_("run"), _("One call of the engine on one snapshot. The same snapshot, settings and engine answer the same run."), "run"),
-    Term(_("bound"), _("A proven limit: no plan within the same budget and options can serve more."), "bound"),
-    Term(_("certainty"), _("A read in the text itself, B in a copy or report, C not confirmed, D our own proposal."), "certainty"),
+    Term(
+        _("run"),
+        _(
+            "One call of the engine on one snapshot. The same snapshot, settings and engine answer the same run."
+        ),
+        "run",
+    ),
+    Term(
+        _("bound"), _("A proven limit: no plan within the same budget and options can serve more."), "bound"
+    ),
+    Term(
+        _("certainty"),
+        _("A read in the text itself, B in a copy or report, C not confirmed, D our own proposal."),
+        "certainty",
+    ),
 )
 
 

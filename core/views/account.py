@@ -1,5 +1,7 @@
 """Who am I, what may I do here, and my tokens."""
 
+from typing import cast
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from core.errors import DomainError
 from core.forms import TokenForm
-from core.models import ApiToken
+from core.models import ApiToken, User
 from core.selectors.cities import cities_of
 from core.services.tokens import make_token, revoke_token
 from core.views.pages import page
@@ -18,8 +20,10 @@ from core.views.pages import page
 
 @page
 def account(request: HttpRequest) -> HttpResponse:
-    held = request.user.memberships.select_related("organisation__city", "area").order_by(
-        "organisation__city", "area__path", "role"
+    held = (
+        cast(User, request.user)
+        .memberships.select_related("organisation__city", "area")
+        .order_by("organisation__city", "area__path", "role")
     )
     return render(
         request,
@@ -39,7 +43,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, str(error.message))
     status = 422 if form.errors else 200
-    rows = request.user.tokens.all()
+    rows = cast(User, request.user).tokens.all()
     return render(
         request,
         "core/tokens.html",

@@ -19,8 +19,10 @@ def _key(*words: str) -> str:
     return "login:" + hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
-def address_of(request: HttpRequest) -> str:
+def address_of(request: HttpRequest | None) -> str:
     """Where the request comes from; behind our own proxy, what that proxy saw."""
+    if request is None:
+        return ""
     forwarded = (
         request.META.get("HTTP_X_FORWARDED_FOR", "")
         if getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
@@ -79,7 +81,7 @@ class Login(views.LoginView):
     redirect_authenticated_user = True
     authentication_form = BrakedForm
 
-    def form_invalid(self, form: BrakedForm) -> HttpResponse:
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)
         if form.has_error("__all__", "too_many"):
             response.status_code = 429

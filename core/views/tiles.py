@@ -10,6 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import APIException
+from rest_framework.request import Request
 
 from core import policies
 from core.api.authentication import ApiTokenAuthentication
@@ -31,7 +32,7 @@ def tile_access(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     def guarded(request: HttpRequest, *args: Any, z: int, x: int, y: int, **kwargs: Any) -> HttpResponse:
         try:
             if not request.user.is_authenticated and (
-                found := ApiTokenAuthentication().authenticate(request)
+                found := ApiTokenAuthentication().authenticate(Request(request))
             ):
                 request.user = found[0]
             if not request.user.is_authenticated:
