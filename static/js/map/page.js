@@ -56,7 +56,7 @@ export function watchPage(state, { readConfig, renew, showLegend }) {
   // The progress fragment says where to go when its job is done.
   document.addEventListener("htmx:load", event => {
     const part = event.detail.elt, done = part.matches?.("[data-done]") ? part : part.querySelector?.("[data-done]");
-    if (done?.dataset.done && done.closest("#running-box")) go(done.dataset.done);
+    if (done?.dataset.done && done.closest("#running-box")) go(withKept({ scenario: null, area: null, ...Object.fromEntries(new URL(done.dataset.done, location.href).searchParams) }));
   });
   document.addEventListener("submit", event => { if (event.target.id === "settings") document.querySelector("#main")?.classList.add("is-running"); });
   addEventListener("popstate", () => go(location.href, { remember: false }));
