@@ -17,6 +17,7 @@ from engine.flow import counting_order, greedy, greedy_tree, simplex
 # Travel costs become whole numbers of about this size; a power of two keeps float32 costs exact to 2**-26 of the
 # largest one.
 COST_STEPS = 2.0**26
+SORT_ALWAYS = 2_000_000  # pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +114,21 @@ def assign_best(
     if not live.any():
         return Assignment(units, True)
     index = np.flatnonzero(live)
-    cells, cell = np.unique(pair_cell[index], return_inverse=True)
-    places, place = np.unique(pair_facility[index], return_inverse=True)
-    cell, place = cell.astype(np.int32), place.astype(np.int32)
+    cells, cell = _packed(pair_cell[index], len(need))
+    places, place = _packed(pair_facility[index], len(capacity))
     need, capacity, ready, cost = need[cells], capacity[places], ready[places], cost[index]
-    order = pair_order(
-        cell,
-        place,
-        cost,
-        ready,
-        len(cells),
-        None if cell_tie is None else _ranks(np.asarray(cell_tie)[cells]),
-        None if facility_tie is None else _ranks(np.asarray(facility_tie)[places]),
-    )
+    if minimise_travel or len(index) <= SORT_ALWAYS:
+        order = pair_order(
+            cell,
+            place,
+            cost,
+            ready,
+            len(cells),
+            None if cell_tie is None else _ranks(np.asarray(cell_tie)[cells]),
+            None if facility_tie is None else _ranks(np.asarray(facility_tie)[places]),
+        )
+    else:  # quantities do not depend on the start, and sorting would take most of the time
+        order = np.argsort(~ready[place], kind="stable").astype(np.int64)
     flow, parent, pred = greedy_tree(order, cell, place, need, capacity)
     late = (~ready).astype(np.int64)
     zero = np.zeros(len(index), np.int64)
@@ -154,6 +157,14 @@ def assign_best(
         pivots += more
     units[index] = flow
     return Assignment(units, bool(done), int(pivots))
+
+
+def _packed(values: NDArray[np.int32], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Distinct values (each < size) ascending, and each value's place among them."""
+    present = np.zeros(size, bool)
+    present[values] = True
+    number = np.cumsum(present, dtype=np.int64).astype(np.int32) - np.int32(1)
+    return np.flatnonzero(present), number[values]
 
 
 def _ranks(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -149,6 +149,18 @@ def score_world(
     )
 
 
+def served_in_time(world: World, service: int) -> tuple[int, NDArray, NDArray, NDArray, NDArray]:
+    """Most units of one service that roles ready in time can serve, exact, and how: (total, roles, pair_facility,
+    pair_cell, pair_units), pair_facility indexing `roles`."""
+    supply = np.where(role_ready(world), role_supply(world)[0], 0)
+    roles, facility, cell, cost = service_pairs(world, service, supply)
+    need = world.demand.need[service]
+    units = assign_best(
+        cell, facility, cost, need, supply[roles], np.ones(len(roles), bool), minimise_travel=False
+    ).units
+    return int(units.sum()), roles, facility, cell, units
+
+
 def sum_by_area(score: Score, area: ArrayLike, areas: int) -> NDArray[np.int64]:
     """(areas, k, 4) units by area, service and state (order of world.STATES). `area` (n,) gives each cell's area at the
     wanted level, -1 for none (left out)."""

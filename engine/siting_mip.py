@@ -76,8 +76,7 @@ def solve(
     )  # fmt: skip
     column = np.concatenate(
         [flow_column, flow_column, x_of[model.node_option[node_x]], flow_column[linked], x_of[edge_option[linked]],
-         np.arange(n_x)]
-        + sets
+         np.arange(n_x), *sets]
     )  # fmt: skip
     value = np.concatenate(
         [np.ones(n_f), np.ones(n_f), -model.node_units[node_x].astype(float), np.ones(s), -flow_limit[linked],

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.allocation import assign_best
-from engine.coverage import role_ready, role_supply, service_pairs
+from engine.coverage import role_ready, role_supply, served_in_time
 from engine.world import READYING_KINDS, REASON_OTHER_ROLE, Option, World
 
 Ints = NDArray[np.int64]
@@ -214,14 +213,8 @@ def build_model(
 
 def _block(world: World, service: int, options: Sequence[Option], units: Ints) -> dict:
     """One (world, service): base served, and the reduced nodes and groups."""
-    supply, _ = role_supply(world)
-    supply = np.where(role_ready(world), supply, 0)
-    roles, facility, cell, cost = service_pairs(world, service, supply)
-    need = world.demand.need[service]
-    flow = assign_best(
-        cell, facility, cost, need, supply[roles], np.ones(len(roles), bool), minimise_travel=False
-    ).units
-    base = int(flow.sum())
+    base, roles, facility, cell, flow = served_in_time(world, service)
+    supply, need = world.supply.role_capacity, world.demand.need[service]
     deficit = need - np.bincount(cell, flow, len(need)).astype(np.int64) > 0
     empty = np.empty(0, np.int64)
     nothing = {"base": base, "cells": 0, "option": empty, "units": empty, "lengths": empty, "group": empty,
