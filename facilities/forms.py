@@ -21,6 +21,11 @@ GROUPS = (
 )
 
 
+def plain(value: Any) -> Any:
+    """4466.0 as people write it: 4466."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class StyledForm(forms.Form):
     """Adds the look's classes, ids for errors, and the errors that a service found."""
 
@@ -97,7 +102,7 @@ class FacilityForm(StyledForm):
     @staticmethod
     def values_of(facility: Facility) -> dict[str, Any]:
         names = [name for _legend, names in GROUPS for name in names if name != "use"]
-        return {**{name: getattr(facility, name) for name in names}, "use": facility.use.code, "version": facility.version}
+        return {**{name: plain(getattr(facility, name)) for name in names}, "use": facility.use.code, "version": facility.version}
 
 
 class RoleForm(StyledForm):

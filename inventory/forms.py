@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core.templatetags.pingji import local_name
-from facilities.forms import StyledForm
+from facilities.forms import StyledForm, plain
 from facilities.models import ServiceType
 from inventory.choices import AssetKind, AssetStatus, InterventionKind, MovementKind, Tenure
 from inventory.models import IdleAsset, ItemType
@@ -47,7 +47,7 @@ class IdleAssetForm(StyledForm):
     @staticmethod
     def values_of(asset: IdleAsset) -> dict[str, Any]:
         names = [name for _legend, names in GROUPS for name in names]
-        return {**{name: getattr(asset, name) for name in names}, "version": asset.version}
+        return {**{name: plain(getattr(asset, name)) for name in names}, "version": asset.version}
 
 
 class OptionForm(StyledForm):

@@ -25,6 +25,8 @@ ACTS = {
     "agreement.remove": _("Agreement removed"),
     "proposal.add": _("Change proposed"),
     "proposal.reject": _("Proposal rejected"),
+    "stock.move": _("Stock moved"),
+    "stock.count": _("Stock counted"),
 }
 
 
@@ -48,6 +50,8 @@ def entry_words(entry: AuditEntry) -> str:
         shown = [("—" if one in (None, "", []) else str(one))[:60] for one in (before.get(name), value)]
         parts.append(f"{field_words(name)} {shown[0]} → {shown[1]}")
     word = str(ACTS.get(entry.act, entry.act))
+    if entry.act == "stock.move":
+        return f"{word}: {after.get('item', '')} {after.get('quantity', 0):+,d} → {after.get('on_hand', 0):,d}"
     if after.get("service"):
         word = f"{word} ({after['service']})"
     return f"{word}: {'; '.join(parts)}" if parts else word

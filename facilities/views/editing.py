@@ -17,7 +17,7 @@ from core.errors import InvalidInput
 from core.templatetags.pingji import dt, local_name
 from core.views.pages import page
 from facilities.errors import ChangedMeanwhile
-from facilities.forms import FacilityForm, RoleForm
+from facilities.forms import FacilityForm, RoleForm, plain
 from facilities.models import Capability, Facility, ServiceType
 from facilities.services import capabilities, proposals
 from facilities.services import facilities as services
@@ -49,7 +49,7 @@ def facility_new(request: HttpRequest) -> HttpResponse:
 def facility_edit(request: HttpRequest, ref: str) -> HttpResponse:
     facility = record_or_404(request, ref)
     policies.demand(request.user, "facility.edit", facility)
-    context = {"facility": facility, "title": _("Edit %(name)s") % {"name": local_name(facility)}, "button": _("Save"), "mode": "edit"}
+    context = {"facility": facility, "title": _("Edit %(name)s") % {"name": local_name(facility)}, "button": _("Save"), "crumb": _("Edit"), "mode": "edit"}
     if request.method != "POST":
         return _form_page(request, FacilityForm(initial=FacilityForm.values_of(facility)), **context)
     form = FacilityForm(request.POST)
@@ -99,7 +99,7 @@ def facility_propose(request: HttpRequest, ref: str) -> HttpResponse:
     policies.demand(request.user, "facility.propose", facility)
     context = {
         "facility": facility, "title": _("Propose a change to %(name)s") % {"name": local_name(facility)},
-        "lead": _("The record stays as it is until a steward accepts."), "button": _("Send the proposal"), "mode": "propose",
+        "lead": _("The record stays as it is until a steward accepts."), "button": _("Send the proposal"), "crumb": _("Propose"), "mode": "propose",
     }  # fmt: skip
     if request.method != "POST":
         return _form_page(request, FacilityForm(initial=FacilityForm.values_of(facility), reason_needed=True), **context)
@@ -130,9 +130,10 @@ def facility_close(request: HttpRequest, ref: str) -> HttpResponse:
 def _role_values(role: Capability) -> dict[str, Any]:
     cost = role.conversion_cost_fen
     return {
-        "status": role.status, "capacity": role.capacity if role.capacity_source == "declared" else None,
-        "conversion_hours_declared": role.conversion_hours_declared, "conversion_hours_observed": role.conversion_hours_observed,
-        "cost_yuan": None if cost is None else cost / 100, "hazards": role.hazards, "exclusive": role.exclusive, "conditions": role.conditions,
+        "status": role.status, "capacity": plain(role.capacity) if role.capacity_source == "declared" else None,
+        "conversion_hours_declared": plain(role.conversion_hours_declared),
+        "conversion_hours_observed": plain(role.conversion_hours_observed),
+        "cost_yuan": None if cost is None else plain(cost / 100), "hazards": role.hazards, "exclusive": role.exclusive, "conditions": role.conditions,
     }  # fmt: skip
 
 

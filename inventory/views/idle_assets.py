@@ -152,7 +152,7 @@ def asset_new(request: HttpRequest) -> HttpResponse:
 def asset_edit(request: HttpRequest, ref: str) -> HttpResponse:
     asset = _asset(request, ref)
     policies.demand(request.user, "idle_asset.edit", asset)
-    context = {"asset": asset, "title": _("Edit %(name)s") % {"name": local_name(asset)}, "button": _("Save")}
+    context = {"asset": asset, "title": _("Edit %(name)s") % {"name": local_name(asset)}, "button": _("Save"), "crumb": _("Edit")}
     if request.method != "POST":
         return _form_page(request, IdleAssetForm(initial=IdleAssetForm.values_of(asset)), **context)
     form = IdleAssetForm(request.POST)
