@@ -107,7 +107,8 @@ def _outlines(patches: Voronoi, owner: Array, count: int) -> list[Rings]:
 
 
 def _polygons(steps: dict[int, int], vertices: Array) -> Rings:
-    outlines, holes = [], []
+    outlines: list[Array] = []
+    holes: list[Array] = []
     while steps:
         first, at = next(iter(steps.items()))
         chain = [first]

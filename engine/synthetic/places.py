@@ -110,7 +110,7 @@ def make_facilities(
     roles: list[tuple[int, str, str, float]] = []
     for kind in KINDS:
         count = max(2, round(total / kind.people_each))
-        x, y, cell = _spread(rng, terrain, people, kind.crowd, count)
+        x, y, _cell = _spread(rng, terrain, people, kind.crowd, count)
         size = np.clip(kind.size * np.exp(rng.normal(0, kind.spread, count)), kind.smallest, kind.largest)
         size = np.round(size, -1 if kind.attribute == "area_m2" else 0)
         nothing = np.full(count, np.nan)
@@ -218,7 +218,7 @@ def make_idle_assets(
             if capacity < 1:
                 continue
             each = (land_yuan if land[i] else premises_yuan) * np.exp(rng.normal(0, 0.2))
-            cost = int(round((150_000 + capacity * each) / 1_000)) * 1_000
+            cost = round((150_000 + capacity * each) / 1_000) * 1_000
             options.append((i, service, "build" if land[i] else "convert", capacity, cost, hours, months))
     street = cKDTree(areas.street_centre).query(np.column_stack([x, y]))[1]
     return IdleAssets(x, y, former, land, size, tenure, street, options)

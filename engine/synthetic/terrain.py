@@ -145,6 +145,7 @@ def make_terrain(rng: np.random.Generator, size_m: float) -> Terrain:
     flood, inner = [], width
     for code, extra in (("deep", 170), ("medium", 280), ("shallow", 420)):
         outer = _shifted(inner, waves(rng, extra * scale, 0.30 * extra * scale, 0.25 * size_m))
+        bands: tuple[Band, ...]
         if code == "deep":
             bands = (Band(angle, bend, _mirrored(outer), outer, -reach, reach),)
         else:

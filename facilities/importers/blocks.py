@@ -12,9 +12,7 @@ from facilities.importers.columns import Column, Columns
 from facilities.importers.problems import Problems
 
 
-def missing_columns(
-    header: list[str], columns: Mapping[str, Column], label: str, problems: Problems
-) -> bool:
+def missing_columns(header: list[str], columns: Mapping[str, Column], label: str, problems: Problems) -> bool:
     """Add a problem for each wanted column that the header does not have; True if any."""
     lost = False
     for column in columns.values():
@@ -22,12 +20,16 @@ def missing_columns(
             lost = True
             text = _('There is no column "%(wanted)s". The file has: %(has)s.')
             has = ", ".join(header[:40]) or "—"
-            problems.add("column_unknown", text, file=label, row=1, column=column.source, wanted=column.source, has=has)
+            problems.add(
+                "column_unknown", text, file=label, row=1, column=column.source, wanted=column.source, has=has
+            )
     seen = [name for name in header if name]
     for name in {c.source for c in columns.values()}:
         if seen.count(name) > 1:
             text = _('The column "%(name)s" appears %(count)d times.')
-            problems.add("column_twice", text, file=label, row=1, column=name, name=name, count=seen.count(name))
+            problems.add(
+                "column_twice", text, file=label, row=1, column=name, name=name, count=seen.count(name)
+            )
             lost = True
     return lost
 

@@ -90,7 +90,7 @@ def number_of(cell: Any) -> float | None:
     """The number in a cell; nan when it is empty, None when it is text. Full-width digits and 1,234 are numbers."""
     if cell is None:
         return math.nan
-    if isinstance(cell, bool) or isinstance(cell, (date, datetime)):
+    if isinstance(cell, (bool, date, datetime)):
         return None
     if isinstance(cell, (int, float, np.integer, np.floating)):
         return None if math.isinf(cell) else float(cell)
@@ -124,6 +124,7 @@ def _missing(places: np.ndarray, rows: np.ndarray, column: Column, label: str, p
 
 
 def _limits(numbers: np.ndarray, rows: np.ndarray, column: Column, label: str, problems: Problems) -> None:
+    where: dict[str, Any]
     with np.errstate(invalid="ignore"):
         if column.minimum is not None:
             for i in np.flatnonzero(numbers < column.minimum):

@@ -35,6 +35,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def shapes(self) -> np.ndarray:
+        """The geometry of a table that was read with it."""
+        if self.geometry is None:
+            raise ValueError(f"{self.file} was read without geometry")
+        return self.geometry
+
     def __getitem__(self, name: str) -> np.ndarray:
         return self.values[name]
 

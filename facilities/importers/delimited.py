@@ -97,7 +97,9 @@ def _wrong_encoding(path: Path, label: str, encoding: str, problems: Problems) -
     with open(path, "rb") as lines:
         start = lines.read(4)
         if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-            text = _('The file is not written in %(declared)s; it looks like %(looks)s. Declare encoding = "%(looks)s".')
+            text = _(
+                'The file is not written in %(declared)s; it looks like %(looks)s. Declare encoding = "%(looks)s".'
+            )
             problems.add("encoding_wrong", text, file=label, declared=encoding, looks="utf-16")
             return
         lines.seek(0)
@@ -111,7 +113,9 @@ def _wrong_encoding(path: Path, label: str, encoding: str, problems: Problems) -
         sample = lines.read(1 << 20)
     looks = next((guess for guess in _GUESSES if _reads_as(sample, guess) and _reads_as(bad, guess)), None)
     if looks:
-        text = _('The file is not written in %(declared)s; it looks like %(looks)s. Declare encoding = "%(looks)s".')
+        text = _(
+            'The file is not written in %(declared)s; it looks like %(looks)s. Declare encoding = "%(looks)s".'
+        )
         problems.add("encoding_wrong", text, file=label, row=bad_row, declared=encoding, looks=looks)
     else:
         text = _("The file is not written in %(declared)s. Declare its encoding.")

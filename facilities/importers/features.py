@@ -40,7 +40,9 @@ def read_features(
             path, layer=layer_name, columns=wanted, read_geometry=geometry, encoding=codec
         )
     except UnicodeDecodeError:
-        text = _('The file is not written in %(declared)s; it looks like %(looks)s. Declare encoding = "%(looks)s".')
+        text = _(
+            'The file is not written in %(declared)s; it looks like %(looks)s. Declare encoding = "%(looks)s".'
+        )
         problems.add("encoding_wrong", text, file=label, declared=codec or "utf-8", looks="gb18030")
         return None
     except (DataSourceError, DataLayerError, FieldError, ValueError, LookupError) as error:

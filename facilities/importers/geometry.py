@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -25,7 +26,9 @@ class Places:
     original_y: np.ndarray
     datum: str
     bad: np.ndarray
-    shift_m: float | None  # median distance between the original numbers read as WGS-84 and the converted point
+    shift_m: (
+        float | None
+    )  # median distance between the original numbers read as WGS-84 and the converted point
 
 
 def declared_datum(declared: str, label: str, problems: Problems) -> str | None:
@@ -56,7 +59,7 @@ def place_points(
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     bad = ~(np.isfinite(x) & np.isfinite(y))
     columns = [table.source(name) for name in names]
-    where = {"file": table.file, "column": ", ".join(columns)}
+    where: dict[str, Any] = {"file": table.file, "column": ", ".join(columns)}
     degrees = not datum.startswith("EPSG:") or (np.nanmax(np.abs(np.r_[x, y, 0.0])) <= 360)
     if degrees:
         swapped = ~bad & _swapped(x, y, inside)
@@ -119,7 +122,7 @@ def place_shapes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shapes in WGS-84 and the mask of the bad ones. Polygons that cross themselves are named with the place."""
     names = np.array([shape.geom_type if shape is not None else "" for shape in shapes], dtype=object)
-    where = {"file": table.file, "column": "geometry"}
+    where: dict[str, Any] = {"file": table.file, "column": "geometry"}
     empty = (names == "") | shapely.is_empty(shapes)
     problems.add_rows("geometry_missing", _("The row has no geometry."), table.rows[empty], **where)
     other = ~empty & ~np.isin(names, kinds)

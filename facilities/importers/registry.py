@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import shapely
@@ -100,14 +101,14 @@ def facility_rows(
     if "lon" in table:
         x, y = table["lon"], table["lat"]
     else:
-        points = shapely.centroid(table.geometry)
+        points = shapely.centroid(table.shapes)
         x, y = shapely.get_x(points), shapely.get_y(points)
     places = place_points(x, y, datum, table, problems, inside=inside)
     texts = {name: table.text(name) for name in TEXTS}
     for name, longest in TEXTS.items():
         too_long = np.flatnonzero([len(value) > longest for value in texts[name]])
         text = _("The text is longer than %(longest)d characters.")
-        where = {"file": table.file, "column": table.source(name), "longest": longest}
+        where: dict[str, Any] = {"file": table.file, "column": table.source(name), "longest": longest}
         problems.add_rows("text_too_long", text, table.rows[too_long], **where)
     ids = table.text("id").copy()
     missing = ids == ""
@@ -133,7 +134,9 @@ def repeated_codes(codes: np.ndarray, table: Columns, problems: Problems, *, col
     for code, row in zip(codes.tolist(), table.rows.tolist(), strict=True):
         if code in first:
             text = _('The code "%(cell)s" is already used in row %(first)d.')
-            problems.add("code_twice", text, file=table.file, row=row, column=column, cell=code, first=first[code])
+            problems.add(
+                "code_twice", text, file=table.file, row=row, column=column, cell=code, first=first[code]
+            )
         else:
             first[code] = row
 
@@ -152,7 +155,9 @@ def _uses(
     if "use" not in table:
         if mapping.use not in known_uses:
             text = _('The peacetime use "%(cell)s" is not known. Known: %(known)s.')
-            problems.add("use_unknown", text, file=table.file, cell=mapping.use, known=", ".join(sorted(known_uses)))
+            problems.add(
+                "use_unknown", text, file=table.file, cell=mapping.use, known=", ".join(sorted(known_uses))
+            )
         return np.full(len(table), mapping.use, dtype=object)
     said = table["use"]
     uses = said.copy()
@@ -162,8 +167,10 @@ def _uses(
         uses[here] = code
         if code not in known_uses:
             text = _('The peacetime use "%(cell)s" is not known. Known: %(known)s.')
-            where = {"file": table.file, "column": table.source("use"), "cell": value or "—"}
-            problems.add_rows("use_unknown", text, table.rows[here], **where, known=", ".join(sorted(known_uses)))
+            where: dict[str, Any] = {"file": table.file, "column": table.source("use"), "cell": value or "—"}
+            problems.add_rows(
+                "use_unknown", text, table.rows[here], **where, known=", ".join(sorted(known_uses))
+            )
     return uses
 
 
@@ -174,8 +181,10 @@ def _choice(
     values[values == ""] = default
     for value in sorted(set(values.tolist()) - set(allowed)):
         text = _('"%(cell)s" is not one of: %(known)s.')
-        where = {"file": table.file, "column": table.source(name), "cell": value}
-        problems.add_rows("choice_unknown", text, table.rows[values == value], **where, known=", ".join(allowed))
+        where: dict[str, Any] = {"file": table.file, "column": table.source(name), "cell": value}
+        problems.add_rows(
+            "choice_unknown", text, table.rows[values == value], **where, known=", ".join(allowed)
+        )
     return values
 
 
@@ -240,7 +249,9 @@ def role_rows(
 ) -> RoleRows:
     known_facilities(table, known_ids, problems)
     known_codes(table, "service", known_services, problems)
-    pairs = np.array([f"{f}|{s}" for f, s in zip(table["facility"], table["service"], strict=True)], dtype=object)
+    pairs = np.array(
+        [f"{f}|{s}" for f, s in zip(table["facility"], table["service"], strict=True)], dtype=object
+    )
     repeated_codes(pairs, table, problems, column=table.source("facility"))
     return RoleRows(
         table["facility"], table["service"],
@@ -255,22 +266,28 @@ def paper_rows(table: Columns, known_ids: Collection[str], problems: Problems) -
     begins, ends = table.text("valid_from"), table.text("valid_to")
     wrong = (begins != "") & (ends != "") & (begins > ends)
     text = _("It ends before it begins.")
-    problems.add_rows("dates_reversed", text, table.rows[wrong], file=table.file, column=table.source("valid_to"))
+    problems.add_rows(
+        "dates_reversed", text, table.rows[wrong], file=table.file, column=table.source("valid_to")
+    )
     return PaperRows(
         table["facility"], table.text("kind"), table.text("number"), table.text("party"), begins, ends
     )
 
 
-def known_facilities(table: Columns, known_ids: Collection[str], problems: Problems, name: str = "facility") -> None:
+def known_facilities(
+    table: Columns, known_ids: Collection[str], problems: Problems, name: str = "facility"
+) -> None:
     for row, value in zip(table.rows.tolist(), table[name].tolist(), strict=True):
         if value and value not in known_ids:
             text = _('There is no facility or asset with the id "%(cell)s".')
-            where = {"file": table.file, "row": row, "column": table.source(name)}
+            where: dict[str, Any] = {"file": table.file, "row": row, "column": table.source(name)}
             problems.add("id_unknown", text, **where, cell=value)
 
 
 def known_codes(table: Columns, name: str, known: Collection[str], problems: Problems) -> None:
     for value in sorted(set(table[name].tolist()) - set(known) - {""}):
         text = _('"%(cell)s" is not one of: %(known)s.')
-        where = {"file": table.file, "column": table.source(name), "cell": value}
-        problems.add_rows("choice_unknown", text, table.rows[table[name] == value], **where, known=", ".join(sorted(known)))
+        where: dict[str, Any] = {"file": table.file, "column": table.source(name), "cell": value}
+        problems.add_rows(
+            "choice_unknown", text, table.rows[table[name] == value], **where, known=", ".join(sorted(known))
+        )

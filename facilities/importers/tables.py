@@ -18,10 +18,23 @@ from facilities.importers.features import read_features
 from facilities.importers.problems import Problems
 from facilities.importers.workbooks import read_workbook
 
-FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".geojson": "geojson", ".json": "geojson", ".gpkg": "gpkg"}
+FORMATS = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "csv",
+    ".geojson": "geojson",
+    ".json": "geojson",
+    ".gpkg": "gpkg",
+}
 FORMATS |= {".shp": "shp", ".xlsx": "xlsx"}
 # CSV, GeoPackage and Shapefile are streamed; these two have to be held in memory as a whole by their readers.
-LARGEST_BYTES = {"xlsx": 64 * 2**20, "geojson": 128 * 2**20, "csv": 2 * 2**30, "gpkg": 4 * 2**30, "shp": 4 * 2**30}
+LARGEST_BYTES = {
+    "xlsx": 64 * 2**20,
+    "geojson": 128 * 2**20,
+    "csv": 2 * 2**30,
+    "gpkg": 4 * 2**30,
+    "shp": 4 * 2**30,
+}
 
 
 def read_table(
@@ -54,7 +67,9 @@ def read_table(
         problems.add("file_empty", _("The file is empty."), file=label)
         return None
     if size > limit:
-        text = _("The file has %(size)d MB; this kind of file is read up to %(limit)d MB. Save it as CSV or GeoPackage.")
+        text = _(
+            "The file has %(size)d MB; this kind of file is read up to %(limit)d MB. Save it as CSV or GeoPackage."
+        )
         problems.add("file_too_large", text, file=label, size=size >> 20, limit=limit >> 20)
         return None
     if kind == "csv":

@@ -37,7 +37,9 @@ def read_workbook(
             return None
         if missing_columns(header, columns, label, problems):
             return None
-        kept = [(row, cells) for row, cells in enumerate(lines, start=2) if any(as_text(cell) for cell in cells)]
+        kept = [
+            (row, cells) for row, cells in enumerate(lines, start=2) if any(as_text(cell) for cell in cells)
+        ]
     finally:
         book.close()
     rows = np.array([row for row, _cells in kept], dtype=np.int64)

@@ -33,7 +33,12 @@ def rings_ewkb(corners: np.ndarray) -> np.ndarray:
     """EWKB of polygons with one ring of k corners each (closed): (n, k, 2) degrees -> (n, 17 + 16 k) uint8."""
     n, k, _two = corners.shape
     out = np.empty((n, 17 + 16 * k), dtype=np.uint8)
-    head = b"\x01\x03\x00\x00\x20" + SRID.to_bytes(4, "little") + (1).to_bytes(4, "little") + k.to_bytes(4, "little")
+    head = (
+        b"\x01\x03\x00\x00\x20"
+        + SRID.to_bytes(4, "little")
+        + (1).to_bytes(4, "little")
+        + k.to_bytes(4, "little")
+    )
     out[:, :17] = np.frombuffer(head, dtype=np.uint8)
     out[:, 17:] = np.ascontiguousarray(corners.astype("<f8")).reshape(n, -1).view(np.uint8)
     return out
@@ -141,7 +146,8 @@ def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Se
         yield buffer.getvalue().encode()
 
     cursor.copy_expert(
-        f"copy \"{table}\" ({names}) from stdin with (format csv, null '\\N')", _Stream(iter(_filled(blocks())))
+        f"copy \"{table}\" ({names}) from stdin with (format csv, null '\\N')",
+        _Stream(iter(_filled(blocks()))),
     )
 
 

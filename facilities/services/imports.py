@@ -77,7 +77,7 @@ def import_facilities(
     with transaction.atomic():
         state = BatchState.REFUSED if not good else (BatchState.APPLIED if apply else BatchState.CHECKED)
         written = None
-        if good and apply:
+        if rows is not None and good and apply:
             written = write_facilities(city=city, rows=rows, layer=None, synthetic=synthetic)
             named = Facility.objects.filter(city=city, source_id__in=rows.source_id.tolist())
             derive_capabilities(city=city, facility_ids=list(named.values_list("pk", flat=True)))
@@ -162,11 +162,14 @@ _VALUES = (
 _COMPARED = [pair for pair in zip(_COPIED, _VALUES, strict=True) if pair[0] not in ("layer_id", "synthetic")]
 
 
-def write_facilities(
-    *, city: City, rows: FacilityRows, layer: PackLayer | None, synthetic: bool
-) -> Written:
+def write_facilities(*, city: City, rows: FacilityRows, layer: PackLayer | None, synthetic: bool) -> Written:
     """Upsert by the source's id. References stay; a row that brings nothing new is left alone. In a transaction."""
-    values = {"city": city.pk, "datum": rows.places.datum, "synthetic": synthetic, "layer": layer.pk if layer else None}
+    values: dict[str, Any] = {
+        "city": city.pk,
+        "datum": rows.places.datum,
+        "synthetic": synthetic,
+        "layer": layer.pk if layer else None,
+    }
     with connection.cursor() as cursor:
         cursor.execute("drop table if exists incoming_facility")
         cursor.execute(_INCOMING)
@@ -179,7 +182,9 @@ def write_facilities(
             "from incoming_facility i join facilities_peacetimeuse u on u.code = i.use"
             " {kind} join facilities_facility f on f.city_id = %(city)s and f.source_id = i.source_id"
         )
-        cursor.execute(f"select i.number {join.format(kind='left')} where f.id is null order by i.number", values)
+        cursor.execute(
+            f"select i.number {join.format(kind='left')} where f.id is null order by i.number", values
+        )
         fresh = [number for (number,) in cursor.fetchall()]
         refs = registry_refs("FA", len(fresh)) if fresh else []
         cursor.execute(
@@ -330,4 +335,3 @@ def roles_by_service(roles: Mapping[str, Mapping[str, Any]]) -> list[RoleRule]:
             )
         )  # fmt: skip
     return rules
-

@@ -72,7 +72,14 @@ def write_papers(*, city: City, kind: str, rows: PaperRows, synthetic: bool) -> 
     """Agreements or certificates. The papers of every facility named here are replaced by those given here."""
     table = PAPERS[kind]
     lines = (
-        (rows.facility[i], rows.kind[i], rows.number[i], rows.party[i], rows.valid_from[i] or None, rows.valid_to[i] or None)
+        (
+            rows.facility[i],
+            rows.kind[i],
+            rows.number[i],
+            rows.party[i],
+            rows.valid_from[i] or None,
+            rows.valid_to[i] or None,
+        )
         for i in range(len(rows.facility))
     )
     extra: dict[str, tuple[str, Any]] = {
@@ -86,7 +93,9 @@ def write_papers(*, city: City, kind: str, rows: PaperRows, synthetic: bool) -> 
             "create temp table incoming_paper (facility text, kind text, number text, party text, valid_from date,"
             " valid_to date) on commit drop"
         )
-        copy_rows(cursor, "incoming_paper", ["facility", "kind", "number", "party", "valid_from", "valid_to"], lines)
+        copy_rows(
+            cursor, "incoming_paper", ["facility", "kind", "number", "party", "valid_from", "valid_to"], lines
+        )
         given = {"city": city.pk, "synthetic": synthetic}
         cursor.execute(
             f"delete from {table} p using facilities_facility f where f.id = p.facility_id and f.city_id = %(city)s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext_lazy as _
@@ -88,7 +89,7 @@ def asset_rows(
     for name, longest in LONGEST.items():
         too_long = np.flatnonzero([len(value) > longest for value in texts[name]])
         text = _("The text is longer than %(longest)d characters.")
-        where = {"file": table.file, "column": table.source(name), "longest": longest}
+        where: dict[str, Any] = {"file": table.file, "column": table.source(name), "longest": longest}
         problems.add_rows("text_too_long", text, table.rows[too_long], **where)
     places = place_points(table["lon"], table["lat"], datum, table, problems, inside=inside)
     return AssetRows(

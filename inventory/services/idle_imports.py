@@ -28,7 +28,12 @@ _POINT = "st_setsrid(st_makepoint(i.lon, i.lat), 4326)"
 
 
 def write_idle_assets(*, city: City, rows: AssetRows, layer: PackLayer | None, synthetic: bool) -> Written:
-    values = {"city": city.pk, "datum": rows.places.datum, "synthetic": synthetic, "layer": layer.pk if layer else None}
+    values: dict[str, Any] = {
+        "city": city.pk,
+        "datum": rows.places.datum,
+        "synthetic": synthetic,
+        "layer": layer.pk if layer else None,
+    }
     own = ", ".join(f"i.{name}" for name in _FIELDS)
     with connection.cursor() as cursor:
         cursor.execute("drop table if exists incoming_asset")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -46,21 +47,23 @@ def read_hazard(
     if layer.path is None or layer.datum is None:
         return None
     wanted = {"class": Column(layer.columns.get("class", "class"), required=True)}
-    table = read_table(layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading())
+    table = read_table(
+        layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
+    )
     if table is None:
         return None
-    shapes, bad = place_shapes(table.geometry, layer.datum, table, problems, inside=inside)
+    shapes, bad = place_shapes(table.shapes, layer.datum, table, problems, inside=inside)
     severity = {str(name): int(value) for name, value in layer.options.get("severity", {}).items()}
     for value in sorted(set(table["class"].tolist()) - set(severity)):
         text = _('The class "%(cell)s" has no severity in the pack.')
-        where = {"file": layer.label, "column": table.source("class"), "cell": value}
+        where: dict[str, Any] = {"file": layer.label, "column": table.source("class"), "cell": value}
         problems.add_rows("class_unknown", text, table.rows[table["class"] == value], **where)
     if bad.any() or problems.has_errors:
         return None
     several = np.empty(len(shapes), dtype=object)
     several[:] = [s if s.geom_type == "MultiPolygon" else shapely.MultiPolygon([s]) for s in shapes]
     rank = np.array([severity[value] for value in table["class"]])
-    return ZoneRows(table["class"], rank, several, shapes_shift_m(table.geometry, layer.datum))
+    return ZoneRows(table["class"], rank, several, shapes_shift_m(table.shapes, layer.datum))
 
 
 def read_map_shapes(
@@ -68,15 +71,21 @@ def read_map_shapes(
 ) -> MapRows | None:
     if layer.path is None or layer.datum is None:
         return None
-    wanted = {name: Column(layer.columns[name]) for name in ("name", "rank") if name in layer.columns}
-    table = read_table(layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading())
+    wanted: dict[str, Column] = {n: Column(layer.columns[n]) for n in ("name", "rank") if n in layer.columns}
+    table = read_table(
+        layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
+    )
     if table is None:
         return None
     kinds = ("Polygon", "MultiPolygon", "LineString", "MultiLineString")
-    shapes, bad = place_shapes(table.geometry, layer.datum, table, problems, kinds=kinds, inside=inside)
+    shapes, bad = place_shapes(table.shapes, layer.datum, table, problems, kinds=kinds, inside=inside)
     if bad.any():
         return None
-    rank = np.array([int(float(word)) if word else 3 for word in table.text("rank")]) if "rank" in table else None
+    rank = (
+        np.array([int(float(word)) if word else 3 for word in table.text("rank")])
+        if "rank" in table
+        else None
+    )
     if rank is None:
         rank = np.full(len(table), int(layer.options.get("rank", 2)))
-    return MapRows(table.text("name"), rank, shapes, shapes_shift_m(table.geometry, layer.datum))
+    return MapRows(table.text("name"), rank, shapes, shapes_shift_m(table.shapes, layer.datum))

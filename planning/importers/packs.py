@@ -30,8 +30,10 @@ COMMON = {
     "columns",
 }  # fmt: skip
 KNOWN = {
-    "areas": {"level", "level_values", "keep", "english", "union_of", "code", "title", "title_en", "code_prefix",
-              "rename"},
+    "areas": {
+        "level", "level_values", "keep", "english", "union_of", "code", "codes", "title", "title_en", "code_prefix",
+        "rename",
+    },
     "water": {"rank", "kind_ranks"},
     "green": {"rank"},
     "population": {"time_of_day", "cell", "spread", "title", "title_en"},
@@ -44,7 +46,7 @@ KNOWN = {
     "idle_assets": {"options"},
     "scenarios": {"title", "title_en", "hazard", "extent", "areas", "hazard_layer", "affected_share", "displaced_share",
                   "zone_rates", "rate_source", "rate_certainty", "services", "times_of_day", "ratio_overrides",
-                  "close_inside_zone", "notes", "seed_order"},
+                  "close_inside_zone", "notes"},
 }  # fmt: skip
 
 
@@ -107,7 +109,9 @@ def read_pack(path: str | Path, problems: Problems) -> Pack | None:
         problems.add("encoding_wrong", _("city.toml must be written in UTF-8."), file=label)
         return None
     except tomllib.TOMLDecodeError as error:
-        problems.add("manifest_broken", _("city.toml cannot be read: %(reason)s"), file=label, reason=str(error))
+        problems.add(
+            "manifest_broken", _("city.toml cannot be read: %(reason)s"), file=label, reason=str(error)
+        )
         return None
     head = content.get("city", {})
     for key in ("code", "name"):
@@ -135,7 +139,11 @@ def read_pack(path: str | Path, problems: Problems) -> Pack | None:
             text = _('The layer name "%(cell)s" is used twice.')
             problems.add("code_twice", text, file=label, column=f"{layer.kind}.name", cell=layer.name)
         seen.add(layer.name)
-    notes = {"plan": content.get("plan", {}), "notes": head.get("notes", []), "timezone": head.get("timezone", "")}
+    notes = {
+        "plan": content.get("plan", {}),
+        "notes": head.get("notes", []),
+        "timezone": head.get("timezone", ""),
+    }
     whole = hashlib.sha256("".join([READER_VERSION, *(layer.sha256 for layer in layers)]).encode())
     whole.update(json.dumps([head, notes], sort_keys=True, ensure_ascii=False, default=str).encode())
     return Pack(
@@ -145,7 +153,9 @@ def read_pack(path: str | Path, problems: Problems) -> Pack | None:
     )  # fmt: skip
 
 
-def _layer(kind: str, number: int, entry: dict[str, Any], root: Path, label: str, problems: Problems) -> Layer:
+def _layer(
+    kind: str, number: int, entry: dict[str, Any], root: Path, label: str, problems: Problems
+) -> Layer:
     name = str(entry.get("name") or f"{kind}-{number}")
     key = f"{kind}.{name}"
     for unknown in sorted(entry.keys() - COMMON - KNOWN[kind]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import shapely
@@ -51,7 +52,7 @@ class _Read:
     people: np.ndarray
     area_m2: np.ndarray
     shift_m: float | None
-    shape: dict[str, object]
+    shape: dict[str, Any]
 
 
 def read_population(
@@ -65,10 +66,14 @@ def read_population(
         if layer.options.get("time_of_day") not in TimeOfDay.values:
             text = _("The time of day must be one of: %(known)s.")
             known = ", ".join(TimeOfDay.values)
-            problems.add("key_missing", text, file=layer.label, column=f"{layer.name}.time_of_day", known=known)
+            problems.add(
+                "key_missing", text, file=layer.label, column=f"{layer.name}.time_of_day", known=known
+            )
         shape = layer.options.get("cell") or layer.options.get("spread")
         if not isinstance(shape, dict) or float(shape.get("spacing_m", 0)) <= 0:
-            text = _("Say the shape of the cells: cell = { shape, spacing_m }, or spread = { spacing_m } for polygons.")
+            text = _(
+                "Say the shape of the cells: cell = { shape, spacing_m }, or spread = { spacing_m } for polygons."
+            )
             problems.add("key_missing", text, file=layer.label, column=f"{layer.name}.cell")
             continue
         if layer.path is None or layer.datum is None:
@@ -84,14 +89,15 @@ def read_population(
 
 def _read_points(
     layer: Layer,
-    shape: dict[str, object],
+    shape: dict[str, Any],
     problems: Problems,
     inside: tuple[float, float, float, float] | None,
     tables: dict[tuple, Columns | None],
     layers: list[Layer],
 ) -> _Read | None:
     given = layer.columns
-    place = (str(layer.path), layer.encoding, layer.layer, layer.sheet, layer.delimiter)
+    assert layer.path is not None and layer.datum is not None
+    place: tuple[str, ...] = (str(layer.path), layer.encoding, layer.layer, layer.sheet, layer.delimiter)
     place += tuple(given.get(name, name) for name in ("code", "lon", "lat"))
     if place not in tables:
         # day and night in one file are read in one go
@@ -106,7 +112,9 @@ def _read_points(
             if other.path == layer.path and "cell" in other.options:
                 column = other.columns.get("people", "people")
                 wanted[f"people:{column}"] = Column(column, "number", required=True, minimum=0)
-        table = read_table(layer.path, columns=wanted, problems=problems, label=layer.label, **layer.reading())
+        table = read_table(
+            layer.path, columns=wanted, problems=problems, label=layer.label, **layer.reading()
+        )
         tables[place] = table
         if table is not None:
             _unique_codes(table, problems)
@@ -129,14 +137,14 @@ def _unique_codes(table: Columns, problems: Problems) -> None:
         problems.add("text_too_long", text, file=table.file, column=table.source("code"), longest=40)
 
 
-def _cell_area(shape: dict[str, object]) -> float:
+def _cell_area(shape: dict[str, Any]) -> float:
     spacing = float(shape["spacing_m"])
     return spacing**2 * (np.sqrt(3) / 2 if shape.get("shape", "hexagon") == "hexagon" else 1.0)
 
 
 def _spread_polygons(
     layer: Layer,
-    shape: dict[str, object],
+    shape: dict[str, Any],
     problems: Problems,
     inside: tuple[float, float, float, float] | None,
     tables: dict[tuple, Columns | None],
@@ -147,12 +155,15 @@ def _spread_polygons(
     Points of a square grid in degrees scaled to metres at the layer's middle; a polygon too small to hold a grid
     point gets one cell at a point inside it.
     """
+    assert layer.path is not None and layer.datum is not None
     given = layer.columns
     wanted = {"people": Column(given.get("people", "people"), "number", required=True, minimum=0)}
-    table = read_table(layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading())
+    table = read_table(
+        layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
+    )
     if table is None:
         return None
-    shapes, bad = place_shapes(table.geometry, layer.datum, table, problems, inside=inside)
+    shapes, bad = place_shapes(table.shapes, layer.datum, table, problems, inside=inside)
     if bad.any():
         return None
     spacing = float(shape["spacing_m"])
@@ -162,19 +173,24 @@ def _spread_polygons(
     columns, lines = np.arange(west, east + step_x, step_x), np.arange(south, north + step_y, step_y)
     if len(columns) * len(lines) > 40_000_000:
         text = _("A grid of %(spacing)s m has too many points here; choose a wider one.")
-        problems.add("grid_too_fine", text, file=layer.label, column="spread.spacing_m", spacing=f"{spacing:g}")
+        problems.add(
+            "grid_too_fine", text, file=layer.label, column="spread.spacing_m", spacing=f"{spacing:g}"
+        )
         return None
     tree = shapely.STRtree(shapes)
-    lon, lat, owner, codes = [], [], [], []
+    lons: list[np.ndarray] = []
+    lats: list[np.ndarray] = []
+    owners: list[np.ndarray] = []
+    codes: list[str] = []
     for number, y in enumerate(lines):
         hit = tree.query(shapely.points(columns, np.full(len(columns), y)), predicate="intersects")
         # a point on a border belongs to the first polygon only
         point, first = np.unique(hit[0], return_index=True)
-        lon.append(columns[point])
-        lat.append(np.full(len(point), y))
-        owner.append(hit[1][first])
+        lons.append(columns[point])
+        lats.append(np.full(len(point), y))
+        owners.append(hit[1][first])
         codes += [f"{number}-{column}" for column in point.tolist()]
-    lon, lat, owner = np.concatenate(lon), np.concatenate(lat), np.concatenate(owner)
+    lon, lat, owner = np.concatenate(lons), np.concatenate(lats), np.concatenate(owners)
     alone = np.setdiff1d(np.arange(len(shapes)), owner)
     if len(alone):
         points = shapely.point_on_surface(shapes[alone])
@@ -184,7 +200,7 @@ def _spread_polygons(
     people = _whole_shares(table["people"], owner)
     code = np.empty(len(codes), dtype=object)
     code[:] = codes
-    shift = shapes_shift_m(table.geometry, layer.datum)
+    shift = shapes_shift_m(table.shapes, layer.datum)
     shape = {"shape": "square", **shape}
     return _Read(layer, code, lon, lat, people, np.full(len(code), _cell_area(shape)), shift, shape)
 
@@ -220,11 +236,14 @@ def _one_set(reads: list[_Read], problems: Problems) -> Cells:
             code = np.concatenate([code, read.code[new]])
             lon, lat = np.r_[lon, read.lon[new]], np.r_[lat, read.lat[new]]
             area = np.r_[area, read.area_m2[new]]
-        away = np.hypot((lon[here] - read.lon) * np.cos(np.radians(lat[here])), lat[here] - read.lat) * METRES_PER_DEGREE
+        away = (
+            np.hypot((lon[here] - read.lon) * np.cos(np.radians(lat[here])), lat[here] - read.lat)
+            * METRES_PER_DEGREE
+        )
         moved = np.flatnonzero(away > float(read.shape["spacing_m"]))
         for i in moved[:20]:
             text = _('The cell "%(cell)s" lies %(metres)d m from where another population layer has it.')
-            where = {"file": read.layer.label, "column": "code"}
+            where: dict[str, Any] = {"file": read.layer.label, "column": "code"}
             problems.add("cell_moved", text, **where, cell=read.code[i], metres=int(away[i]))
         places.append(here)
     cells = Cells(code, lon, lat, _corners(lon, lat, first.shape), area)
@@ -237,7 +256,7 @@ def _one_set(reads: list[_Read], problems: Problems) -> Cells:
     return cells
 
 
-def _corners(lon: np.ndarray, lat: np.ndarray, shape: dict[str, object]) -> np.ndarray:
+def _corners(lon: np.ndarray, lat: np.ndarray, shape: dict[str, Any]) -> np.ndarray:
     """Closed rings around the centres: hexagons with a corner at `turn_degrees` from east, or squares."""
     spacing = float(shape["spacing_m"])
     if shape.get("shape", "hexagon") == "hexagon":

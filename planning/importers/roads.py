@@ -64,7 +64,9 @@ def _from_tables(
     wanted["lon"] = Column(named.get("lon", "lon"), "number", required=True)
     wanted["lat"] = Column(named.get("lat", "lat"), "number", required=True)
     nodes_path = layer.extra["nodes"]
-    nodes = read_table(nodes_path, columns=wanted, problems=problems, label=nodes_path.name, **_reading(layer, nodes_part))
+    nodes = read_table(
+        nodes_path, columns=wanted, problems=problems, label=nodes_path.name, **_reading(layer, nodes_part)
+    )
     links = _read_links(layer, links_part, layer.extra["links"], problems)
     if nodes is None or links is None or layer.datum is None:
         return None
@@ -73,7 +75,7 @@ def _from_tables(
     for i, (node, row) in enumerate(zip(nodes["id"].tolist(), nodes.rows.tolist(), strict=True)):
         if node in number:
             text = _('The code "%(cell)s" is already used in row %(first)d.')
-            where = {"file": nodes.file, "row": row, "column": nodes.source("id")}
+            where: dict[str, Any] = {"file": nodes.file, "row": row, "column": nodes.source("id")}
             problems.add("code_twice", text, **where, cell=node, first=int(nodes.rows[number[node]]))
         number.setdefault(node, i)
     tail, head = (_numbers(links, name, number, problems) for name in ("tail", "head"))
@@ -102,7 +104,7 @@ def _numbers(links: Columns, name: str, number: dict[str, int], problems: Proble
     found = np.array([number.get(node, -1) for node in links[name].tolist()], dtype=np.int64)
     for i in np.flatnonzero((found < 0) & (links[name] != "")):
         text = _('There is no node "%(cell)s".')
-        where = {"file": links.file, "row": links.rows[i], "column": links.source(name)}
+        where: dict[str, Any] = {"file": links.file, "row": links.rows[i], "column": links.source(name)}
         problems.add("id_unknown", text, **where, cell=links[name][i])
     return found
 
@@ -113,15 +115,19 @@ def _from_lines(
     """Lines become links between their corners; corners at the same place (1 cm) are one node."""
     if layer.path is None or layer.datum is None:
         return None
-    wanted = {name: column for name, column in _link_columns(layer, layer.columns).items() if name != "length"}
-    table = read_table(layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading())
+    wanted = {
+        name: column for name, column in _link_columns(layer, layer.columns).items() if name != "length"
+    }
+    table = read_table(
+        layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
+    )
     if table is None:
         return None
     kinds = ("LineString", "MultiLineString")
-    shapes, bad = place_shapes(table.geometry, layer.datum, table, problems, kinds=kinds, inside=inside)
+    shapes, bad = place_shapes(table.shapes, layer.datum, table, problems, kinds=kinds, inside=inside)
     if bad.any():
         return None
-    shift = shapes_shift_m(table.geometry, layer.datum)
+    shift = shapes_shift_m(table.shapes, layer.datum)
     parts, row_of_part = shapely.get_parts(shapes, return_index=True)
     corners, part_of_corner = shapely.get_coordinates(parts, return_index=True)
     nodes, number = np.unique(np.round(corners, 7), axis=0, return_inverse=True)
@@ -156,11 +162,17 @@ def _finish(
     by_class = np.array([speeds.get(name, speeds.get("default", np.nan)) for name in known])[which.ravel()]
     given = links.number("speed_kmh")
     # a class that the pack gives a speed beats the source's own; a source writes 0 or less for "unknown"
-    own = np.isfinite(given) & (given > 0) & ~np.isin(classes.astype(str), [n for n in speeds if n != "default"])
+    own = (
+        np.isfinite(given)
+        & (given > 0)
+        & ~np.isin(classes.astype(str), [n for n in speeds if n != "default"])
+    )
     speed = np.where(own, given, by_class)
     lost = ~np.isfinite(speed) | (speed <= 0)
     text = _("There is no speed for this road: give speeds_kmh with a default.")
-    problems.add_rows("speed_missing", text, links.rows[lost], file=links.file, column=f"{layer.name}.speeds_kmh")
+    problems.add_rows(
+        "speed_missing", text, links.rows[lost], file=links.file, column=f"{layer.name}.speeds_kmh"
+    )
     rank = np.array([ranks.get(name, ranks.get("default", 3)) for name in known])[which.ravel()]
     if "oneway" in links:
         oneway = np.array([word.lower() in TRUE for word in links["oneway"].tolist()], dtype=bool)
@@ -170,7 +182,16 @@ def _finish(
         oneway = np.full(len(tail), bool(options.get("oneway", False)))
     keep = ~np.isin(classes.astype(str), [str(name) for name in options.get("drop", [])])
     return RoadRows(
-        lon, lat, tail[keep], head[keep], length[keep], speed[keep], oneway[keep], rank[keep], shift, int(len(tail))
+        lon,
+        lat,
+        tail[keep],
+        head[keep],
+        length[keep],
+        speed[keep],
+        oneway[keep],
+        rank[keep],
+        shift,
+        len(tail),
     )
 
 
@@ -186,4 +207,6 @@ def _doubt_lengths(layer: Layer, roads: RoadRows, problems: Problems) -> None:
     ratio = float(np.median(roads.length_m[given][far] / straight[far])) if far.any() else 1.0
     if not 0.5 <= ratio <= 5:
         text = _("The lengths are %(ratio)s times the distance between the ends: is length_unit right?")
-        problems.add("unit_doubtful", text, file=layer.label, column=f"{layer.name}.length_unit", ratio=f"{ratio:.3g}")
+        problems.add(
+            "unit_doubtful", text, file=layer.label, column=f"{layer.name}.length_unit", ratio=f"{ratio:.3g}"
+        )

@@ -26,7 +26,7 @@ def read_scenario(
     before = problems.count("error")
     options = layer.options
 
-    def key(name: str) -> dict[str, str]:
+    def key(name: str) -> dict[str, Any]:
         return {"file": layer.label, "column": f"scenarios.{layer.name}.{name}"}
 
     def one_of(name: str, known: Collection[str], default: str = "") -> str:
@@ -50,13 +50,17 @@ def read_scenario(
         for value in values:
             if value not in known:
                 text = _('"%(cell)s" is not one of: %(known)s.')
-                problems.add("choice_unknown", text, **key(name), cell=value, known=", ".join(sorted(known)[:20]))
+                problems.add(
+                    "choice_unknown", text, **key(name), cell=value, known=", ".join(sorted(known)[:20])
+                )
         return values
 
     extent = one_of("extent", Extent.values, Extent.EVERYWHERE)
     zone_rates = {}
     for klass, rates in options.get("zone_rates", {}).items():
-        zone_rates[str(klass)] = {n: share(f"zone_rates.{klass}.{n}", rates.get(n)) for n in ("affected", "displaced")}
+        zone_rates[str(klass)] = {
+            n: share(f"zone_rates.{klass}.{n}", rates.get(n)) for n in ("affected", "displaced")
+        }
     wanted_layer = str(options.get("hazard_layer", ""))
     if extent == Extent.ZONES and wanted_layer not in hazard_layers:
         text = _('There is no hazard layer "%(cell)s" in the pack.')

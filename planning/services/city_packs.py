@@ -24,10 +24,10 @@ from facilities.models import Facility, PeacetimeUse, ServiceType
 from facilities.services.imports import box_of
 from inventory.models import IdleAsset
 from planning.importers.areas import AreaRows, read_areas
-from planning.importers.hazards import read_hazard, read_map_shapes
+from planning.importers.hazards import MapRows, ZoneRows, read_hazard, read_map_shapes
 from planning.importers.packs import KINDS, Layer, Pack, read_pack
 from planning.importers.population import read_population
-from planning.importers.roads import read_roads
+from planning.importers.roads import RoadRows, read_roads
 from planning.importers.scenarios import read_scenario
 from planning.models import DemandCell
 from planning.services.pack_areas import write_areas, write_hazard, write_map
@@ -116,9 +116,7 @@ class _Content:
     shifts: dict[str, float | None] = field(default_factory=dict)
 
 
-def load_city(
-    *, path: str | Path, user: Any = None, say: Callable[[str], None] | None = None
-) -> LoadReport:
+def load_city(*, path: str | Path, user: Any = None, say: Callable[[str], None] | None = None) -> LoadReport:
     """Load or refresh a city from its pack. Raises InvalidInput with every problem of every layer.
 
     A layer whose files and declaration are as before is left alone; areas that change make every layer with places
@@ -146,7 +144,9 @@ def load_city(
     for layer in pack.layers:
         state = LOADED if layer.name in stale else UNCHANGED
         reports.append(_report(layer, city, state, clock.seconds.get(layer.name, 0.0)))
-    return LoadReport(city, True, reports, problems.of(WARNING), time.monotonic() - started, count_records(city))
+    return LoadReport(
+        city, True, reports, problems.of(WARNING), time.monotonic() - started, count_records(city)
+    )
 
 
 def _hashes(pack: Pack) -> dict[str, str]:
@@ -159,7 +159,12 @@ def _stale_layers(pack: Pack, known: dict[str, str]) -> set[str]:
     areas = [layer for layer in pack.layers if layer.kind == "areas"]
     if any(layer.name in stale for layer in areas):
         return {layer.name for layer in pack.layers}
-    together = (("population",), ("water",), ("green",), ("facilities", "roles", "agreements", "certificates"))
+    together = (
+        ("population",),
+        ("water",),
+        ("green",),
+        ("facilities", "roles", "agreements", "certificates"),
+    )
     for kinds in together:
         members = {layer.name for layer in pack.of(*kinds)}
         if members & stale:
@@ -168,17 +173,30 @@ def _stale_layers(pack: Pack, known: dict[str, str]) -> set[str]:
 
 
 def _read(
-    pack: Pack, city: City | None, stale: set[str], problems: Problems, clock: _Clock, say: Callable[[str], None]
+    pack: Pack,
+    city: City | None,
+    stale: set[str],
+    problems: Problems,
+    clock: _Clock,
+    say: Callable[[str], None],
 ) -> _Content:
     content = _Content()
     area_layers = pack.of("areas")
     clock.lap()
     if any(layer.name in stale for layer in area_layers) or city is None:
         say(gettext("Reading areas"))
-        content.areas, content.shifts = read_areas(area_layers, (pack.code, pack.name, pack.name_en), problems)
-        clock.lap(*(layer.name for layer in area_layers) or ("areas",))
+        content.areas, content.shifts = read_areas(
+            area_layers, (pack.code, pack.name, pack.name_en), problems
+        )
+        clock.lap(*(layer.name for layer in area_layers))
     if not area_layers:
-        problems.add("key_missing", _("A pack needs at least one [[areas]] layer."), file=pack.path.name, column="areas")
+        problems.add(
+            "key_missing",
+            _("A pack needs at least one [[areas]] layer."),
+            file=pack.path.name,
+            column="areas",
+        )
+    inside: tuple[float, float, float, float] | None
     if content.areas is not None:
         inside = city_box(content.areas.shape)
         area_codes = set(content.areas.code.tolist())
@@ -205,7 +223,9 @@ def _read(
     content.shifts |= content.registry.shifts
     hazard_names = {layer.name for layer in pack.of("hazards")}
     for layer in pack.of("scenarios"):
-        values = read_scenario(layer, problems, services=services, areas=area_codes, hazard_layers=hazard_names)
+        values = read_scenario(
+            layer, problems, services=services, areas=area_codes, hazard_layers=hazard_names
+        )
         if values is not None and layer.name in stale:
             content.scenarios.append(values)
     clock.lap()
@@ -215,6 +235,7 @@ def _read(
 def _read_shape_layer(
     layer: Layer, content: _Content, problems: Problems, inside: tuple[float, float, float, float] | None
 ) -> None:
+    rows: ZoneRows | RoadRows | MapRows | None
     if layer.kind == "hazards":
         rows = content.hazards[layer.name] = read_hazard(layer, problems, inside)
     elif layer.kind == "roads":
@@ -283,7 +304,8 @@ def _write(
     for name, rows in counted.items():
         PackLayer.objects.filter(pk=records[name].pk).update(rows=rows)
     after = {"pack_sha256": pack.sha256, "layers": sorted(stale), "rows": counted}
-    audit.record(user=user, act="city.load", subject=city, ref=city.code, before=before, after=after)
+    was = dict(before) if before else None
+    audit.record(user=user, act="city.load", subject=city, ref=city.code, before=was, after=after)
     clock.lap()
     return city
 

@@ -64,7 +64,8 @@ def write_areas(*, city: City, rows: AreaRows) -> int:
             [city.pk, city.pk],
         )
         cursor.execute(
-            "delete from core_areapart where area_id in (select id from core_area where city_id = %s)", [city.pk]
+            "delete from core_areapart where area_id in (select id from core_area where city_id = %s)",
+            [city.pk],
         )
         cursor.execute(
             "insert into core_areapart (area_id, level, geometry)"
@@ -82,7 +83,9 @@ def write_areas(*, city: City, rows: AreaRows) -> int:
     return len(rows)
 
 
-def write_hazard(*, city: City, layer: PackLayer, rows: ZoneRows, options: dict, source: str, synthetic: bool) -> int:
+def write_hazard(
+    *, city: City, layer: PackLayer, rows: ZoneRows, options: dict, source: str, synthetic: bool
+) -> int:
     """Replace the zones of one hazard layer; the layer itself keeps its identity, because scenarios point to it."""
     hazard, _made = HazardLayer.objects.update_or_create(
         city=city, code=layer.name,

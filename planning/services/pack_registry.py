@@ -79,7 +79,11 @@ def read_registry(
             continue
         fields = ROLE_COLUMNS if layer.kind == "roles" else PAPER_COLUMNS
         table = read_table(
-            layer.path, columns=mapped(fields, layer.columns), problems=problems, label=layer.label, **layer.reading()
+            layer.path,
+            columns=mapped(fields, layer.columns),
+            problems=problems,
+            label=layer.label,
+            **layer.reading(),
         )
         if table is not None and layer.kind == "roles":
             content.roles[layer.name] = layer, role_rows(table, known, services, problems)
@@ -107,11 +111,16 @@ def _read_facilities(
     _check_roles(layer, services, problems)
     for unknown in sorted(layer.columns.keys() - _fields()):
         text = _("The field is not known. Known: %(known)s.")
-        where = {"file": layer.label, "column": f"{layer.name}.columns.{unknown}"}
+        where: dict[str, Any] = {"file": layer.label, "column": f"{layer.name}.columns.{unknown}"}
         problems.add("key_unknown", text, **where, known=", ".join(sorted(_fields())))
     if layer.path is None or layer.datum is None:
         return
-    by_geometry = "lon" not in layer.columns and layer.path.suffix.lower() in (".geojson", ".json", ".gpkg", ".shp")
+    by_geometry = "lon" not in layer.columns and layer.path.suffix.lower() in (
+        ".geojson",
+        ".json",
+        ".gpkg",
+        ".shp",
+    )
     table = read_table(
         layer.path, columns=mapping.wanted(point_geometry=by_geometry), problems=problems, label=layer.label,
         geometry=by_geometry, **layer.reading(),
@@ -139,7 +148,7 @@ def _fields() -> set[str]:
 
 def _check_roles(layer: Layer, services: Collection[str], problems: Problems) -> None:
     for service, terms in layer.options.get("roles", {}).items():
-        where = {"file": layer.label, "column": f"{layer.name}.roles.{service}"}
+        where: dict[str, Any] = {"file": layer.label, "column": f"{layer.name}.roles.{service}"}
         if service not in services:
             text = _('"%(cell)s" is not one of: %(known)s.')
             problems.add("choice_unknown", text, **where, cell=service, known=", ".join(sorted(services)))
@@ -160,7 +169,11 @@ def _read_assets(
     if layer.path is None or layer.datum is None:
         return
     table = read_table(
-        layer.path, columns=asset_columns(layer.columns), problems=problems, label=layer.label, **layer.reading()
+        layer.path,
+        columns=asset_columns(layer.columns),
+        problems=problems,
+        label=layer.label,
+        **layer.reading(),
     )
     if table is None:
         return
@@ -193,16 +206,16 @@ def write_registry(
         )  # fmt: skip
         counted[name] = len(rows)
         lap(name)
-    for name, (layer, rows) in content.roles.items():
-        counted[name] = write_roles(city=city, rows=rows, synthetic=layer.synthetic)
+    for name, (layer, roles) in content.roles.items():
+        counted[name] = write_roles(city=city, rows=roles, synthetic=layer.synthetic)
         lap(name)
-    for name, (layer, rows) in content.papers.items():
-        counted[name] = write_papers(city=city, kind=layer.kind, rows=rows, synthetic=layer.synthetic)
+    for name, (layer, papers) in content.papers.items():
+        counted[name] = write_papers(city=city, kind=layer.kind, rows=papers, synthetic=layer.synthetic)
         lap(name)
-    for name, (layer, rows, options) in content.assets.items():
-        write_idle_assets(city=city, rows=rows, layer=records[name], synthetic=layer.synthetic)
+    for name, (layer, assets, options) in content.assets.items():
+        write_idle_assets(city=city, rows=assets, layer=records[name], synthetic=layer.synthetic)
         if options is not None:
             write_options(city=city, rows=options)
-        counted[name] = len(rows)
+        counted[name] = len(assets)
         lap(name)
     return counted

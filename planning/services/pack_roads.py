@@ -51,11 +51,15 @@ def _draw(city: City, roads: RoadRows) -> None:
     pair = np.sort(np.column_stack([roads.tail, roads.head]), axis=1)
     _pairs, first = np.unique(pair, axis=0, return_index=True)
     tail, head, rank = roads.tail[first], roads.head[first], roads.rank[first]
-    square = np.column_stack([np.floor(roads.lon[tail] / SQUARE_DEGREES), np.floor(roads.lat[tail] / SQUARE_DEGREES), rank])
+    square = np.column_stack(
+        [np.floor(roads.lon[tail] / SQUARE_DEGREES), np.floor(roads.lat[tail] / SQUARE_DEGREES), rank]
+    )
     _keys, group = np.unique(square, axis=0, return_inverse=True)
     group = group.ravel()
     order = np.argsort(group, kind="stable")
-    ends = np.stack([roads.lon[tail], roads.lat[tail], roads.lon[head], roads.lat[head]], axis=1).reshape(-1, 2, 2)
+    ends = np.stack([roads.lon[tail], roads.lat[tail], roads.lon[head], roads.lat[head]], axis=1).reshape(
+        -1, 2, 2
+    )
     lines = shapely.linestrings(ends[order])
     shapes = shapely.multilinestrings(lines, indices=group[order])
     ranks = np.asarray(_keys)[:, 2].astype(int)

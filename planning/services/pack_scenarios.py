@@ -12,7 +12,9 @@ from planning.models import HazardLayer, Scenario
 
 def write_scenario(*, city: City, values: dict[str, Any]) -> Scenario:
     """Add the scenario, or bring it to the pack's values while nobody has edited it (created_by is empty)."""
-    fields = {name: value for name, value in values.items() if name not in ("areas", "services", "hazard_layer")}
+    fields = {
+        name: value for name, value in values.items() if name not in ("areas", "services", "hazard_layer")
+    }
     hazard_layer = HazardLayer.objects.filter(city=city, code=values["hazard_layer"]).first()
     scenario = Scenario.objects.filter(city=city, code=values["code"]).first()
     if scenario is None:

@@ -117,13 +117,27 @@ class _Writer:
         for i, polygons in enumerate(city.areas.districts):
             name, english = city.district_names[i]
             rows.append(
-                ({"code": district_code(i), "name": f"{name}区", "name_en": f"{english} District", "level": "district"}, polygons)
+                (
+                    {
+                        "code": district_code(i),
+                        "name": f"{name}区",
+                        "name_en": f"{english} District",
+                        "level": "district",
+                    },
+                    polygons,
+                )
             )
         for i, polygons in enumerate(city.areas.streets):
             name, english = city.street_names[i]
-            properties = {"code": street_code(city, i), "name": f"{name}街道", "name_en": f"{english} Subdistrict"}
+            properties = {
+                "code": street_code(city, i),
+                "name": f"{name}街道",
+                "name_en": f"{english} Subdistrict",
+            }
             rows.append(({**properties, "level": "street"}, polygons))
-        self.features("areas.geojson", [(properties, self.polygons(polygons)) for properties, polygons in rows])
+        self.features(
+            "areas.geojson", [(properties, self.polygons(polygons)) for properties, polygons in rows]
+        )
 
     def population(self, city: SyntheticCity) -> None:
         crowd = city.people
@@ -141,7 +155,7 @@ class _Writer:
 
     def terrain(self, city: SyntheticCity) -> None:
         land = city.terrain
-        river, english = city.city_name
+        river = city.city_name[0]
         water = [
             ({"name": f"{river}江", "rank": 1}, self.polygons([[land.river.ring(WATER_STEP_M)]])),
             ({"name": f"{river}支流", "rank": 2}, self.polygons([[land.tributary.ring(WATER_STEP_M)]])),
@@ -151,7 +165,8 @@ class _Writer:
         self.features("water.geojson", water)
         for name, zones in (("flood", land.flood), ("fault", land.fault)):
             rows = [
-                ({"class": klass}, self.polygons([[band.ring(ZONE_STEP_M)] for band in bands])) for klass, bands in zones
+                ({"class": klass}, self.polygons([[band.ring(ZONE_STEP_M)] for band in bands]))
+                for klass, bands in zones
             ]
             self.features(f"{name}.geojson", rows)
         parks = np.flatnonzero(city.facilities.use == "park")
@@ -160,7 +175,10 @@ class _Writer:
         for i in parks.tolist():
             radius = np.sqrt(city.facilities.area_m2[i] / np.pi) * (1 + 0.12 * np.sin(3 * angle + i))
             ring = np.column_stack(
-                [city.facilities.x_m[i] + radius * np.cos(angle), city.facilities.y_m[i] + radius * np.sin(angle)]
+                [
+                    city.facilities.x_m[i] + radius * np.cos(angle),
+                    city.facilities.y_m[i] + radius * np.sin(angle),
+                ]
             )
             ring[-1] = ring[0]
             green.append(({"rank": 3}, self.polygons([[ring]])))

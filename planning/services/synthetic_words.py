@@ -57,9 +57,7 @@ def facility_names(city: SyntheticCity) -> list[tuple[str, str]]:
             continue
         brand = HOTELS[(i * 7 + street) % len(HOTELS)]
         pattern = PATTERNS[use]
-        names.append(
-            (pattern[0].format(s=chinese, b=brand[0]), pattern[1].format(e=english, c=brand[1]))
-        )
+        names.append((pattern[0].format(s=chinese, b=brand[0]), pattern[1].format(e=english, c=brand[1])))
     return _number(names)
 
 

@@ -25,7 +25,9 @@ class Command(BaseCommand):
         except InvalidInput as refused:
             if options["json"]:
                 problems = [problem.as_dict() for problem in refused.problems]
-                self.stdout.write(json.dumps({"refused": str(refused), "problems": problems}, ensure_ascii=False))
+                self.stdout.write(
+                    json.dumps({"refused": str(refused), "problems": problems}, ensure_ascii=False)
+                )
                 raise CommandError(str(refused)) from None
             lines = [f"  {problem.place()}: {problem.message}" for problem in refused.problems]
             raise CommandError("\n".join([str(refused), *lines])) from None

@@ -23,7 +23,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             made = make_city(
-                folder=options["folder"], people=options["people"], seed=options["seed"], cells=options["cells"]
+                folder=options["folder"],
+                people=options["people"],
+                seed=options["seed"],
+                cells=options["cells"],
             )
         except DomainError as refused:
             raise CommandError(str(refused)) from None
@@ -31,4 +34,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(made, ensure_ascii=False))
         else:
             for name, count in made.items():
-                self.stdout.write(f"{name:<14} {count:,}" if isinstance(count, int) else f"{name:<14} {count}")
+                self.stdout.write(
+                    f"{name:<14} {count:,}" if isinstance(count, int) else f"{name:<14} {count}"
+                )
