@@ -1,4 +1,5 @@
-"""Sources, clauses and formulas of the values that ship with the platform, so that the catalogue has them.
+"""Sources, clauses and formulas of the values that ship with the platform, and the names of layers and zones in the
+packs beside it, so that the catalogue has them.
 
 They are data (`*/reference/*.toml`, the packs of `cases/` and of `make_city`) and stored once, in English. Pages show
 them through `{% trans value %}`, which translates those listed here and leaves what a city wrote itself as it is.
@@ -49,3 +50,10 @@ SHIPPED = (
     _("National floor of 2021: 20 isolation rooms per 10,000 residents; no share of the people is assumed"),
     _("make_city"),
 )
+
+LAYERS_AND_ZONES = (
+    _("city"), _("districts"), _("townships"), _("areas"), _("water"), _("green"), _("day"), _("night"), _("daytime"), _("nighttime"),
+    _("worldpop-night"), _("roads"), _("main-roads"), _("inner-city-roads"), _("facilities"), _("shelters"), _("hotels"), _("idle-assets"),
+    _("roles"), _("agreements"), _("certificates"), _("flood"), _("earthquake"), _("epidemic"), _("flood-zone"), _("fault-zone"),
+    _("deep"), _("medium"), _("shallow"),
+)  # fmt: skip
