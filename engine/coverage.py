@@ -211,5 +211,5 @@ def _readable(value: float, up: bool = False) -> float:
     power = 10.0 ** np.floor(np.log10(value))
     steps = np.array([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]) * power
     if up:
-        return float(np.round(steps[np.argmax(steps >= value * (1 - 1e-12))], 10))
-    return float(np.round(steps[np.argmin(np.abs(np.log(steps / value)))], 10))
+        return float(f"{steps[np.argmax(steps >= value * (1 - 1e-12))]:.12g}")
+    return float(f"{steps[np.argmin(np.abs(steps - value))]:.12g}")

@@ -119,7 +119,7 @@ def test_a_heavier_service_goes_first():
 
 def larger_case(seed=5):
     rng = np.random.default_rng(seed)
-    world = random_town(seed, cells=150, sites=80, services=2, scale=3)
+    world = random_town(seed, cells=150, sites=80, services=2)
     options = [
         Option(int(rng.integers(0, 80)), int(rng.integers(0, 2)), "build", int(rng.integers(5, 60)),
                int(rng.integers(100, 2000)), 0.0, int(rng.integers(0, 60)))

@@ -151,7 +151,7 @@ def test_travel_equals_scipy_dijkstra_on_random_graphs(seed, mode):
         arcs += [(here, graph.a[e], part(t, ba[e]) + cell_snap.entry_m[c] * leg)]
         for s in np.flatnonzero(site_snap.street == e):
             u = site_snap.along[s]
-                way = part(u - t, ab[e]) if u >= t else part(t - u, ba[e])
+            way = part(u - t, ab[e]) if u >= t else part(t - u, ba[e])
             arcs += [
                 (here, graph.nodes + cells + s, way + (cell_snap.entry_m[c] + site_snap.entry_m[s]) * leg)
             ]
