@@ -3,7 +3,22 @@
 from typing import Any
 
 REFERENCE = {"$ref": "#/components/schemas/Problem"}
-WORDS = {"400": "Not readable", "401": "Not signed in", "403": "Not allowed", "404": "Nothing here for you"}
+WORDS = {
+    "400": "Not readable",
+    "401": "Not signed in",
+    "403": "Not allowed",
+    "404": "Nothing here for you",
+    "405": "Not a method of this address",
+    "406": "Not a form of this address",
+}
+# What a rule refuses, and what someone else changed meanwhile.
+WORDS_OF_WRITES = {
+    "409": "Refused by a rule",
+    "412": "Changed meanwhile",
+    "415": "Not JSON",
+    "422": "Not possible as asked",
+    "428": "If-Match is missing",
+}
 
 
 def say_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
@@ -12,9 +27,8 @@ def say_problems(result: dict[str, Any], generator: Any, request: Any, public: b
         for method, operation in path.items():
             if method not in {"get", "post", "put", "patch", "delete"} or not address.startswith("/api/v1/"):
                 continue
-            for status, words in WORDS.items():
-                if status == "404" and "{" not in address:
-                    continue
+            words_of = WORDS if method == "get" else WORDS | WORDS_OF_WRITES
+            for status, words in words_of.items():
                 operation.setdefault("responses", {}).setdefault(
                     status,
                     {"description": words, "content": {"application/problem+json": {"schema": REFERENCE}}},

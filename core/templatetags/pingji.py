@@ -329,7 +329,7 @@ def shape(kind: str | None, usable: bool = True) -> SafeString:
 def bar(value: float | None, whole: float | None, css_class: str = "prog", label: str = "") -> SafeString:
     """A plain bar, value of whole. Drawn as SVG so that no page needs inline styles."""
     width = 0.0 if not value or not whole else max(0.0, min(100.0, value / whole * 100))
-    aria = format_html('role="img" aria-label="{}"', label) if label else 'aria-hidden="true"'
+    aria = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html('<svg class="{}" {}><rect width="{}%" height="100%"/></svg>', css_class, aria, f"{width:.2f}")
 
 
