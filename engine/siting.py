@@ -128,6 +128,7 @@ def _choose(
         return best, best_value, "everything fits the budget", notes
     none, every = np.zeros(len(model.options), bool), np.ones(len(model.options), bool)
 
+    mip_bound = float("inf")
     if model.edges <= SMALL_MODEL_EDGES:
         tell(0.3, "proof")
         proof = siting_mip.solve(
@@ -138,7 +139,7 @@ def _choose(
             return best, max(proof.bound, best_value), "HiGHS, tree closed", notes
         if stop():
             raise _Cancelled
-        notes["mip_bound"] = float(proof.bound)
+        mip_bound = float(proof.bound)
     tell(0.3, "bound")
     prices = DualPrices(model, budget)
     dual = prices.search(
@@ -148,8 +149,8 @@ def _choose(
         lambda share: tell(0.3 + 0.25 * share, "bound"),
     )
     bound, source = dual.value, "dual prices"
-    if notes.get("mip_bound", np.inf) < bound:
-        bound, source = notes["mip_bound"], "HiGHS, tree open"
+    if mip_bound < bound:
+        bound, source = mip_bound, "HiGHS, tree open"
     rounded = np.argsort(
         -(dual.share + 1e-3 * dual.profit / max(np.abs(dual.profit).max(), 1e-12)), kind="stable"
     )
@@ -209,13 +210,12 @@ def fill_greedily(
     """Add options of best gain (per fen when by_cost) until none fits. `upper` (o,) are gains at a smaller open set:
     gains only shrink, so an option is looked at again only when its old gain still leads. Returns them in order."""
     price = np.maximum(state.model.cost, 1) if by_cost else np.ones(len(upper))
-    heap = [(-upper[o] / price[o], o, -1) for o in np.flatnonzero(upper > 0)]
+    heap = [(float(-upper[o] / price[o]), int(o), -1) for o in np.flatnonzero(upper > 0)]
     heapq.heapify(heap)
     order: list[int] = []
     looked = 0
     while heap:
         rate, option, seen = heapq.heappop(heap)
-        option = int(option)
         if not state.allowed(option, budget):
             continue
         if seen == len(order) or out_of_time():
@@ -229,7 +229,7 @@ def fill_greedily(
             tell(0.15, "greedy")
         gain = state.gain(option)
         if gain > 0:
-            heapq.heappush(heap, (-gain / price[option], option, len(order)))
+            heapq.heappush(heap, (float(-gain / price[option]), option, len(order)))
     return order
 
 
@@ -332,8 +332,8 @@ def _answer(worlds, options, weights, model, taken, bound, source, notes, seed, 
     state = OpenSet(model)
     chosen_positions = np.flatnonzero(taken)
     upper = np.zeros(len(taken))
-    for position in chosen_positions:
-        upper[position] = state.gain(int(position))
+    for position in chosen_positions.tolist():
+        upper[position] = state.gain(position)
     order = fill_greedily(
         state, upper, int(model.cost[taken].sum()), True
     )  # what adds nothing is not proposed

@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numba import njit
@@ -227,7 +228,7 @@ class DualPrices:
             def cooling(share: float = share_of_time) -> bool:
                 return go_on() and time.monotonic() - started < seconds * share
 
-            x = descend(lambda t, heat=heat: soft(t, heat), x, low, high, 3000, cooling)
+            x = descend(partial(soft, heat=heat), x, low, high, 3000, cooling)
             ended = not go_on()
             found = self.evaluate(x[:groups] * u_scale)
             if found.value < best.value:

@@ -75,24 +75,24 @@ def option_units(world: World, options: Sequence[Option]) -> tuple[Ints, list[in
         if in_play[roles.role_service[role]]:
             rivals.setdefault(int(roles.role_site[role]), []).append(int(role))
     units, displacing = np.zeros(len(options), np.int64), []
-    for number, option in enumerate(options):
+    for index, option in enumerate(options):
         if option.hours > limits[option.service] or not in_play[option.service]:
             continue
         if option.kind not in READYING_KINDS:
-            units[number] = option.units
+            units[index] = option.units
             continue
         role = option.role
         if supply[role] > 0:
-            units[number] = 0 if ready[role] else supply[role]
+            units[index] = 0 if ready[role] else supply[role]
         elif reason[role] != REASON_OTHER_ROLE and not roles.role_usable[role]:
-            units[number] = roles.role_capacity[role]
+            units[index] = roles.role_capacity[role]
             if roles.role_exclusive[role]:
                 others = [(int(roles.role_rank[r]), r) for r in rivals.get(option.site, [])]
                 if any(other < (int(roles.role_rank[role]), role) for other in others):
-                    units[number] = 0
+                    units[index] = 0
                 elif others:
-                    units[number] = 0
-                    displacing.append(number)
+                    units[index] = 0
+                    displacing.append(index)
     return units, displacing
 
 
