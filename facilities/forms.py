@@ -27,21 +27,16 @@ def plain(value: Any) -> Any:
 
 
 class StyledForm(forms.Form):
-    """Adds the look's classes, ids for errors, and the errors that a service found."""
-
-    template_name_label = None
+    """Adds the look's classes, and takes the problems that a service found."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
-        self.other_problems: list[Any] = []
-        for name, field in self.fields.items():
+        for field in self.fields.values():
             widget = field.widget
             if isinstance(widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect | forms.HiddenInput):
                 continue
             widget.attrs["class"] = "pick" if isinstance(widget, forms.Select) else "input"
-            if self.is_bound and name in self.errors:
-                widget.attrs["aria-invalid"] = "true"
 
     def take_problems(self, error: InvalidInput) -> None:
         """Put each problem beside its field; what has no field goes above the form."""
@@ -50,7 +45,6 @@ class StyledForm(forms.Form):
             known = [name for name in names if name in self.fields]
             if known:
                 self.add_error(known[0], str(problem.message))
-                self.fields[known[0]].widget.attrs["aria-invalid"] = "true"
             else:
                 self.add_error(None, str(problem.message))
 
