@@ -1,8 +1,34 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-urlpatterns: list[URLPattern] = []
+from planning.api import layers, plans, runs, scenarios
+
+VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
+
+urlpatterns: list[URLPattern] = [
+    path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
+    path("runs/<str:run_ref>/cells/", runs.RunCellsViewSet.as_view({"get": "list"}), name="run-cells"),
+    path("runs/<str:run_ref>/facilities/", runs.RunFacilitiesViewSet.as_view({"get": "list"}), name="run-facilities"),
+    path("plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"),
+    path(VERSION, plans.VersionViewSet.as_view({"get": "retrieve"}), name="plan-version"),
+    path(f"{VERSION}freeze/", plans.VersionViewSet.as_view({"post": "freeze"}), name="plan-version-freeze"),
+    path(f"{VERSION}edit/", plans.VersionViewSet.as_view({"post": "edit"}), name="plan-version-edit"),
+    path(f"{VERSION}options/", plans.VersionViewSet.as_view({"get": "open_options"}), name="plan-version-options"),
+    path(f"{VERSION}before-after/", plans.VersionViewSet.as_view({"get": "before_after"}), name="plan-version-before-after"),
+    path(f"{VERSION}interventions/", plans.InterventionViewSet.as_view({"get": "list"}), name="plan-version-interventions"),
+]
 
 
 def register(router: BaseRouter) -> None:
     """Put this app's nouns on the API."""
+    router.register("population-layers", layers.PopulationLayerViewSet, basename="population-layer")
+    router.register("standard-profiles", layers.StandardProfileViewSet, basename="standard-profile")
+    router.register("standards", layers.StandardViewSet, basename="standard")
+    router.register("cost-rates", layers.CostRateViewSet, basename="cost-rate")
+    router.register("hazard-layers", layers.HazardLayerViewSet, basename="hazard-layer")
+    router.register("hazard-zones", layers.HazardZoneViewSet, basename="hazard-zone")
+    router.register("networks", layers.RoadNetworkViewSet, basename="network")
+    router.register("snapshots", layers.SnapshotViewSet, basename="snapshot")
+    router.register("scenarios", scenarios.ScenarioViewSet, basename="scenario")
+    router.register("runs", runs.RunViewSet, basename="run")
+    router.register("plans", plans.PlanViewSet, basename="plan")

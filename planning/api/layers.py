@@ -1,0 +1,124 @@
+"""What planning stands on: people, standards, rates, hazards, roads, frozen snapshots. Read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+
+from core import policies
+from core.api.viewsets import ListViewSet, ReadViewSet
+from core.models import City
+from planning.api import filters
+from planning.api import serializers as forms
+from planning.models import (
+    CostRate,
+    HazardLayer,
+    HazardZone,
+    PopulationLayer,
+    RoadNetwork,
+    Snapshot,
+    Standard,
+    StandardProfile,
+)
+
+
+class CityWide(ReadViewSet):
+    """Records of a whole city: seen by whoever has a role there."""
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(city__in=City.objects.filter(policies.visible_cities(user)))
+
+
+class ForEveryone(ReadViewSet):
+    """Lists that every signed-in person may read."""
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return queryset
+
+
+class PopulationLayerViewSet(CityWide):
+    """Where people are at a time of day, from one source. Cells: vector tiles at /tiles/population/."""
+
+    queryset = PopulationLayer.objects.select_related("city")
+    serializer_class = forms.PopulationLayerSerializer
+    filterset_class = filters.PopulationLayerFilter
+    ordering_fields = ["code", "people"]
+    lookup_value_regex = r"\d{1,18}"
+
+
+class StandardProfileViewSet(ForEveryone):
+    """Sets of standards used together, each number with its source, clause and certainty."""
+
+    queryset = StandardProfile.objects.select_related("parent", "area").prefetch_related(
+        Prefetch("standards", Standard.objects.select_related("service", "profile"))
+    )
+    serializer_class = forms.StandardProfileSerializer
+    filterset_fields = ["status", "is_default"]
+    ordering_fields = ["code"]
+    lookup_field = "code"
+
+
+class StandardViewSet(ForEveryone):
+    """Single standards: how much, how near, how soon."""
+
+    queryset = Standard.objects.select_related("service", "profile")
+    serializer_class = forms.StandardSerializer
+    filterset_class = filters.StandardFilter
+    ordering_fields = ["id"]
+    lookup_value_regex = r"\d{1,18}"
+
+
+class CostRateViewSet(ForEveryone):
+    """What an intervention costs where the place names no price. Money in fen."""
+
+    queryset = CostRate.objects.select_related("service", "use")
+    serializer_class = forms.CostRateSerializer
+    filterset_class = filters.CostRateFilter
+    ordering_fields = ["id"]
+    lookup_value_regex = r"\d{1,18}"
+
+
+class HazardLayerViewSet(CityWide):
+    """Hazards with the classes of their zones. Ground: hazard-zones, or tiles at /tiles/zones/CODE/."""
+
+    queryset = HazardLayer.objects.select_related("city").prefetch_related(Prefetch("zones", HazardZone.objects.defer("geometry")))
+    serializer_class = forms.HazardLayerSerializer
+    filterset_class = filters.HazardLayerFilter
+    ordering_fields = ["code"]
+    lookup_value_regex = r"\d{1,18}"
+
+
+class HazardZoneViewSet(ListViewSet):
+    """Ground that one class of a hazard covers; a higher severity wins where zones overlap."""
+
+    queryset = HazardZone.objects.select_related("layer")
+    serializer_class = forms.HazardZoneSerializer
+    filterset_class = filters.HazardZoneFilter
+    ordering_fields = ["severity"]
+    geometry_field = "geometry"
+    lookup_field = "pk"
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(layer__city__in=City.objects.filter(policies.visible_cities(user)))
+
+
+class RoadNetworkViewSet(CityWide):
+    """Versions of a city's roads, each named by the hash of its arrays."""
+
+    queryset = RoadNetwork.objects.select_related("city")
+    serializer_class = forms.RoadNetworkSerializer
+    filterset_class = filters.RoadNetworkFilter
+    ordering_fields = ["created_at"]
+    lookup_field = "ref"
+
+
+class SnapshotViewSet(CityWide):
+    """Frozen inputs, named by the hash of their content. A run reads only its snapshot."""
+
+    queryset = Snapshot.objects.select_related("city", "network")
+    serializer_class = forms.SnapshotSerializer
+    filterset_class = filters.SnapshotFilter
+    ordering_fields = ["created_at"]
+    lookup_field = "sha256"
+    lookup_value_regex = "[0-9a-f]{64}"

@@ -1,0 +1,189 @@
+"""Runs on the API: start, follow, and read the results by area, facility and cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core import policies
+from core.api.responses import accepted
+from core.api.viewsets import ListViewSet, ReadViewSet
+from core.errors import DomainError
+from core.models import Area, City
+from engine.world import STATES
+from facilities.models import ServiceType
+from planning.api import filters
+from planning.api import serializers as forms
+from planning.api.scenarios import city_seen
+from planning.choices import RunState
+from planning.models import AreaResult, CellResult, FacilityResult, Run, Scenario
+from planning.selectors import gaps
+from planning.services.runs import start_runs
+from planning.services.why import why_number
+
+REF = OpenApiParameter("run_ref", str, OpenApiParameter.PATH)
+
+
+def runs_seen(user: Any) -> QuerySet[Run]:
+    return Run.objects.filter(city__in=City.objects.filter(policies.visible_cities(user)))
+
+
+def totals_for(run: Run, user: Any) -> list[dict[str, Any]]:
+    """The totals of what the person may see: the whole city, or the sum of their own areas."""
+    if run.state != RunState.DONE:
+        return []
+    paths = policies.visible_paths(user, run.city_id)
+    if paths is None or any(path.count("/") == 1 for path in paths):
+        return [{name: row[name] for name in ("service", "unit", "people", "need", *STATES)} for row in run.totals]
+    found = []
+    for service in gaps.services_of(run):
+        own = gaps.totals(run, service, user=user)
+        if own is not None:
+            found.append({"service": service.code, "unit": service.unit, **{name: getattr(own, name) for name in ("people", "need", *STATES)}})
+    return found
+
+
+class RunViewSet(ReadViewSet):
+    """One call of the engine on one snapshot: need and its four states, which add up exactly."""
+
+    queryset = Run.objects.select_related("city", "scenario", "profile", "snapshot", "job", "plan_version__plan", "created_by")
+    serializer_class = forms.RunSerializer
+    filterset_class = filters.RunFilter
+    ordering_fields = ["created_at", "finished_at", "ref"]
+    lookup_field = "ref"
+
+    def get_serializer_class(self) -> type:
+        return forms.RunSerializer if self.action == "list" else forms.RunDetailSerializer
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(pk__in=runs_seen(user).values("pk"))
+
+    @extend_schema(request=forms.NewRunSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT})
+    def create(self, request: Request) -> Response:
+        """Start one run a time of day. 202 with the job; 200 when stored runs answer already; 422 names missing rates."""
+        form = forms.NewRunSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        fields = dict(form.validated_data)
+        cities = City.objects.filter(policies.visible_cities(request.user))
+        scenario = get_object_or_404(Scenario.objects.filter(city__in=cities).select_related("city"), ref=fields.pop("scenario"))
+        made, job = start_runs(user=request.user, city=city_seen(request.user, scenario.city.code), scenario=scenario, **fields)
+        refs = [run.ref for run in made]
+        refused = [run for run in made if run.state == RunState.REFUSED]
+        if len(refused) == len(made):
+            missing = [{"run": run.ref, **problem} for run in refused for problem in run.refusal]
+            raise DomainError("run-refused", missing[0]["message"] if missing else "refused", status=422, runs=refs, missing=missing)
+        return accepted(job, runs=refs) if job else Response({"job": None, "runs": refs})
+
+    @extend_schema(
+        parameters=[OpenApiParameter("area", str, required=True), OpenApiParameter("service", str, required=True)],
+        responses=OpenApiTypes.OBJECT,
+    )
+    @action(detail=True, methods=["get"])
+    def why(self, request: Request, ref: str) -> Response:
+        """Why one number is what it is: people x share x ratio, what binds, roles in reach, what would help most."""
+        run = self.get_object()
+        areas = Area.objects.filter(policies.visible_areas(request.user), city=run.city_id)
+        area = get_object_or_404(areas, code=request.query_params.get("area", ""))
+        service = get_object_or_404(ServiceType, code=request.query_params.get("service", ""))
+        rows = AreaResult.objects.filter(run=run, area=area, service=service)
+        row = get_object_or_404(rows.filter(policies.visible(request.user, area="area", city="area__city")))
+        why = why_number(run=run, area=area, service=service)
+        roles, helps = _named(why, request.user)
+        return Response(
+            {
+                "run": run.ref, "area": area.code, "service": service.code, "unit": service.unit,
+                "people": why.people, "share": why.share, "affected_share": why.affected, "displaced_share": why.displaced, "ratio": why.ratio,
+                "reach_limit": why.limit, "standard": why.standard, **{name: getattr(row, name) for name in ("need", *STATES, "gap")},
+                "binds": why.binds, "roles": roles, "helps": helps,
+            }
+        )  # fmt: skip
+
+
+def _named(why: Any, user: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Roles and helps with references, only of places the person may see."""
+    from facilities.models import Facility
+    from inventory.models import IdleAsset
+
+    mine = policies.visible(user)
+    wanted = {one.facility_id for one in [*why.roles, *why.helps] if one.facility_id}
+    places = dict(Facility.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))
+    assets = dict(IdleAsset.objects.filter(mine, pk__in=[one.asset_id for one in why.helps if one.asset_id]).values_list("pk", "ref"))
+    roles = [
+        {"facility": places[one.facility_id], **{name: value for name, value in vars(one).items() if name != "facility_id"}}
+        for one in why.roles
+        if one.facility_id in places
+    ]
+    helps = [
+        {
+            "facility": places.get(one.facility_id), "idle_asset": assets.get(one.asset_id),
+            **{name: value for name, value in vars(one).items() if name not in ("facility_id", "asset_id")},
+        }
+        for one in why.helps
+        if one.facility_id in places or one.asset_id in assets
+    ]  # fmt: skip
+    return roles, helps
+
+
+class ResultViewSet(ListViewSet):
+    """Rows of one finished run."""
+
+    ordering_fields = ["need", "served", "late"]
+    lookup_field = "pk"
+
+    def run(self) -> Run:
+        return get_object_or_404(runs_seen(self.request.user).filter(state=RunState.DONE), ref=self.kwargs["run_ref"])
+
+    def get_queryset(self) -> QuerySet:
+        rows = super().get_queryset()
+        return rows if getattr(self, "swagger_fake_view", False) else rows.filter(run=self.run())
+
+
+@extend_schema(parameters=[REF])
+class RunAreasViewSet(ResultViewSet):
+    """Need and the four states by area. `?service=CODE&level=2`; `?format=csv|geojson` exports."""
+
+    queryset = AreaResult.objects.select_related("area", "service").order_by("service", "area__path")
+    serializer_class = forms.AreaResultSerializer
+    filterset_class = filters.AreaResultFilter
+    geometry_field = "area__geometry"
+    export_name = "run-areas"
+    city_lookup = "area__city"
+
+
+@extend_schema(parameters=[REF])
+class RunCellsViewSet(ResultViewSet):
+    """Cells with need. A cell that is not listed has people and no need, or nobody."""
+
+    queryset = CellResult.objects.select_related("cell", "service").order_by("service", "cell__number")
+    serializer_class = forms.CellResultSerializer
+    filterset_class = filters.CellResultFilter
+    geometry_field = "cell__geometry"
+    export_name = "run-cells"
+    area_lookup, city_lookup = "cell__area", "cell__city"
+
+    def geometry_of_export(self) -> str:
+        outlined = self.get_queryset().filter(cell__geometry__isnull=False).exists()
+        return "cell__geometry" if outlined else "cell__point"
+
+
+@extend_schema(parameters=[REF])
+class RunFacilitiesViewSet(ResultViewSet):
+    """What each role supplied, and why no more."""
+
+    queryset = FacilityResult.objects.select_related("facility", "service").order_by("service", F("capacity").desc(), "pk")
+    serializer_class = forms.FacilityResultSerializer
+    filterset_class = filters.FacilityResultFilter
+    ordering_fields = ["capacity", "served", "late"]
+    geometry_field = "facility__point"
+    export_name = "run-facilities"
+    area_lookup, city_lookup = "facility__area", "facility__city"
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(facility__isnull=False).filter(policies.visible(user, area=self.area_lookup, city=self.city_lookup))

@@ -1,0 +1,336 @@
+"""What the API says of planning's nouns, and what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from core.api.fields import MultiPolygonField, PointField
+from core.choices import Certainty, TimeOfDay
+from core.models import Area
+from facilities.choices import Hazard
+from facilities.models import Facility, ServiceType
+from planning.choices import Assignment, Extent
+from planning.models import (
+    AreaResult,
+    CellResult,
+    CostRate,
+    FacilityResult,
+    HazardLayer,
+    HazardZone,
+    Intervention,
+    Plan,
+    PlanVersion,
+    PopulationLayer,
+    RoadNetwork,
+    Run,
+    Scenario,
+    Snapshot,
+    Standard,
+    StandardProfile,
+)
+from planning.services.siting import KINDS
+
+STATES = ["need", "served", "late", "no_room", "out_of_reach", "gap"]
+
+
+def code_of(**more: Any) -> serializers.SlugRelatedField:
+    return serializers.SlugRelatedField(slug_field="code", read_only=True, **more)
+
+
+class PopulationLayerSerializer(serializers.ModelSerializer):
+    city = code_of()
+
+    class Meta:
+        model = PopulationLayer
+        fields = ["id", "code", "name", "name_en", "city", "time_of_day", "people", "cells", "synthetic"]
+
+
+class StandardSerializer(serializers.ModelSerializer):
+    profile = code_of()
+    service = code_of()
+
+    class Meta:
+        model = Standard
+        fields = [
+            "id", "profile", "service", "driver", "ratio", "ratio_text", "ratio_text_en", "ratio_source", "ratio_clause", "ratio_certainty",
+            "reach_limit", "reach_unit", "mode", "reach_source", "reach_clause", "reach_certainty", "conversion_limit_hours",
+            "conversion_source", "conversion_clause", "conversion_certainty", "weight",
+        ]  # fmt: skip
+
+
+class StandardProfileSerializer(serializers.ModelSerializer):
+    parent = code_of(allow_null=True)
+    area = code_of(allow_null=True)
+    standards = StandardSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = StandardProfile
+        fields = ["code", "name", "name_en", "parent", "area", "status", "is_default", "valid_from", "valid_to", "reason", "standards"]
+
+
+class CostRateSerializer(serializers.ModelSerializer):
+    service = code_of()
+    use = code_of(allow_null=True)
+
+    class Meta:
+        model = CostRate
+        fields = ["id", "service", "kind", "use", "fixed_fen", "per_unit_fen", "max_share", "hours", "lead_months", "source", "certainty"]
+
+
+class HazardLayerSerializer(serializers.ModelSerializer):
+    city = code_of()
+    classes = serializers.SerializerMethodField()
+
+    class Meta:
+        model = HazardLayer
+        fields = ["id", "code", "name", "name_en", "city", "hazard", "return_period_years", "source", "certainty", "synthetic", "classes"]
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def get_classes(self, layer: HazardLayer) -> list[str]:
+        return sorted({zone.klass for zone in layer.zones.all()})
+
+
+class HazardZoneSerializer(serializers.ModelSerializer):
+    layer = code_of()
+    klass = serializers.CharField()
+    geometry = MultiPolygonField()
+
+    class Meta:
+        model = HazardZone
+        fields = ["id", "layer", "klass", "severity", "geometry"]
+
+
+class RoadNetworkSerializer(serializers.ModelSerializer):
+    city = code_of()
+
+    class Meta:
+        model = RoadNetwork
+        fields = ["ref", "city", "sha256", "nodes", "edges", "length_km", "largest_part_share", "synthetic", "current", "created_at"]
+
+
+class SnapshotSerializer(serializers.ModelSerializer):
+    city = code_of()
+    network = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Snapshot
+        fields = ["sha256", "city", "cells", "sites", "network", "as_of", "created_at"]
+
+
+# --- scenarios -------------------------------------------------------------------------------------
+
+
+class ScenarioSerializer(serializers.ModelSerializer):
+    city = code_of()
+    services = code_of(many=True)
+    areas = code_of(many=True)
+    hazard_layer = code_of(allow_null=True)
+    closed_facilities = serializers.SlugRelatedField(slug_field="ref", many=True, read_only=True)
+    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices), read_only=True)
+
+    class Meta:
+        model = Scenario
+        fields = [
+            "ref", "code", "name", "name_en", "city", "hazard", "extent", "areas", "hazard_layer", "affected_share", "displaced_share",
+            "zone_rates", "rate_source", "rate_certainty", "ratio_overrides", "services", "times_of_day", "close_inside_zone",
+            "closed_facilities", "synthetic", "notes", "version", "created_by", "created_at", "updated_at",
+        ]  # fmt: skip
+
+
+class ScenarioChangesSerializer(serializers.Serializer):
+    """Fields to change; what is not sent stays."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    name_en = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    hazard = serializers.ChoiceField(choices=Hazard.choices, required=False)
+    extent = serializers.ChoiceField(choices=Extent.choices, required=False)
+    areas = serializers.ListField(child=serializers.CharField(max_length=24), required=False, help_text="Area codes.")
+    hazard_layer = serializers.CharField(max_length=40, required=False, allow_null=True, help_text="Code of a hazard layer of the city.")
+    affected_share = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
+    displaced_share = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
+    zone_rates = serializers.DictField(child=serializers.DictField(child=serializers.FloatField(min_value=0, max_value=1, allow_null=True)), required=False)
+    ratio_overrides = serializers.DictField(child=serializers.FloatField(), required=False)
+    rate_source = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    rate_certainty = serializers.ChoiceField(choices=Certainty.choices, required=False)
+    services = serializers.SlugRelatedField(slug_field="code", many=True, queryset=ServiceType.objects.all(), required=False)
+    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices), required=False)
+    close_inside_zone = serializers.BooleanField(required=False)
+    closed_facilities = serializers.ListField(child=serializers.CharField(max_length=24), required=False, help_text="Facility references.")
+    notes = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+
+
+class NewScenarioSerializer(ScenarioChangesSerializer):
+    city = serializers.CharField(max_length=20)
+    name = serializers.CharField(max_length=120)
+    hazard = serializers.ChoiceField(choices=Hazard.choices)
+    services = serializers.SlugRelatedField(slug_field="code", many=True, queryset=ServiceType.objects.all())
+    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices))
+
+
+class CopyScenarioSerializer(serializers.Serializer):
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    name_en = serializers.CharField(max_length=120, required=False, allow_blank=True)
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+class RunSerializer(serializers.ModelSerializer):
+    city = code_of()
+    scenario = serializers.SlugRelatedField(slug_field="ref", read_only=True)
+    profile = code_of()
+    snapshot = serializers.SlugRelatedField(slug_field="sha256", read_only=True, allow_null=True)
+    job = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
+    plan = serializers.CharField(source="plan_version.plan.ref", read_only=True, allow_null=True, default=None)
+    plan_version = serializers.IntegerField(source="plan_version.number", read_only=True, allow_null=True, default=None)
+    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    totals = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Run
+        fields = [
+            "ref", "city", "scenario", "scenario_version", "profile", "snapshot", "time_of_day", "assignment", "reach_method",
+            "reach_overrides", "detour_factor", "plan", "plan_version", "engine_version", "state", "refusal", "totals", "job", "seconds",
+            "created_by", "created_at", "finished_at",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": "array", "items": {"type": "object"}, "description": "People, need and the four states by service, of what you may see."})
+    def get_totals(self, run: Run) -> list[dict[str, Any]]:
+        from planning.api.runs import totals_for
+
+        return totals_for(run, self.context["request"].user) if "request" in self.context else []
+
+
+class RunDetailSerializer(RunSerializer):
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "scenario_frozen", "standards_frozen", "breaks"]
+
+
+class NewRunSerializer(serializers.Serializer):
+    scenario = serializers.CharField(max_length=24, help_text="Reference of the scenario.")
+    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices), required=False)
+    profile = serializers.SlugRelatedField(slug_field="code", queryset=StandardProfile.objects.all(), required=False, allow_null=True)
+    assignment = serializers.ChoiceField(choices=Assignment.choices, required=False, default=Assignment.NEAREST)
+    reach_overrides = serializers.DictField(child=serializers.FloatField(), required=False)
+    detour_factor = serializers.FloatField(min_value=1, max_value=3, required=False, default=1.3)
+
+
+class AreaResultSerializer(serializers.ModelSerializer):
+    code = serializers.CharField(source="area.code", read_only=True)
+    name = serializers.CharField(source="area.name", read_only=True)
+    name_en = serializers.CharField(source="area.name_en", read_only=True)
+    level = serializers.IntegerField(source="area.level", read_only=True)
+    service = code_of()
+    gap = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = AreaResult
+        fields = ["code", "name", "name_en", "level", "service", "people", "cells", *STATES]
+
+
+class CellResultSerializer(serializers.ModelSerializer):
+    cell = serializers.CharField(source="cell.code", read_only=True)
+    service = code_of()
+    gap = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = CellResult
+        fields = ["cell", "service", "people", *STATES]
+
+
+class FacilityResultSerializer(serializers.ModelSerializer):
+    facility = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
+    name = serializers.CharField(source="facility.name", read_only=True, allow_null=True, default=None)
+    name_en = serializers.CharField(source="facility.name_en", read_only=True, allow_null=True, default=None)
+    service = code_of()
+
+    class Meta:
+        model = FacilityResult
+        fields = ["facility", "name", "name_en", "service", "capacity", "served", "late", "hours", "cells_in_reach", "reason"]
+
+
+# --- plans -----------------------------------------------------------------------------------------
+
+
+class InterventionSerializer(serializers.ModelSerializer):
+    service = code_of()
+    facility = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
+    idle_asset = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
+    area = code_of(allow_null=True)
+    point = PointField(read_only=True)
+
+    class Meta:
+        model = Intervention
+        fields = [
+            "order", "kind", "service", "units", "name", "name_en", "facility", "idle_asset", "area", "point", "cost_fen", "hours",
+            "lead_months", "people_newly_served",
+        ]  # fmt: skip
+
+
+class PlanVersionSerializer(serializers.ModelSerializer):
+    baseline_runs = serializers.SlugRelatedField(slug_field="ref", many=True, read_only=True)
+    services = code_of(many=True)
+    job = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
+    after_runs = serializers.SerializerMethodField()
+
+    class Meta:
+        model = PlanVersion
+        fields = [
+            "number", "state", "baseline_runs", "after_runs", "budget_fen", "cost_fen", "services", "weights", "value", "bound", "gap",
+            "status", "seed", "time_limit_seconds", "seconds", "engine_version", "candidates", "job", "created_at", "frozen_at",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def get_after_runs(self, version: PlanVersion) -> list[str]:
+        return [run.ref for run in version.runs.all()]
+
+
+class PlanSerializer(serializers.ModelSerializer):
+    city = code_of()
+    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    versions = PlanVersionSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Plan
+        fields = ["ref", "name", "name_en", "city", "notes", "created_by", "created_at", "versions"]
+
+
+class NewVersionSerializer(serializers.Serializer):
+    runs = serializers.ListField(child=serializers.CharField(max_length=24), min_length=1, max_length=12, help_text="References of finished runs.")
+    budget_fen = serializers.IntegerField(min_value=1, max_value=10**15)
+    services = serializers.SlugRelatedField(slug_field="code", many=True, queryset=ServiceType.objects.all(), required=False)
+    weights = serializers.DictField(child=serializers.FloatField(min_value=0), required=False)
+    kinds = serializers.ListField(child=serializers.ChoiceField(choices=KINDS), required=False)
+    time_limit_seconds = serializers.IntegerField(min_value=1, max_value=1800, required=False, default=60)
+    seed = serializers.IntegerField(required=False, default=1, min_value=0, max_value=2**31 - 1)
+
+
+class NewPlanSerializer(NewVersionSerializer):
+    city = serializers.CharField(max_length=20)
+    name = serializers.CharField(max_length=120)
+    name_en = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+
+
+class EditVersionSerializer(serializers.Serializer):
+    remove = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="Orders of interventions to take out.")
+    add = serializers.ListField(child=serializers.CharField(max_length=60), required=False, help_text="Keys of options, see options/.")
+    budget_fen = serializers.IntegerField(min_value=1, max_value=10**15, required=False)
+
+
+def areas_named(codes: list[str], city_id: int) -> list[Area]:
+    return _all_of(Area.objects.filter(city=city_id, code__in=codes), "code", codes, "areas")
+
+
+def facilities_named(refs: list[str], city_id: int) -> list[Facility]:
+    return _all_of(Facility.objects.filter(city=city_id, ref__in=refs), "ref", refs, "closed_facilities")
+
+
+def _all_of(queryset: Any, key: str, wanted: list[str], field: str) -> list[Any]:
+    found = list(queryset)
+    if missing := set(wanted) - {getattr(row, key) for row in found}:
+        raise serializers.ValidationError({field: [f"unknown: {', '.join(sorted(missing))}"]})
+    return found
