@@ -120,12 +120,16 @@ FILES = {
 def pack(tmp_path: Path) -> Callable[..., Path]:
     """`pack(manifest=(old, new), **{"places.csv": "…"})`: the small pack in a folder, with these things spoilt."""
 
-    def write(*, manifest: tuple[str, str] = ("", ""), folder: str = "pack", **files: str | bytes | None) -> Path:
+    def write(
+        *, manifest: tuple[str, str] = ("", ""), folder: str = "pack", **files: str | bytes | None
+    ) -> Path:
         target = tmp_path / folder
         target.mkdir(exist_ok=True)
         old, new = manifest
         assert old in MANIFEST
-        (target / "city.toml").write_text(MANIFEST.replace(old, new, 1) if old else MANIFEST, encoding="utf-8")
+        (target / "city.toml").write_text(
+            MANIFEST.replace(old, new, 1) if old else MANIFEST, encoding="utf-8"
+        )
         for name, content in {**FILES, **files}.items():
             if content is None:
                 (target / name).unlink(missing_ok=True)

@@ -25,7 +25,11 @@ def test_every_layer_of_the_pack_is_there_after_loading(pack: Callable[..., Path
     city = City.objects.get(code="9001")
     assert report.changed and report.city == city and city.synthetic
     assert list(DemandCell.objects.order_by("number").values_list("number", flat=True)) == [0, 1, 2]
-    assert sum(CellPopulation.objects.values_list("people", flat=True)) == PopulationLayer.objects.get().people == 350
+    assert (
+        sum(CellPopulation.objects.values_list("people", flat=True))
+        == PopulationLayer.objects.get().people
+        == 350
+    )
     assert RoadNetwork.objects.get(current=True).edges == 2
     assert MapFeature.objects.filter(kind="road").exists()
     assert HazardZone.objects.get().klass == "deep"
@@ -38,7 +42,12 @@ def test_every_layer_of_the_pack_is_there_after_loading(pack: Callable[..., Path
 def test_capacity_of_a_role_comes_from_the_rule_of_its_use(pack: Callable[..., Path]) -> None:
     load_city(path=pack())
     found = {
-        (c.facility.source_id, c.service.code): (c.status, c.capacity, c.conversion_hours_declared, c.conversion_cost_fen)
+        (c.facility.source_id, c.service.code): (
+            c.status,
+            c.capacity,
+            c.conversion_hours_declared,
+            c.conversion_cost_fen,
+        )
         for c in Capability.objects.all()
     }
     assert found[("S1", "short_fixed_shelter")] == ("active", 4000 * 0.60 / 2.0, 48, None)
@@ -65,9 +74,15 @@ def test_a_point_just_outside_every_border_belongs_to_the_nearest_area(pack: Cal
 def test_loading_twice_changes_nothing(pack: Callable[..., Path]) -> None:
     path = pack()
     load_city(path=path)
-    before = [list(model.objects.order_by("pk").values()) for model in (Facility, Capability, DemandCell, PackLayer, City)]
+    before = [
+        list(model.objects.order_by("pk").values())
+        for model in (Facility, Capability, DemandCell, PackLayer, City)
+    ]
     report = load_city(path=path)
-    after = [list(model.objects.order_by("pk").values()) for model in (Facility, Capability, DemandCell, PackLayer, City)]
+    after = [
+        list(model.objects.order_by("pk").values())
+        for model in (Facility, Capability, DemandCell, PackLayer, City)
+    ]
     assert not report.changed and "Nothing changed" in report.message
     assert before == after
     assert ImportBatch.objects.count() == 1
@@ -81,7 +96,9 @@ def test_a_changed_layer_is_updated_and_keeps_its_references(pack: Callable[...,
     people = FILES["people.csv"].replace("250", "300") + "aa,104.02,30.02,11\n"
     report = load_city(path=pack(**{"places.csv": places, "people.csv": people}))
     states = {layer.name: layer.state for layer in report.layers}
-    assert states["places"] == states["night"] == "loaded" and states["areas"] == states["roads"] == "unchanged"
+    assert (
+        states["places"] == states["night"] == "loaded" and states["areas"] == states["roads"] == "unchanged"
+    )
     school = Facility.objects.get(source_id="S1")
     assert (school.ref, school.area_m2, school.version) == (ref, 5000, 2)
     assert Facility.objects.get(source_id="H1").version == 1
@@ -96,11 +113,17 @@ def test_a_changed_layer_is_updated_and_keeps_its_references(pack: Callable[...,
 def test_a_city_keeps_apart_from_another(pack: Callable[..., Path]) -> None:
     load_city(path=pack())
     load_city(path=pack(folder="other", manifest=('code = "9001"', 'code = "9002"')))
-    assert Facility.objects.filter(city__code="9001").count() == Facility.objects.filter(city__code="9002").count() == 2
+    assert (
+        Facility.objects.filter(city__code="9001").count()
+        == Facility.objects.filter(city__code="9002").count()
+        == 2
+    )
     assert DemandCell.objects.filter(city__code="9002").count() == 3
 
 
-def test_points_keep_their_original_coordinates_and_move_by_the_declared_datum(pack: Callable[..., Path]) -> None:
+def test_points_keep_their_original_coordinates_and_move_by_the_declared_datum(
+    pack: Callable[..., Path],
+) -> None:
     before = MANIFEST_PLACES
     load_city(path=pack(manifest=(before, before.replace("WGS-84", "GCJ-02"))))
     hotel = Facility.objects.get(source_id="H1")
@@ -142,7 +165,11 @@ def test_a_workbook_a_geopackage_and_a_shapefile_load_like_csv(pack: Callable[..
         manifest = (folder / "city.toml").read_text(encoding="utf-8")
         manifest = manifest.replace("areas.geojson", name).replace('code = "9001"', f'code = "{code}"')
         (folder / "city.toml").write_text(manifest, encoding="utf-8")
-        data = [np.array([code], dtype=object), np.array(["小镇"], dtype=object), np.array(["city"], dtype=object)]
+        data = [
+            np.array([code], dtype=object),
+            np.array(["小镇"], dtype=object),
+            np.array(["city"], dtype=object),
+        ]
         pyogrio.raw.write(
             folder / name, shapes, data, np.array(["code", "name", "level"]), geometry_type="Polygon", crs="EPSG:4326",
             encoding="utf-8",
@@ -163,7 +190,9 @@ def test_a_new_border_moves_places_to_their_new_area(pack: Callable[..., Path]) 
     assert DemandCell.objects.get(code="b").area.code == "900101"
 
 
-def test_the_command_prints_one_json_object(pack: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_one_json_object(
+    pack: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     import json
 
     call_command("load_city", str(pack()), "--json")

@@ -1,0 +1,66 @@
+"""The real cities, read where their files lie."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db.models import Sum
+
+from core.models import Area, City, PackLayer
+from facilities.models import Capability, Facility, ImportBatch
+from planning.models import CellPopulation, DemandCell, RoadNetwork, Scenario
+from planning.services.city_packs import load_city
+
+pytestmark = pytest.mark.django_db
+
+
+def total(service: str, status: str) -> float:
+    return Capability.objects.filter(service__code=service, status=status).aggregate(sum=Sum("capacity"))[
+        "sum"
+    ]
+
+
+def test_chengdu_has_the_capacity_of_the_study_and_its_hotels_on_their_streets(shared_data_dir: Path) -> None:
+    load_city(path=settings.BASE_DIR / "cases" / "chengdu")
+    assert total("short_fixed_shelter", "active") == pytest.approx(9_474_161, abs=1)
+    assert total("short_fixed_shelter", "possible") == pytest.approx(290_393.6, abs=0.01)
+    assert total("isolation_lodging", "possible") == 207_424
+    assert set(
+        Capability.objects.filter(facility__use__code="park").values_list("service__code", flat=True)
+    ) == {"short_fixed_shelter"}
+    hotels = ImportBatch.objects.get(file_name="hotel_facilities_filtered.csv")
+    assert hotels.datum == "GCJ-02" and hotels.median_shift_m == pytest.approx(350, abs=30)
+    assert PackLayer.objects.get(name="hotels").median_shift_m == hotels.median_shift_m
+    assert Facility.objects.count() == 1_054 + 2_264
+    people = CellPopulation.objects.values_list("layer__time_of_day").annotate(sum=Sum("people"))
+    assert dict(people) == {"day": 6_999_939, "night": 6_998_920}
+    assert DemandCell.objects.count() == 4_857
+    assert not DemandCell.objects.filter(area=None).exists()
+    assert sorted(Area.objects.filter(level=2).values_list("name_en", flat=True)) == [
+        "Chenghua", "Jinjiang", "Jinniu", "Qingyang", "Wuhou",
+    ]  # fmt: skip
+    assert set(Scenario.objects.values_list("code", flat=True)) == {"earthquake", "epidemic"}
+    assert not City.objects.get().synthetic
+    assert not load_city(path=settings.BASE_DIR / "cases" / "chengdu").changed
+
+
+def test_beijing_keeps_the_total_of_every_township_on_its_grid(shared_data_dir: Path) -> None:
+    import json
+
+    load_city(path=settings.BASE_DIR / "cases" / "beijing")
+    source = json.loads(
+        (shared_data_dir / "beijing" / "beijing_townships_worldpop.geojson").read_text(encoding="utf-8")
+    )
+    totals = [feature["properties"]["pop_worldpop"] for feature in source["features"]]
+    assert CellPopulation.objects.aggregate(sum=Sum("people"))["sum"] == sum(totals) == 20_755_648
+    by_area = dict(
+        DemandCell.objects.values_list("area__code")
+        .annotate(sum=Sum("counts__people"))
+        .order_by("area__code")
+    )
+    assert len(by_area) == 331
+    for number, people in enumerate(totals, start=1):
+        assert by_area[f"110000-{number:03d}"] == people
+    assert Area.objects.filter(level=2).count() == 16
+    assert Area.objects.get(name="建外街道").parent.code == "110105"
+    assert RoadNetwork.objects.get().nodes > 15_000
