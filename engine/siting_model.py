@@ -71,9 +71,9 @@ def option_units(world: World, options: Sequence[Option]) -> tuple[Ints, list[in
         np.inf if s.conversion_limit_hours is None else s.conversion_limit_hours for s in world.standards
     ]
     rivals: dict[int, list[int]] = {}
-    for role in np.flatnonzero(roles.role_exclusive & roles.role_usable & (roles.role_capacity > 0)):
-        if in_play[roles.role_service[role]]:
-            rivals.setdefault(int(roles.role_site[role]), []).append(int(role))
+    for rival in np.flatnonzero(roles.role_exclusive & roles.role_usable & (roles.role_capacity > 0)):
+        if in_play[roles.role_service[rival]]:
+            rivals.setdefault(int(roles.role_site[rival]), []).append(int(rival))
     units, displacing = np.zeros(len(options), np.int64), []
     for index, option in enumerate(options):
         if option.hours > limits[option.service] or not in_play[option.service]:
