@@ -17,7 +17,9 @@ class ChangedMeanwhile(DomainError):
     def __init__(self, *, version: int, changes: list[dict[str, Any]]) -> None:
         super().__init__(
             "changed-meanwhile",
-            _("Someone else changed this record while you were working. Nothing of yours was saved yet, and nothing is lost."),
+            _(
+                "Someone else changed this record while you were working. Nothing of yours was saved yet, and nothing is lost."
+            ),
             current_version=version,
             changes=changes,
         )

@@ -70,8 +70,13 @@ class FacilityFilter(PlaceFilter):
     status = WordsFilter(method="later", choices=CapabilityStatus.choices, label=_("state of the role"))
     readiness = WordsFilter(method="later", choices=Readiness.choices, label=_("readiness of the role"))
     capacity_min = NumberFilter(method="later", min_value=0, label=_("capacity of the role, at least"))
-    facility_status = WordsFilter(field_name="status", choices=FacilityStatus.choices, label=_("state of the place"))
-    ordering = CharFilter(method="later", label=_("ref, name, name_en, use, area, capacity, confirmed_on or updated_at; - for descending"))
+    facility_status = WordsFilter(
+        field_name="status", choices=FacilityStatus.choices, label=_("state of the place")
+    )
+    ordering = CharFilter(
+        method="later",
+        label=_("ref, name, name_en, use, area, capacity, confirmed_on or updated_at; - for descending"),
+    )
 
     class Meta:
         model = Facility
@@ -126,9 +131,13 @@ class OfFacilityFilter(SharedFilter):
 class CapabilityFilter(OfFacilityFilter):
     service = WordsFilter(field_name="service__code", label=_("emergency role"))
     status = WordsFilter(field_name="status", choices=CapabilityStatus.choices, label=_("state of the role"))
-    readiness = WordsFilter(field_name="readiness", choices=Readiness.choices, label=_("readiness of the role"))
+    readiness = WordsFilter(
+        field_name="readiness", choices=Readiness.choices, label=_("readiness of the role")
+    )
     use = WordsFilter(field_name="facility__use__code", label=_("peacetime use"))
-    capacity_min = NumberFilter(field_name="capacity", lookup_expr="gte", min_value=0, label=_("capacity, at least"))
+    capacity_min = NumberFilter(
+        field_name="capacity", lookup_expr="gte", min_value=0, label=_("capacity, at least")
+    )
 
     class Meta:
         model = Capability

@@ -34,7 +34,10 @@ class StyledForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             widget = field.widget
-            if isinstance(widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect | forms.HiddenInput):
+            if isinstance(
+                widget,
+                forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect | forms.HiddenInput,
+            ):
                 continue
             widget.attrs["class"] = "pick" if isinstance(widget, forms.Select) else "input"
 
@@ -59,24 +62,44 @@ class FacilityForm(StyledForm):
     name_en = forms.CharField(label=_("English name"), max_length=200, required=False)
     use = forms.ChoiceField(label=_("Peacetime use"))
     status = forms.ChoiceField(label=_("State of the place"), choices=FacilityStatus.choices, required=False)
-    confirmed_on = forms.DateField(label=_("Last confirmed"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    confirmed_on = forms.DateField(
+        label=_("Last confirmed"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
     datum = forms.CharField(
         label=_("Datum of the coordinates"), max_length=16,
         help_text=_("WGS-84, CGCS2000, GCJ-02, BD-09 or an EPSG code. Map services in China give GCJ-02 or BD-09."),
         widget=forms.TextInput(attrs={"list": "datums"}),
     )  # fmt: skip
-    original_x = forms.FloatField(label=_("Longitude or x"), widget=forms.TextInput(attrs={"inputmode": "decimal"}))
-    original_y = forms.FloatField(label=_("Latitude or y"), widget=forms.TextInput(attrs={"inputmode": "decimal"}))
+    original_x = forms.FloatField(
+        label=_("Longitude or x"), widget=forms.TextInput(attrs={"inputmode": "decimal"})
+    )
+    original_y = forms.FloatField(
+        label=_("Latitude or y"), widget=forms.TextInput(attrs={"inputmode": "decimal"})
+    )
     address = forms.CharField(label=_("Address"), max_length=300, required=False)
-    area_m2 = forms.FloatField(label=_("Area, m²"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
+    area_m2 = forms.FloatField(
+        label=_("Area, m²"),
+        required=False,
+        min_value=0,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
     rooms = forms.IntegerField(label=_("Rooms"), required=False, min_value=0)
     beds = forms.IntegerField(label=_("Beds"), required=False, min_value=0)
-    units = forms.FloatField(label=_("Units"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
+    units = forms.FloatField(
+        label=_("Units"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"})
+    )
     stars = forms.IntegerField(label=_("Stars"), required=False, min_value=0, max_value=7)
     owner = forms.CharField(label=_("Owner"), max_length=120, required=False)
     operator = forms.CharField(label=_("Operator"), max_length=120, required=False)
     contact = forms.CharField(label=_("Contact"), max_length=120, required=False)
-    reason = forms.CharField(label=_("Reason"), required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text=_("Kept in the history."))
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Kept in the history."),
+    )
 
     def __init__(self, *args: Any, new: bool = False, reason_needed: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,7 +110,9 @@ class FacilityForm(StyledForm):
             del self.fields["status"]
 
     def groups(self) -> list[tuple[str, list[Any]]]:
-        return [(str(legend), [self[name] for name in names if name in self.fields]) for legend, names in GROUPS]
+        return [
+            (str(legend), [self[name] for name in names if name in self.fields]) for legend, names in GROUPS
+        ]
 
     def changes(self) -> dict[str, Any]:
         """The fields as the services take them."""
@@ -96,7 +121,11 @@ class FacilityForm(StyledForm):
     @staticmethod
     def values_of(facility: Facility) -> dict[str, Any]:
         names = [name for _legend, names in GROUPS for name in names if name != "use"]
-        return {**{name: plain(getattr(facility, name)) for name in names}, "use": facility.use.code, "version": facility.version}
+        return {
+            **{name: plain(getattr(facility, name)) for name in names},
+            "use": facility.use.code,
+            "version": facility.version,
+        }
 
 
 class RoleForm(StyledForm):
@@ -105,10 +134,33 @@ class RoleForm(StyledForm):
         label=_("Declared capacity"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}),
         help_text=_("Leave empty to let the rule say."),
     )  # fmt: skip
-    conversion_hours_declared = forms.FloatField(label=_("Conversion, declared, hours"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
-    conversion_hours_observed = forms.FloatField(label=_("Conversion, observed in the last drill, hours"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
-    cost_yuan = forms.DecimalField(label=_("Conversion cost, yuan"), required=False, min_value=0, decimal_places=2, max_digits=16, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
-    hazards = forms.MultipleChoiceField(label=_("Hazards it may serve"), choices=Hazard.choices, required=False, widget=forms.CheckboxSelectMultiple, help_text=_("None ticked: any hazard."))
+    conversion_hours_declared = forms.FloatField(
+        label=_("Conversion, declared, hours"),
+        required=False,
+        min_value=0,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    conversion_hours_observed = forms.FloatField(
+        label=_("Conversion, observed in the last drill, hours"),
+        required=False,
+        min_value=0,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    cost_yuan = forms.DecimalField(
+        label=_("Conversion cost, yuan"),
+        required=False,
+        min_value=0,
+        decimal_places=2,
+        max_digits=16,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    hazards = forms.MultipleChoiceField(
+        label=_("Hazards it may serve"),
+        choices=Hazard.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked: any hazard."),
+    )
     exclusive = forms.BooleanField(label=_("Excludes other roles at the same time"), required=False)
     conditions = forms.CharField(label=_("Conditions"), max_length=300, required=False)
     reason = forms.CharField(label=_("Reason"), required=False, help_text=_("Kept in the history."))

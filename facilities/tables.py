@@ -93,8 +93,14 @@ class FacilityTable:
         for area in areas:
             depth = area.path.count("/")
             # Districts always; below them only the branches in use.
-            in_branch = any(area.path.startswith(path.rsplit("/", 2)[0] + "/") or path.startswith(area.path) for path in open_paths if path.count("/") > 2)
-            in_branch = in_branch or any(area.path.startswith(path) for path in open_paths if path.count("/") == 2)
+            in_branch = any(
+                area.path.startswith(path.rsplit("/", 2)[0] + "/") or path.startswith(area.path)
+                for path in open_paths
+                if path.count("/") > 2
+            )
+            in_branch = in_branch or any(
+                area.path.startswith(path) for path in open_paths if path.count("/") == 2
+            )
             if depth == 2 or (depth > 2 and in_branch and counts.get(area.path)) or area.code in chosen:
                 options.append(
                     {
@@ -147,11 +153,29 @@ class FacilityTable:
             labels = [str(option["label"]) for option in facet["options"] if option["checked"]]
             if labels:
                 value = joined(labels) if len(labels) <= 3 else _("%(count)d chosen") % {"count": len(labels)}
-                found.append({"label": facet["legend"], "value": value, "query": without(self.params, facet["name"]).urlencode()})
-        plain = {"capacity_min": _("Capacity at least"), "search": _("Search"), "near": _("Within"), "in_bbox": _("Box"), "facility_status": _("State")}
+                found.append(
+                    {
+                        "label": facet["legend"],
+                        "value": value,
+                        "query": without(self.params, facet["name"]).urlencode(),
+                    }
+                )
+        plain = {
+            "capacity_min": _("Capacity at least"),
+            "search": _("Search"),
+            "near": _("Within"),
+            "in_bbox": _("Box"),
+            "facility_status": _("State"),
+        }
         for name, label in plain.items():
             if self.params.get(name):
-                found.append({"label": label, "value": self.params[name], "query": without(self.params, name).urlencode()})
+                found.append(
+                    {
+                        "label": label,
+                        "value": self.params[name],
+                        "query": without(self.params, name).urlencode(),
+                    }
+                )
         return found
 
     def name_ordering(self) -> str:

@@ -28,8 +28,12 @@ class IdleAssetFilter(PlaceFilter):
     status = WordsFilter(field_name="status", choices=AssetStatus.choices, label=_("state"))
     tenure = WordsFilter(field_name="tenure", choices=Tenure.choices, label=_("tenure"))
     service = WordsFilter(method="by_service", label=_("service it may give"))
-    cost_max = NumberFilter(method="by_cost", min_value=0, label=_("an option that costs at most so many fen"))
-    ordering = CharFilter(method="later", label=_("ref, name, name_en, area, kind, floor_m2, land_m2 or cost; - for descending"))
+    cost_max = NumberFilter(
+        method="by_cost", min_value=0, label=_("an option that costs at most so many fen")
+    )
+    ordering = CharFilter(
+        method="later", label=_("ref, name, name_en, area, kind, floor_m2, land_m2 or cost; - for descending")
+    )
 
     class Meta:
         model = IdleAsset
@@ -74,7 +78,15 @@ class OptionFilter(SharedFilter):
 
 
 class LotFilter(SharedFilter):
-    search_fields = ("facility__name", "facility__name_en", "facility__ref", "item__name", "item__name_en", "item__code", "number")
+    search_fields = (
+        "facility__name",
+        "facility__name_en",
+        "facility__ref",
+        "item__name",
+        "item__name_en",
+        "item__code",
+        "number",
+    )
     city = CharFilter(field_name="facility__city__code", label=_("city code"))
     area = AreasFilter(field_name="facility__area", label=_("area codes, each with everything below it"))
     facility = WordsFilter(field_name="facility__ref", label=_("reference of the facility"))
@@ -86,7 +98,13 @@ class LotFilter(SharedFilter):
 
 
 class MovementFilter(SharedFilter):
-    search_fields = ("lot__facility__name", "lot__facility__name_en", "lot__facility__ref", "lot__item__code", "reason")
+    search_fields = (
+        "lot__facility__name",
+        "lot__facility__name_en",
+        "lot__facility__ref",
+        "lot__item__code",
+        "reason",
+    )
     city = CharFilter(field_name="lot__facility__city__code", label=_("city code"))
     area = AreasFilter(field_name="lot__facility__area", label=_("area codes, each with everything below it"))
     facility = WordsFilter(field_name="lot__facility__ref", label=_("reference of the facility"))

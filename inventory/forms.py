@@ -29,12 +29,18 @@ class IdleAssetForm(StyledForm):
     status = forms.ChoiceField(label=_("State"), choices=AssetStatus.choices)
     former_use = forms.CharField(label=_("Former use"), max_length=80, required=False)
     tenure = forms.ChoiceField(label=_("Tenure"), choices=Tenure.choices)
-    datum = forms.CharField(label=_("Datum of the coordinates"), max_length=16, widget=forms.TextInput(attrs={"list": "datums"}))
+    datum = forms.CharField(
+        label=_("Datum of the coordinates"), max_length=16, widget=forms.TextInput(attrs={"list": "datums"})
+    )
     original_x = forms.FloatField(label=_("Longitude or x"), widget=forms.TextInput(attrs=DECIMAL))
     original_y = forms.FloatField(label=_("Latitude or y"), widget=forms.TextInput(attrs=DECIMAL))
     address = forms.CharField(label=_("Address"), max_length=300, required=False)
-    floor_m2 = forms.FloatField(label=_("Floor area, m²"), required=False, min_value=0, widget=forms.TextInput(attrs=DECIMAL))
-    land_m2 = forms.FloatField(label=_("Land area, m²"), required=False, min_value=0, widget=forms.TextInput(attrs=DECIMAL))
+    floor_m2 = forms.FloatField(
+        label=_("Floor area, m²"), required=False, min_value=0, widget=forms.TextInput(attrs=DECIMAL)
+    )
+    land_m2 = forms.FloatField(
+        label=_("Land area, m²"), required=False, min_value=0, widget=forms.TextInput(attrs=DECIMAL)
+    )
     constraints_text = forms.CharField(label=_("Constraints"), max_length=300, required=False)
     reason = forms.CharField(label=_("Reason"), required=False, help_text=_("Kept in the history."))
 
@@ -53,9 +59,22 @@ class IdleAssetForm(StyledForm):
 class OptionForm(StyledForm):
     service = forms.ChoiceField(label=_("Service"))
     kind = forms.ChoiceField(label=_("Intervention"), choices=InterventionKind.choices)
-    capacity = forms.FloatField(label=_("Capacity gained"), min_value=0, widget=forms.TextInput(attrs=DECIMAL))
-    cost_yuan = forms.DecimalField(label=_("Cost, yuan"), min_value=0, decimal_places=2, max_digits=16, widget=forms.TextInput(attrs=DECIMAL))
-    conversion_hours = forms.FloatField(label=_("Conversion hours afterwards"), min_value=0, required=False, widget=forms.TextInput(attrs=DECIMAL))
+    capacity = forms.FloatField(
+        label=_("Capacity gained"), min_value=0, widget=forms.TextInput(attrs=DECIMAL)
+    )
+    cost_yuan = forms.DecimalField(
+        label=_("Cost, yuan"),
+        min_value=0,
+        decimal_places=2,
+        max_digits=16,
+        widget=forms.TextInput(attrs=DECIMAL),
+    )
+    conversion_hours = forms.FloatField(
+        label=_("Conversion hours afterwards"),
+        min_value=0,
+        required=False,
+        widget=forms.TextInput(attrs=DECIMAL),
+    )
     lead_months = forms.IntegerField(label=_("Lead time, months"), min_value=0, max_value=600, initial=6)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,9 +88,13 @@ class MovementForm(StyledForm):
     kind = forms.ChoiceField(label=_("Movement"), choices=MovementKind.choices)
     quantity = forms.IntegerField(label=_("Quantity"), help_text=_("Signed only for a correction."))
     lot_number = forms.CharField(label=_("Lot number"), max_length=60, required=False)
-    expires_on = forms.DateField(label=_("Expires"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    expires_on = forms.DateField(
+        label=_("Expires"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
     reason = forms.CharField(label=_("Reason"), max_length=200, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["item"].choices = [(one.code, f"{local_name(one)} ({one.unit})") for one in ItemType.objects.all()]  # type: ignore[attr-defined]
+        self.fields["item"].choices = [
+            (one.code, f"{local_name(one)} ({one.unit})") for one in ItemType.objects.all()
+        ]  # type: ignore[attr-defined]

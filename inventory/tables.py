@@ -73,11 +73,19 @@ class IdleAssetTable:
                 ],
             }
         ]  # fmt: skip
-        options = AssetOption.objects.filter(asset__in=self._rest("service").order_by().values("pk")).order_by()
+        options = AssetOption.objects.filter(
+            asset__in=self._rest("service").order_by().values("pk")
+        ).order_by()
         could = dict(options.values_list("service__code").annotate(n=selectors.Count("asset", distinct=True)))
         chosen = self._chosen("service")
         rows = [
-            {"value": one.code, "label": local_name(one), "shape": one.shape, "count": could.get(one.code, 0), "checked": one.code in chosen}
+            {
+                "value": one.code,
+                "label": local_name(one),
+                "shape": one.shape,
+                "count": could.get(one.code, 0),
+                "checked": one.code in chosen,
+            }
             for one in ServiceType.objects.all()
             if could.get(one.code) or one.code in chosen
         ]
@@ -98,9 +106,26 @@ class IdleAssetTable:
         for facet in facets:
             labels = [str(option["label"]) for option in facet["options"] if option["checked"]]
             if labels:
-                found.append({"label": facet["legend"], "value": joined(labels), "query": without(self.params, facet["name"]).urlencode()})
-        plain = {"cost_max": _("Cost at most, fen"), "search": _("Search"), "near": _("Within"), "in_bbox": _("Box")}
+                found.append(
+                    {
+                        "label": facet["legend"],
+                        "value": joined(labels),
+                        "query": without(self.params, facet["name"]).urlencode(),
+                    }
+                )
+        plain = {
+            "cost_max": _("Cost at most, fen"),
+            "search": _("Search"),
+            "near": _("Within"),
+            "in_bbox": _("Box"),
+        }
         for name, label in plain.items():
             if self.params.get(name):
-                found.append({"label": label, "value": self.params[name], "query": without(self.params, name).urlencode()})
+                found.append(
+                    {
+                        "label": label,
+                        "value": self.params[name],
+                        "query": without(self.params, name).urlencode(),
+                    }
+                )
         return found

@@ -38,7 +38,17 @@ class StrictSerializer(serializers.Serializer):
 class ServiceTypeSerializer(serializers.ModelSerializer):
     class Meta:
         model = ServiceType
-        fields = ["code", "name", "name_en", "domain", "unit", "unit_name", "shape", "description", "description_en"]
+        fields = [
+            "code",
+            "name",
+            "name_en",
+            "domain",
+            "unit",
+            "unit_name",
+            "shape",
+            "description",
+            "description_en",
+        ]
 
 
 class PeacetimeUseSerializer(serializers.ModelSerializer):
@@ -90,7 +100,9 @@ class FacilitySerializer(serializers.ModelSerializer):
     area_name = serializers.CharField(source="area.name", read_only=True, default=None)
     lon = serializers.FloatField(source="point.x", read_only=True)
     lat = serializers.FloatField(source="point.y", read_only=True)
-    capacity = serializers.FloatField(read_only=True, allow_null=True, help_text="Largest role that meets the filters.")
+    capacity = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="Largest role that meets the filters."
+    )
     roles = RoleSerializer(source="shown_roles", many=True, read_only=True)
 
     class Meta:
@@ -152,7 +164,9 @@ class RoleChangesSerializer(StrictSerializer):
     capacity_source = serializers.ChoiceField(CapacitySource.choices, required=False)
     conversion_hours_declared = serializers.FloatField(required=False, allow_null=True, min_value=0)
     conversion_hours_observed = serializers.FloatField(required=False, allow_null=True, min_value=0)
-    conversion_cost_fen = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=9_000_000_000_000_000_000)
+    conversion_cost_fen = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=9_000_000_000_000_000_000
+    )
     hazards = serializers.ListField(child=serializers.ChoiceField(Hazard.choices), required=False)
     exclusive = serializers.BooleanField(required=False)
     rank = serializers.IntegerField(required=False, min_value=1, max_value=100)

@@ -23,7 +23,9 @@ from facilities.selectors import facilities as registry
 from facilities.services import capabilities, papers, proposals
 from facilities.services import facilities as writing
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".')
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".'
+)
 
 
 def facility_seen(user: Any, ref: str) -> Facility:
@@ -99,11 +101,19 @@ class FacilityViewSet(ReadViewSet):
         form = forms.NewFacilitySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
-        city = get_object_or_404(City.objects.filter(policies.visible_cities(request.user)), code=fields.pop("city"))
-        made = writing.create_facility(user=request.user, city=city, reason=fields.pop("reason", ""), fields=fields)
+        city = get_object_or_404(
+            City.objects.filter(policies.visible_cities(request.user)), code=fields.pop("city")
+        )
+        made = writing.create_facility(
+            user=request.user, city=city, reason=fields.pop("reason", ""), fields=fields
+        )
         return self._answer(made.ref, 201)
 
-    @extend_schema(request=forms.FacilityChangesSerializer, responses=forms.FacilityDetailSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        request=forms.FacilityChangesSerializer,
+        responses=forms.FacilityDetailSerializer,
+        parameters=[IF_MATCH],
+    )
     def partial_update(self, request: Request, ref: str) -> Response:
         """Change some fields, against the version that If-Match names."""
         facility = self.get_object()
@@ -116,14 +126,21 @@ class FacilityViewSet(ReadViewSet):
         )  # fmt: skip
         return self._answer(ref)
 
-    @extend_schema(request=forms.ReasonSerializer, responses=forms.FacilityDetailSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        request=forms.ReasonSerializer, responses=forms.FacilityDetailSerializer, parameters=[IF_MATCH]
+    )
     @action(detail=True, methods=["post"])
     def close(self, request: Request, ref: str) -> Response:
         """Take a place out of use; it stays on record and supplies nothing."""
         facility = self.get_object()
         form = forms.ReasonSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        writing.close_facility(user=request.user, facility=facility, version=self.expected_version(request), **form.validated_data)
+        writing.close_facility(
+            user=request.user,
+            facility=facility,
+            version=self.expected_version(request),
+            **form.validated_data,
+        )
         return self._answer(ref)
 
     @extend_schema(
@@ -139,7 +156,11 @@ class FacilityViewSet(ReadViewSet):
         form.is_valid(raise_exception=True)
         changes = dict(form.validated_data)
         capabilities.set_capability(
-            user=request.user, facility=facility, service=kind, reason=changes.pop("reason", ""), changes=changes
+            user=request.user,
+            facility=facility,
+            service=kind,
+            reason=changes.pop("reason", ""),
+            changes=changes,
         )
         return self._answer(ref)
 
@@ -208,7 +229,9 @@ class AgreementViewSet(_PaperViewSet):
 class ChangeProposalViewSet(ReadViewSet):
     """Changes that someone proposes; a steward accepts or rejects them."""
 
-    queryset = registry.ChangeProposal.objects.select_related("facility", "facility__area", "proposed_by", "decided_by")
+    queryset = registry.ChangeProposal.objects.select_related(
+        "facility", "facility__area", "proposed_by", "decided_by"
+    )
     serializer_class = forms.ChangeProposalSerializer
     filterset_class = filters.ProposalFilter
     ordering_fields = ["id", "created_at"]

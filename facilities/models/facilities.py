@@ -16,14 +16,30 @@ from facilities.choices import (
 class Facility(models.Model):
     """A place with a peacetime use that can take emergency roles."""
 
-    city = models.ForeignKey("core.City", on_delete=models.PROTECT, related_name="facilities", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.PROTECT, related_name="facilities", verbose_name=_("city")
+    )
     ref = models.CharField(_("reference"), max_length=24, unique=True)
     source_id = models.CharField(_("id in the source"), max_length=80, blank=True)
     name = models.CharField(_("name"), max_length=200)
     name_en = models.CharField(_("English name"), max_length=200, blank=True)
-    use = models.ForeignKey("facilities.PeacetimeUse", on_delete=models.PROTECT, related_name="facilities", verbose_name=_("peacetime use"))
-    status = models.CharField(_("status"), max_length=10, choices=FacilityStatus.choices, default=FacilityStatus.ACTIVE)
-    area = models.ForeignKey("core.Area", on_delete=models.PROTECT, null=True, blank=True, related_name="facilities", verbose_name=_("area"))
+    use = models.ForeignKey(
+        "facilities.PeacetimeUse",
+        on_delete=models.PROTECT,
+        related_name="facilities",
+        verbose_name=_("peacetime use"),
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=FacilityStatus.choices, default=FacilityStatus.ACTIVE
+    )
+    area = models.ForeignKey(
+        "core.Area",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="facilities",
+        verbose_name=_("area"),
+    )
     address = models.CharField(_("address"), max_length=300, blank=True)
     point = models.PointField(_("position"))
     footprint = models.MultiPolygonField(_("footprint"), null=True, blank=True)
@@ -39,7 +55,14 @@ class Facility(models.Model):
     operator = models.CharField(_("operator"), max_length=120, blank=True)
     contact = models.CharField(_("contact"), max_length=120, blank=True)
     synthetic = models.BooleanField(_("synthetic"), default=False)
-    layer = models.ForeignKey("core.PackLayer", on_delete=models.SET_NULL, null=True, blank=True, related_name="facilities", verbose_name=_("read from"))
+    layer = models.ForeignKey(
+        "core.PackLayer",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="facilities",
+        verbose_name=_("read from"),
+    )
     confirmed_on = models.DateField(_("last confirmed"), null=True, blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -53,7 +76,10 @@ class Facility(models.Model):
             models.UniqueConstraint(
                 fields=["city", "source_id"], condition=~models.Q(source_id=""), name="facility_source_once"
             ),
-            models.CheckConstraint(condition=models.Q(area_m2__isnull=True) | models.Q(area_m2__gte=0), name="facility_area_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(area_m2__isnull=True) | models.Q(area_m2__gte=0),
+                name="facility_area_not_negative",
+            ),
         ]
         indexes = [
             GinIndex(fields=["name"], name="facility_name_trgm", opclasses=["gin_trgm_ops"]),
@@ -67,13 +93,34 @@ class Facility(models.Model):
 class Capability(models.Model):
     """What a facility can give in one emergency role. Capacity belongs to the role, never to the place."""
 
-    facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="capabilities", verbose_name=_("facility"))
-    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="capabilities", verbose_name=_("service"))
+    facility = models.ForeignKey(
+        Facility, on_delete=models.CASCADE, related_name="capabilities", verbose_name=_("facility")
+    )
+    service = models.ForeignKey(
+        "facilities.ServiceType",
+        on_delete=models.PROTECT,
+        related_name="capabilities",
+        verbose_name=_("service"),
+    )
     status = models.CharField(_("status"), max_length=10, choices=CapabilityStatus.choices)
     capacity = models.FloatField(_("capacity"))
-    capacity_source = models.CharField(_("where the capacity comes from"), max_length=10, choices=CapacitySource.choices, default=CapacitySource.RULE)
-    rule = models.ForeignKey("facilities.CapacityRule", on_delete=models.PROTECT, null=True, blank=True, related_name="capabilities", verbose_name=_("rule"))
-    hazards = models.JSONField(_("hazards it may serve"), default=list, blank=True, help_text=_("Empty: any hazard."))
+    capacity_source = models.CharField(
+        _("where the capacity comes from"),
+        max_length=10,
+        choices=CapacitySource.choices,
+        default=CapacitySource.RULE,
+    )
+    rule = models.ForeignKey(
+        "facilities.CapacityRule",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="capabilities",
+        verbose_name=_("rule"),
+    )
+    hazards = models.JSONField(
+        _("hazards it may serve"), default=list, blank=True, help_text=_("Empty: any hazard.")
+    )
     conversion_hours_declared = models.FloatField(_("conversion, declared, h"), null=True, blank=True)
     conversion_hours_observed = models.FloatField(_("conversion, observed, h"), null=True, blank=True)
     conversion_cost_fen = models.BigIntegerField(_("conversion cost, fen"), null=True, blank=True)
@@ -88,7 +135,9 @@ class Capability(models.Model):
         verbose_name_plural = _("capabilities")
         constraints = [
             models.UniqueConstraint(fields=["facility", "service"], name="capability_once"),
-            models.CheckConstraint(condition=models.Q(capacity__gte=0), name="capability_capacity_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(capacity__gte=0), name="capability_capacity_not_negative"
+            ),
         ]
 
     @property
@@ -108,7 +157,9 @@ class Capability(models.Model):
 
 
 class Certificate(models.Model):
-    facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="certificates", verbose_name=_("facility"))
+    facility = models.ForeignKey(
+        Facility, on_delete=models.CASCADE, related_name="certificates", verbose_name=_("facility")
+    )
     kind = models.CharField(_("kind"), max_length=80)
     number = models.CharField(_("number"), max_length=80, blank=True)
     valid_from = models.DateField(_("from"), null=True, blank=True)
@@ -123,7 +174,9 @@ class Certificate(models.Model):
 class Agreement(models.Model):
     """The right to use a place in an emergency. Lapsed: the place supplies nothing."""
 
-    facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="agreements", verbose_name=_("facility"))
+    facility = models.ForeignKey(
+        Facility, on_delete=models.CASCADE, related_name="agreements", verbose_name=_("facility")
+    )
     party = models.CharField(_("other party"), max_length=120, blank=True)
     valid_from = models.DateField(_("from"), null=True, blank=True)
     valid_to = models.DateField(_("until"), null=True, blank=True)
@@ -139,13 +192,26 @@ class ChangeProposal(models.Model):
     """A change someone proposes to a facility; a steward accepts or rejects it."""
 
     ref = models.CharField(_("reference"), max_length=24, unique=True)
-    facility = models.ForeignKey(Facility, on_delete=models.CASCADE, related_name="proposals", verbose_name=_("facility"))
+    facility = models.ForeignKey(
+        Facility, on_delete=models.CASCADE, related_name="proposals", verbose_name=_("facility")
+    )
     changes = models.JSONField(_("changes"))
     reason = models.TextField(_("reason"))
     base_version = models.PositiveIntegerField(_("version it was written against"))
-    state = models.CharField(_("state"), max_length=10, choices=ProposalState.choices, default=ProposalState.OPEN)
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("proposed by"))
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=ProposalState.choices, default=ProposalState.OPEN
+    )
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("proposed by")
+    )
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+    )
     answer = models.TextField(_("answer"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)

@@ -9,8 +9,17 @@ class ImportBatch(models.Model):
     """One file of facilities brought in, or refused, with everything that was found in it."""
 
     ref = models.CharField(_("reference"), max_length=24, unique=True)
-    city = models.ForeignKey("core.City", on_delete=models.CASCADE, related_name="import_batches", verbose_name=_("city"))
-    layer = models.ForeignKey("core.PackLayer", on_delete=models.SET_NULL, null=True, blank=True, related_name="batches", verbose_name=_("layer"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.CASCADE, related_name="import_batches", verbose_name=_("city")
+    )
+    layer = models.ForeignKey(
+        "core.PackLayer",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="batches",
+        verbose_name=_("layer"),
+    )
     file_name = models.CharField(_("file"), max_length=300)
     sha256 = models.CharField(_("hash"), max_length=64)
     datum = models.CharField(_("declared datum"), max_length=16)
@@ -23,7 +32,14 @@ class ImportBatch(models.Model):
     errors = models.PositiveIntegerField(_("errors"), default=0)
     warnings = models.PositiveIntegerField(_("warnings"), default=0)
     median_shift_m = models.FloatField(_("median shift of the datum, m"), null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
     created_at = models.DateTimeField(_("when"), auto_now_add=True)
 
     class Meta:

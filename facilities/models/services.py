@@ -46,8 +46,12 @@ class PeacetimeUse(models.Model):
 class CapacityRule(models.Model):
     """How much of a service a place of this use gives: capacity = attribute x factor / divisor."""
 
-    service = models.ForeignKey(ServiceType, on_delete=models.PROTECT, related_name="capacity_rules", verbose_name=_("service"))
-    use = models.ForeignKey(PeacetimeUse, on_delete=models.PROTECT, related_name="capacity_rules", verbose_name=_("peacetime use"))
+    service = models.ForeignKey(
+        ServiceType, on_delete=models.PROTECT, related_name="capacity_rules", verbose_name=_("service")
+    )
+    use = models.ForeignKey(
+        PeacetimeUse, on_delete=models.PROTECT, related_name="capacity_rules", verbose_name=_("peacetime use")
+    )
     attribute = models.CharField(_("attribute"), max_length=12, choices=CapacityAttribute.choices)
     factor = models.FloatField(_("factor"))
     divisor = models.FloatField(_("divisor"), default=1)
@@ -65,5 +69,7 @@ class CapacityRule(models.Model):
         verbose_name_plural = _("capacity rules")
         constraints = [
             models.UniqueConstraint(fields=["service", "use"], name="capacity_rule_once"),
-            models.CheckConstraint(condition=models.Q(factor__gte=0, divisor__gt=0), name="capacity_rule_is_sane"),
+            models.CheckConstraint(
+                condition=models.Q(factor__gte=0, divisor__gt=0), name="capacity_rule_is_sane"
+            ),
         ]

@@ -22,7 +22,13 @@ def capacity_table(city: City, capabilities: QuerySet[Capability] | None = None)
         .exclude(status=CapabilityStatus.RETIRED)
         .exclude(facility__status=FacilityStatus.CLOSED)
         .order_by("service__sort_order", "service__code", "facility__use__sort_order", "facility__use__code")
-        .values("service__code", "facility__use__code", "service__unit", "service__sort_order", "facility__use__sort_order")
+        .values(
+            "service__code",
+            "facility__use__code",
+            "service__unit",
+            "service__sort_order",
+            "facility__use__sort_order",
+        )
         .annotate(total=Sum("capacity"), places=Count("facility", distinct=True))
     )
     return [

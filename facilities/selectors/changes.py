@@ -45,13 +45,20 @@ def entry_words(entry: AuditEntry) -> str:
     before, after = entry.before or {}, entry.after or {}
     parts = []
     for name, value in after.items():
-        if name in {"version", "proposal"} or not entry.before or before.get(name) == value or entry.act == "proposal.add":
+        if (
+            name in {"version", "proposal"}
+            or not entry.before
+            or before.get(name) == value
+            or entry.act == "proposal.add"
+        ):
             continue
         shown = [("—" if one in (None, "", []) else str(one))[:60] for one in (before.get(name), value)]
         parts.append(f"{field_words(name)} {shown[0]} → {shown[1]}")
     word = str(ACTS.get(entry.act, entry.act))
     if entry.act == "stock.move":
-        return f"{word}: {after.get('item', '')} {after.get('quantity', 0):+,d} → {after.get('on_hand', 0):,d}"
+        return (
+            f"{word}: {after.get('item', '')} {after.get('quantity', 0):+,d} → {after.get('on_hand', 0):,d}"
+        )
     if after.get("service"):
         word = f"{word} ({after['service']})"
     return f"{word}: {'; '.join(parts)}" if parts else word

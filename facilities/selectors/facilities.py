@@ -25,16 +25,22 @@ def capabilities_for(user: Any) -> QuerySet[Capability]:
 
 
 def certificates_for(user: Any) -> QuerySet[Certificate]:
-    return Certificate.objects.filter(policies.visible(user, area="facility__area", city="facility__city")).select_related("facility__area")
+    return Certificate.objects.filter(
+        policies.visible(user, area="facility__area", city="facility__city")
+    ).select_related("facility__area")
 
 
 def agreements_for(user: Any) -> QuerySet[Agreement]:
-    return Agreement.objects.filter(policies.visible(user, area="facility__area", city="facility__city")).select_related("facility__area")
+    return Agreement.objects.filter(
+        policies.visible(user, area="facility__area", city="facility__city")
+    ).select_related("facility__area")
 
 
 def proposals_for(user: Any) -> QuerySet[ChangeProposal]:
     seen = policies.visible(user, area="facility__area", city="facility__city")
-    return ChangeProposal.objects.filter(seen).select_related("facility", "facility__area", "proposed_by", "decided_by")
+    return ChangeProposal.objects.filter(seen).select_related(
+        "facility", "facility__area", "proposed_by", "decided_by"
+    )
 
 
 def imports_for(user: Any) -> QuerySet[ImportBatch]:
@@ -44,8 +50,12 @@ def imports_for(user: Any) -> QuerySet[ImportBatch]:
     allowed = policies.GRANTS["facility.import"] | policies.GRANTS["audit.view"]
     cities = {city for role, _top, city in policies.memberships(user) if role in allowed}
     mine = Q(created_by=user) if getattr(user, "is_authenticated", False) else Q(pk__in=[])
-    whole = {city for role, top, city in policies.memberships(user) if role in allowed and top.count("/") == 1}
-    return ImportBatch.objects.filter(Q(city_id__in=whole) | (mine & Q(city_id__in=cities))).select_related("city", "created_by")
+    whole = {
+        city for role, top, city in policies.memberships(user) if role in allowed and top.count("/") == 1
+    }
+    return ImportBatch.objects.filter(Q(city_id__in=whole) | (mine & Q(city_id__in=cities))).select_related(
+        "city", "created_by"
+    )
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,11 @@ class RoleFilter:
         roles = capabilities_now() if self.readiness or with_readiness else Capability.objects.all()
         if self.services:
             roles = roles.filter(service__code__in=self.services)
-        roles = roles.filter(status__in=self.statuses) if self.statuses else roles.exclude(status=CapabilityStatus.RETIRED)
+        roles = (
+            roles.filter(status__in=self.statuses)
+            if self.statuses
+            else roles.exclude(status=CapabilityStatus.RETIRED)
+        )
         if self.readiness:
             roles = roles.filter(readiness__in=self.readiness)
         if self.capacity_min is not None:
@@ -86,7 +100,12 @@ def with_capacity(facilities: QuerySet[Facility], role: RoleFilter) -> QuerySet[
 
 def with_shown_roles(facilities: QuerySet[Facility]) -> QuerySet[Facility]:
     """Adds `shown_roles`: the roles of each facility with readiness and service, two statements for any number."""
-    roles = capabilities_now().exclude(status=CapabilityStatus.RETIRED).select_related("service").order_by("rank", "service__sort_order")
+    roles = (
+        capabilities_now()
+        .exclude(status=CapabilityStatus.RETIRED)
+        .select_related("service")
+        .order_by("rank", "service__sort_order")
+    )
     return facilities.prefetch_related(Prefetch("capabilities", queryset=roles, to_attr="shown_roles"))
 
 
@@ -99,7 +118,14 @@ def sums_by_service(places: QuerySet[Facility], role: RoleFilter) -> list[dict[s
         role.roles()
         .filter(facility__in=places.order_by().values("pk"))
         .exclude(facility__status="closed")
-        .values("service__code", "service__name", "service__name_en", "service__unit", "service__unit_name", "service__shape")
+        .values(
+            "service__code",
+            "service__name",
+            "service__name_en",
+            "service__unit",
+            "service__unit_name",
+            "service__shape",
+        )
         .annotate(capacity=Sum("capacity"), places=Count("pk"))
         .order_by("service__sort_order")
     )
@@ -128,7 +154,9 @@ def count_by_use(facilities: QuerySet[Facility]) -> dict[str, int]:
 def count_by_area(facilities: QuerySet[Facility]) -> dict[str, int]:
     """Facilities by area path, each area with everything below it."""
     totals: dict[str, int] = {}
-    for path, count in facilities.order_by().exclude(area=None).values_list("area__path").annotate(n=Count("pk")):
+    for path, count in (
+        facilities.order_by().exclude(area=None).values_list("area__path").annotate(n=Count("pk"))
+    ):
         codes = path.strip("/").split("/")
         for depth in range(1, len(codes) + 1):
             above = "/".join(codes[:depth]) + "/"

@@ -66,19 +66,42 @@ def rights_sql(paths: list[str] | None) -> tuple[str, dict[str, Any]]:
     if paths is None:
         return "true", {}
     below = [path.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%") + "%" for path in paths]
-    return "((a.id is null and cardinality(%(below)s::text[]) > 0) or a.path like any(%(below)s::text[]))", {"below": below}
+    return "((a.id is null and cardinality(%(below)s::text[]) > 0) or a.path like any(%(below)s::text[]))", {
+        "below": below
+    }
 
 
-def facility_tile(*, user: Any, city: City, role: RoleFilter, uses: list[str], z: int, x: int, y: int) -> Tile:
+def facility_tile(
+    *, user: Any, city: City, role: RoleFilter, uses: list[str], z: int, x: int, y: int
+) -> Tile:
     """Layer `facilities` for one tile, with a person's rights."""
     paths = policies.visible_paths(user, city.pk)
 
     def make() -> bytes:
         chosen = role.roles(with_readiness=True).filter(Q(facility__use__code__in=uses) if uses else Q())
-        roles, params = named(chosen.values("facility_id", "service_id", "status", "capacity", "rank", "readiness"), "r")
+        roles, params = named(
+            chosen.values("facility_id", "service_id", "status", "capacity", "rank", "readiness"), "r"
+        )
         rights, mine = rights_sql(paths)
         params |= {**mine, "city": city.pk, "square": WORLD_M / 2**z / GRID}
-        return make_tile(z, x, y, [TileLayer("facilities", DRAWN.format(roles=roles, rights=rights), params, feature_id="id")])
+        return make_tile(
+            z,
+            x,
+            y,
+            [TileLayer("facilities", DRAWN.format(roles=roles, rights=rights), params, feature_id="id")],
+        )
 
-    key = ("facilities", registry_version(city), role.services, role.statuses, role.readiness, role.capacity_min, uses, z, x, y, paths)
+    key = (
+        "facilities",
+        registry_version(city),
+        role.services,
+        role.statuses,
+        role.readiness,
+        role.capacity_min,
+        uses,
+        z,
+        x,
+        y,
+        paths,
+    )
     return kept_tile(key, make)

@@ -99,16 +99,24 @@ FIELDS = {*NUMBERS, "status", "hazards", "exclusive", "rank", "conditions", "cap
 
 
 def _problems(changes: dict[str, Any]) -> list[Problem]:
-    problems = [Problem("unknown-field", _("There is no such field."), column=name) for name in set(changes) - FIELDS]
+    problems = [
+        Problem("unknown-field", _("There is no such field."), column=name) for name in set(changes) - FIELDS
+    ]
     for name in NUMBERS:
         value = changes.get(name)
         if value is not None and (not math.isfinite(value) or value < 0):
-            problems.append(Problem("negative", _("The number may not be negative."), column=name, value=str(value)))
+            problems.append(
+                Problem("negative", _("The number may not be negative."), column=name, value=str(value))
+            )
     if changes.get("status", CapabilityStatus.ACTIVE) not in CapabilityStatus.values:
         problems.append(Problem("unknown-status", _("Choose one of the listed states."), column="status"))
     strange = [word for word in changes.get("hazards") or [] if word not in Hazard.values]
     if strange:
-        problems.append(Problem("unknown-hazard", _("This hazard is not known."), column="hazards", value=", ".join(strange)))
+        problems.append(
+            Problem(
+                "unknown-hazard", _("This hazard is not known."), column="hazards", value=", ".join(strange)
+            )
+        )
     return problems
 
 
@@ -127,7 +135,11 @@ def set_capability(
         .first()
     )
     problems = _problems(changes)
-    if capability is None and changes.get("capacity") is None and changes.get("capacity_source") != CapacitySource.RULE:
+    if (
+        capability is None
+        and changes.get("capacity") is None
+        and changes.get("capacity_source") != CapacitySource.RULE
+    ):
         problems.append(Problem("required", _("Say how much it can give."), column="capacity"))
     if problems:
         raise InvalidInput(_("The role cannot be saved."), problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.gis.geos import MultiPolygon, Point
 from django.db import transaction
@@ -35,7 +35,9 @@ LARGEST = 2_000_000_000
 
 def state(facility: Facility) -> dict[str, Any]:
     """What the audit and a conflict compare: every field a person may set, in JSON terms."""
-    kept: dict[str, Any] = {name: getattr(facility, name) for name in (*TEXTS, *SIZES, *sorted(POSITION), "status")}
+    kept: dict[str, Any] = {
+        name: getattr(facility, name) for name in (*TEXTS, *SIZES, *sorted(POSITION), "status")
+    }
     kept["use"] = facility.use.code
     kept["confirmed_on"] = facility.confirmed_on.isoformat() if facility.confirmed_on else None
     kept["footprint"] = facility.footprint.wkt if facility.footprint else None
@@ -49,20 +51,36 @@ def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area]:
     except crs.UnknownDatum:
         raise InvalidInput(
             _("The position cannot be read."),
-            [Problem("unknown-datum", _("Declare the datum: WGS-84, CGCS2000, GCJ-02, BD-09 or an EPSG code."), column="datum", value=str(datum))],
+            [
+                Problem(
+                    "unknown-datum",
+                    _("Declare the datum: WGS-84, CGCS2000, GCJ-02, BD-09 or an EPSG code."),
+                    column="datum",
+                    value=str(datum),
+                )
+            ],
         ) from None
     geographic = not known.startswith("EPSG:")
-    if not (math.isfinite(x) and math.isfinite(y)) or (geographic and not (-180 <= x <= 180 and -90 <= y <= 90)):
+    if not (math.isfinite(x) and math.isfinite(y)) or (
+        geographic and not (-180 <= x <= 180 and -90 <= y <= 90)
+    ):
         swapped = geographic and math.isfinite(x) and math.isfinite(y) and abs(x) <= 90 and abs(y) <= 180
-        words = _("Longitude and latitude seem to be swapped.") if swapped else _("This is no position on earth.")
+        words = (
+            _("Longitude and latitude seem to be swapped.") if swapped else _("This is no position on earth.")
+        )
         raise InvalidInput(
-            _("The position cannot be read."), [Problem("bad-position", words, column="original_x", value=f"{x}, {y}")]
+            _("The position cannot be read."),
+            [Problem("bad-position", words, column="original_x", value=f"{x}, {y}")],
         )
     lon, lat = crs.to_wgs84([x], [y], known)
     if not (math.isfinite(lon[0]) and math.isfinite(lat[0])):
         raise InvalidInput(
             _("The position cannot be read."),
-            [Problem("bad-position", _("This is no position on earth."), column="original_x", value=f"{x}, {y}")],
+            [
+                Problem(
+                    "bad-position", _("This is no position on earth."), column="original_x", value=f"{x}, {y}"
+                )
+            ],
         )
     point = Point(float(lon[0]), float(lat[0]), srid=4326)
     part = (
@@ -72,10 +90,17 @@ def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area]:
         .first()
     )
     if part is None:
-        turned = AreaPart.objects.filter(area__city=city, geometry__intersects=Point(point.y, point.x, srid=4326)).exists()
-        words = _("Longitude and latitude seem to be swapped.") if turned else _("The position lies outside %(city)s.") % {"city": city.name}
+        turned = AreaPart.objects.filter(
+            area__city=city, geometry__intersects=Point(point.y, point.x, srid=4326)
+        ).exists()
+        words = (
+            _("Longitude and latitude seem to be swapped.")
+            if turned
+            else _("The position lies outside %(city)s.") % {"city": city.name}
+        )
         raise InvalidInput(
-            _("The position cannot be read."), [Problem("outside-city", words, column="original_x", value=f"{x}, {y}")]
+            _("The position cannot be read."),
+            [Problem("outside-city", words, column="original_x", value=f"{x}, {y}")],
         )
     return point, part.area
 
@@ -85,7 +110,7 @@ def read_footprint(value: Any) -> MultiPolygon | None:
     if value in (None, ""):
         return None
     try:
-        return checked_geometry(value, kinds=("MultiPolygon",))
+        return cast(MultiPolygon, checked_geometry(value, kinds=("MultiPolygon",)))
     except DomainError as error:
         problem = Problem(error.code, error.message, column="footprint")
         raise InvalidInput(_("The facility cannot be saved."), [problem]) from None
@@ -93,7 +118,9 @@ def read_footprint(value: Any) -> MultiPolygon | None:
 
 def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
     """Fields as the model takes them; every problem at once."""
-    problems = [Problem("unknown-field", _("There is no such field."), column=name) for name in set(fields) - FIELDS]
+    problems = [
+        Problem("unknown-field", _("There is no such field."), column=name) for name in set(fields) - FIELDS
+    ]
     out: dict[str, Any] = {}
     for name, longest in TEXTS.items():
         if name in fields:
@@ -110,16 +137,37 @@ def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
             if value in (None, ""):
                 out[name] = None
                 continue
-            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or not 0 <= value <= LARGEST:
-                problems.append(Problem("bad-number", _("A number that is not negative is needed."), column=name, value=str(value)))
+            if (
+                not isinstance(value, int | float)
+                or isinstance(value, bool)
+                or not math.isfinite(value)
+                or not 0 <= value <= LARGEST
+            ):
+                problems.append(
+                    Problem(
+                        "bad-number",
+                        _("A number that is not negative is needed."),
+                        column=name,
+                        value=str(value),
+                    )
+                )
             elif name in WHOLE and value != int(value):
-                problems.append(Problem("not-whole", _("A whole number is needed."), column=name, value=str(value)))
+                problems.append(
+                    Problem("not-whole", _("A whole number is needed."), column=name, value=str(value))
+                )
             else:
                 out[name] = int(value) if name in WHOLE else float(value)
     if new or "use" in fields:
         use = PeacetimeUse.objects.filter(code=fields.get("use") or "").first()
         if use is None:
-            problems.append(Problem("unknown-use", _("Choose a peacetime use."), column="use", value=str(fields.get("use") or "")))
+            problems.append(
+                Problem(
+                    "unknown-use",
+                    _("Choose a peacetime use."),
+                    column="use",
+                    value=str(fields.get("use") or ""),
+                )
+            )
         out["use"] = use
     if "status" in fields:
         out["status"] = fields["status"]
@@ -128,9 +176,18 @@ def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
     if "confirmed_on" in fields:
         value = fields["confirmed_on"]
         try:
-            out["confirmed_on"] = datetime.date.fromisoformat(value) if isinstance(value, str) and value else value or None
+            out["confirmed_on"] = (
+                datetime.date.fromisoformat(value) if isinstance(value, str) and value else value or None
+            )
         except ValueError:
-            problems.append(Problem("bad-date", _("A date like 2026-11-20 is needed."), column="confirmed_on", value=str(value)))
+            problems.append(
+                Problem(
+                    "bad-date",
+                    _("A date like 2026-11-20 is needed."),
+                    column="confirmed_on",
+                    value=str(value),
+                )
+            )
     given = POSITION & set(fields)
     if (new or given) and given != POSITION:
         words = _("A position is two coordinates and the datum they are in.")
@@ -138,7 +195,14 @@ def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
     elif given:
         for name in ("original_x", "original_y"):
             if not isinstance(fields[name], int | float) or isinstance(fields[name], bool):
-                problems.append(Problem("bad-number", _("A coordinate in degrees or metres is needed."), column=name, value=str(fields[name])))
+                problems.append(
+                    Problem(
+                        "bad-number",
+                        _("A coordinate in degrees or metres is needed."),
+                        column=name,
+                        value=str(fields[name]),
+                    )
+                )
         out.update({name: fields[name] for name in POSITION})
     try:
         if "footprint" in fields:
@@ -172,18 +236,34 @@ def create_facility(*, user: Any, city: City, fields: dict[str, Any], reason: st
     facility.confirmed_on = facility.confirmed_on or timezone.localdate()
     facility.save()
     derive_capabilities(city=city, facility_ids=[facility.pk])
-    audit.record(user=user, act="facility.add", subject=facility, after={**state(facility), "version": 1}, reason=reason)
+    audit.record(
+        user=user,
+        act="facility.add",
+        subject=facility,
+        after={**state(facility), "version": 1},
+        reason=reason,
+    )
     return facility
 
 
 @transaction.atomic
 def update_facility(
-    *, user: Any, facility: Facility, version: int | None, fields: dict[str, Any], reason: str = "", act: str = "facility.change"
+    *,
+    user: Any,
+    facility: Facility,
+    version: int | None,
+    fields: dict[str, Any],
+    reason: str = "",
+    act: str = "facility.change",
 ) -> Facility:
     """Change what is in `fields`. `version` is the one the person saw; None skips that check (an accepted proposal
     names its own). Raises ChangedMeanwhile when someone saved in between.
     """
-    kept = Facility.objects.select_for_update(of=("self",)).select_related("use", "area", "city").get(pk=facility.pk)
+    kept = (
+        Facility.objects.select_for_update(of=("self",))
+        .select_related("use", "area", "city")
+        .get(pk=facility.pk)
+    )
     policies.demand(user, "facility.edit", kept)
     if version is not None and version != kept.version:
         raise ChangedMeanwhile(version=kept.version, changes=changes_since(kept, version))
@@ -212,5 +292,10 @@ def close_facility(*, user: Any, facility: Facility, version: int | None, reason
     if not reason.strip():
         raise DomainError("reason-needed", _("Say why the facility is closed."), status=422)
     return update_facility(
-        user=user, facility=facility, version=version, fields={"status": FacilityStatus.CLOSED}, reason=reason, act="facility.close"
+        user=user,
+        facility=facility,
+        version=version,
+        fields={"status": FacilityStatus.CLOSED},
+        reason=reason,
+        act="facility.close",
     )

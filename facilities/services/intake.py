@@ -38,11 +38,17 @@ def keep_upload(*, user: Any, city: City, upload: Any, datum: str, encoding: str
     policies.demand(user, "facility.import", city)
     suffix = Path(upload.name).suffix.lower()
     if suffix not in FORMATS or suffix == ".shp":
-        raise DomainError("format-unknown", _("This kind of file is not read. Use CSV, XLSX, GeoJSON or GeoPackage."), status=422)
+        raise DomainError(
+            "format-unknown",
+            _("This kind of file is not read. Use CSV, XLSX, GeoJSON or GeoPackage."),
+            status=422,
+        )
     if upload.size == 0:
         raise DomainError("file-empty", _("The file is empty."), status=422)
     if upload.size > settings.UPLOAD_MAX_BYTES:
-        words = _("The file has %(size)d MB; up to %(limit)d MB are taken. Split it, or load it as a city pack.")
+        words = _(
+            "The file has %(size)d MB; up to %(limit)d MB are taken. Split it, or load it as a city pack."
+        )
         values = {"size": upload.size >> 20, "limit": settings.UPLOAD_MAX_BYTES >> 20}
         raise DomainError("file-too-large", words % values, status=413)
     try:
@@ -66,7 +72,9 @@ def open_upload(*, user: Any, token: str) -> dict[str, Any]:
     try:
         kept = signing.loads(token, salt=SALT, max_age=KEPT_SECONDS)
     except signing.BadSignature:
-        raise DomainError("upload-gone", _("This upload is gone. Choose the file again."), status=404) from None
+        raise DomainError(
+            "upload-gone", _("This upload is gone. Choose the file again."), status=404
+        ) from None
     path = _folder() / kept["stored"]
     if kept["user"] != user.pk or not path.is_file():
         raise DomainError("upload-gone", _("This upload is gone. Choose the file again."), status=404)
@@ -124,10 +132,14 @@ def guess(header: list[str]) -> dict[str, str]:
     return found
 
 
-def run_upload(*, user: Any, city: City, token: str, columns: dict[str, str], use: str, apply: bool) -> ImportBatch:
+def run_upload(
+    *, user: Any, city: City, token: str, columns: dict[str, str], use: str, apply: bool
+) -> ImportBatch:
     """Check a kept file, or write it. New places get the roles that the capacity rules give them."""
     kept = open_upload(user=user, token=token)
-    mapping = FacilityMapping(columns={field: name for field, name in columns.items() if name and field in FIELDS}, use=use)
+    mapping = FacilityMapping(
+        columns={field: name for field, name in columns.items() if name and field in FIELDS}, use=use
+    )
     with transaction.atomic():
         batch = import_facilities(
             user=user, city=city, path=kept["path"], file_name=kept["name"], mapping=mapping, datum=kept["datum"],

@@ -18,11 +18,18 @@ from facilities.services.capabilities import touch
 def _check_dates(valid_from: datetime.date | None, valid_to: datetime.date | None) -> None:
     if valid_from and valid_to and valid_to < valid_from:
         words = _("It ends before it begins.")
-        raise InvalidInput(_("The paper cannot be saved."), [Problem("bad-period", words, column="valid_to", value=str(valid_to))])
+        raise InvalidInput(
+            _("The paper cannot be saved."),
+            [Problem("bad-period", words, column="valid_to", value=str(valid_to))],
+        )
 
 
 def _told(paper: Certificate | Agreement) -> dict[str, Any]:
-    own = {"kind": paper.kind, "number": paper.number} if isinstance(paper, Certificate) else {"party": paper.party}
+    own = (
+        {"kind": paper.kind, "number": paper.number}
+        if isinstance(paper, Certificate)
+        else {"party": paper.party}
+    )
     return {**own, "valid_from": paper.valid_from, "valid_to": paper.valid_to}
 
 
@@ -33,7 +40,9 @@ def add_certificate(
 ) -> Certificate:  # fmt: skip
     policies.demand(user, "facility.edit", facility)
     _check_dates(valid_from, valid_to)
-    paper = Certificate.objects.create(facility=facility, kind=kind, number=number, valid_from=valid_from, valid_to=valid_to)
+    paper = Certificate.objects.create(
+        facility=facility, kind=kind, number=number, valid_from=valid_from, valid_to=valid_to
+    )
     touch(facility)
     audit.record(user=user, act="certificate.add", subject=facility, after=_told(paper))
     return paper
@@ -56,6 +65,8 @@ def add_agreement(
 def remove_paper(*, user: Any, paper: Certificate | Agreement) -> None:
     """Take out a paper that was entered by mistake; the history keeps it."""
     policies.demand(user, "facility.edit", paper.facility)
-    audit.record(user=user, act=f"{paper._meta.model_name}.remove", subject=paper.facility, before=_told(paper))
+    audit.record(
+        user=user, act=f"{paper._meta.model_name}.remove", subject=paper.facility, before=_told(paper)
+    )
     touch(paper.facility)
     paper.delete()

@@ -19,7 +19,9 @@ from facilities.services.facilities import clean, state, update_facility
 
 def _told(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields as JSON keeps them."""
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in fields.items()}
+    return {
+        name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in fields.items()
+    }
 
 
 @transaction.atomic
@@ -32,13 +34,22 @@ def propose_change(
         raise DomainError("reason-needed", _("Say why this should change."), status=422)
     clean(fields, new=False)
     now = state(facility)
-    told = {name: value for name, value in _told(fields).items() if value != now.get(name) and (value or now.get(name))}
+    told = {
+        name: value
+        for name, value in _told(fields).items()
+        if value != now.get(name) and (value or now.get(name))
+    }
     if not told:
         raise DomainError("nothing-changes", _("Nothing differs from the record."), status=422)
     if {"original_x", "original_y", "datum"} & set(told):
         told |= {name: _told(fields)[name] for name in ("original_x", "original_y", "datum")}
     proposal = ChangeProposal.objects.create(
-        ref=next_ref("CP"), facility=facility, changes=told, reason=reason.strip(), base_version=version, proposed_by=user
+        ref=next_ref("CP"),
+        facility=facility,
+        changes=told,
+        reason=reason.strip(),
+        base_version=version,
+        proposed_by=user,
     )
     audit.record(
         user=user, act="proposal.add", subject=facility, before={name: now.get(name) for name in told},
@@ -66,7 +77,11 @@ def decide_proposal(*, user: Any, proposal: ChangeProposal, accept: bool, answer
         )  # fmt: skip
     else:
         audit.record(
-            user=user, act="proposal.reject", subject=proposal.facility, after={"proposal": proposal.ref}, reason=answer
+            user=user,
+            act="proposal.reject",
+            subject=proposal.facility,
+            after={"proposal": proposal.ref},
+            reason=answer,
         )
     proposal.refresh_from_db()
     return proposal

@@ -41,9 +41,15 @@ def change_list(request: HttpRequest) -> HttpResponse:
     shown = page_of(request, rows.order_by("-id"))
     for proposal in shown:
         proposal.rows = _rows(proposal)
-        proposal.may_decide = proposal.state == ProposalState.OPEN and policies.allows(request.user, "facility.edit", proposal.facility)
-        proposal.moved_on = proposal.state == ProposalState.OPEN and proposal.base_version != proposal.facility.version
-    return render(request, "facilities/changes.html", {"page": shown, "state": chosen, "states": ProposalState.choices})
+        proposal.may_decide = proposal.state == ProposalState.OPEN and policies.allows(
+            request.user, "facility.edit", proposal.facility
+        )
+        proposal.moved_on = (
+            proposal.state == ProposalState.OPEN and proposal.base_version != proposal.facility.version
+        )
+    return render(
+        request, "facilities/changes.html", {"page": shown, "state": chosen, "states": ProposalState.choices}
+    )
 
 
 @require_POST
@@ -51,6 +57,8 @@ def change_list(request: HttpRequest) -> HttpResponse:
 def change_decide(request: HttpRequest, ref: str) -> HttpResponse:
     proposal = get_object_or_404(proposals_for(request.user), ref=ref)
     accept = request.POST.get("decision") == "accept"
-    decide_proposal(user=request.user, proposal=proposal, accept=accept, answer=request.POST.get("answer", ""))
+    decide_proposal(
+        user=request.user, proposal=proposal, accept=accept, answer=request.POST.get("answer", "")
+    )
     messages.success(request, _("Accepted; the record is changed.") if accept else _("Rejected."))
     return redirect("facility_changes")

@@ -26,7 +26,9 @@ from facilities.views.facilities import record_or_404
 
 def _form_page(request: HttpRequest, form: FacilityForm, **context: Any) -> HttpResponse:
     status = context.pop("status", 422 if form.is_bound and form.errors else 200)
-    return render(request, "facilities/form.html", {"form": form, "datums": Datum.values, **context}, status=status)
+    return render(
+        request, "facilities/form.html", {"form": form, "datums": Datum.values, **context}, status=status
+    )
 
 
 @page
@@ -36,20 +38,37 @@ def facility_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = services.create_facility(
-                user=request.user, city=request.city, fields=form.changes(), reason=form.cleaned_data["reason"]
+                user=request.user,
+                city=request.city,
+                fields=form.changes(),
+                reason=form.cleaned_data["reason"],
             )
-            messages.success(request, _("%(name)s was added as %(ref)s.") % {"name": local_name(made), "ref": made.ref})
+            messages.success(
+                request, _("%(name)s was added as %(ref)s.") % {"name": local_name(made), "ref": made.ref}
+            )
             return redirect("facility", ref=made.ref)
         except InvalidInput as error:
             form.take_problems(error)
-    return _form_page(request, form, title=_("Add a facility"), lead=_("Its emergency roles follow from the capacity rules of its use."), button=_("Add"))
+    return _form_page(
+        request,
+        form,
+        title=_("Add a facility"),
+        lead=_("Its emergency roles follow from the capacity rules of its use."),
+        button=_("Add"),
+    )
 
 
 @page
 def facility_edit(request: HttpRequest, ref: str) -> HttpResponse:
     facility = record_or_404(request, ref)
     policies.demand(request.user, "facility.edit", facility)
-    context = {"facility": facility, "title": _("Edit %(name)s") % {"name": local_name(facility)}, "button": _("Save"), "crumb": _("Edit"), "mode": "edit"}
+    context = {
+        "facility": facility,
+        "title": _("Edit %(name)s") % {"name": local_name(facility)},
+        "button": _("Save"),
+        "crumb": _("Edit"),
+        "mode": "edit",
+    }
     if request.method != "POST":
         return _form_page(request, FacilityForm(initial=FacilityForm.values_of(facility)), **context)
     form = FacilityForm(request.POST)
@@ -63,13 +82,17 @@ def facility_edit(request: HttpRequest, ref: str) -> HttpResponse:
             return redirect("facility", ref=ref)
         except ChangedMeanwhile as error:
             form, rows = _merge(request, form, error)
-            return _form_page(request, form, **context, conflict=rows, conflict_words=error.message, status=409)
+            return _form_page(
+                request, form, **context, conflict=rows, conflict_words=error.message, status=409
+            )
         except InvalidInput as error:
             form.take_problems(error)
     return _form_page(request, form, **context)
 
 
-def _merge(request: HttpRequest, form: FacilityForm, error: ChangedMeanwhile) -> tuple[FacilityForm, list[dict[str, Any]]]:
+def _merge(
+    request: HttpRequest, form: FacilityForm, error: ChangedMeanwhile
+) -> tuple[FacilityForm, list[dict[str, Any]]]:
     """The form again, against the newest version: untouched fields take the other's value, touched ones keep yours."""
     typed = request.POST.copy()
     typed["version"] = str(error.version)
@@ -80,7 +103,9 @@ def _merge(request: HttpRequest, form: FacilityForm, error: ChangedMeanwhile) ->
             continue
         yours = form.cleaned_data.get(name)
         yours = yours.isoformat() if hasattr(yours, "isoformat") else yours
-        touched = (yours or None) != (change["base"] or None) and (yours or None) != (change["theirs"] or None)
+        touched = (yours or None) != (change["base"] or None) and (yours or None) != (
+            change["theirs"] or None
+        )
         if not touched:
             typed[name] = "" if change["theirs"] is None else str(change["theirs"])
         at = parse_datetime(change.get("at") or "")
@@ -102,7 +127,9 @@ def facility_propose(request: HttpRequest, ref: str) -> HttpResponse:
         "lead": _("The record stays as it is until a steward accepts."), "button": _("Send the proposal"), "crumb": _("Propose"), "mode": "propose",
     }  # fmt: skip
     if request.method != "POST":
-        return _form_page(request, FacilityForm(initial=FacilityForm.values_of(facility), reason_needed=True), **context)
+        return _form_page(
+            request, FacilityForm(initial=FacilityForm.values_of(facility), reason_needed=True), **context
+        )
     form = FacilityForm(request.POST, reason_needed=True)
     if form.is_valid():
         try:
@@ -122,7 +149,9 @@ def facility_propose(request: HttpRequest, ref: str) -> HttpResponse:
 def facility_close(request: HttpRequest, ref: str) -> HttpResponse:
     facility = record_or_404(request, ref)
     version = int(request.POST["version"]) if request.POST.get("version", "").isdecimal() else None
-    services.close_facility(user=request.user, facility=facility, version=version, reason=request.POST.get("reason", ""))
+    services.close_facility(
+        user=request.user, facility=facility, version=version, reason=request.POST.get("reason", "")
+    )
     messages.success(request, _("Closed. It stays on record and supplies nothing."))
     return redirect("facility", ref=ref)
 
@@ -143,11 +172,18 @@ def role_edit(request: HttpRequest, ref: str, service: str) -> HttpResponse:
     policies.demand(request.user, "facility.edit", facility)
     kind = get_object_or_404(ServiceType, code=service)
     role = facility.capabilities.filter(service=kind).select_related("rule").first()
-    form = RoleForm(request.POST if request.method == "POST" else None, initial=_role_values(role) if role else {"status": "possible", "exclusive": True})
+    form = RoleForm(
+        request.POST if request.method == "POST" else None,
+        initial=_role_values(role) if role else {"status": "possible", "exclusive": True},
+    )
     if request.method == "POST" and form.is_valid():
         try:
             capabilities.set_capability(
-                user=request.user, facility=facility, service=kind, changes=form.changes(), reason=form.cleaned_data["reason"]
+                user=request.user,
+                facility=facility,
+                service=kind,
+                changes=form.changes(),
+                reason=form.cleaned_data["reason"],
             )
             messages.success(request, _("Saved."))
             return redirect("facility", ref=ref)
@@ -163,4 +199,8 @@ def role_choice(request: HttpRequest, ref: str) -> HttpResponse:
     facility = record_or_404(request, ref)
     policies.demand(request.user, "facility.edit", facility)
     taken = facility.capabilities.values("service")
-    return render(request, "facilities/role_choice.html", {"facility": facility, "services": ServiceType.objects.exclude(pk__in=taken)})
+    return render(
+        request,
+        "facilities/role_choice.html",
+        {"facility": facility, "services": ServiceType.objects.exclude(pk__in=taken)},
+    )

@@ -63,7 +63,10 @@ def record_or_404(request: HttpRequest, ref: str) -> Facility:
 def facility_record(request: HttpRequest, ref: str) -> HttpResponse:
     facility = record_or_404(request, ref)
     roles = list(
-        registry.capabilities_for(request.user).filter(facility=facility).select_related("service", "rule").order_by("rank", "service__sort_order")
+        registry.capabilities_for(request.user)
+        .filter(facility=facility)
+        .select_related("service", "rule")
+        .order_by("rank", "service__sort_order")
     )
     usable = [role for role in roles if role.status != CapabilityStatus.RETIRED]
     panels = panels_of(facility, request.user)
@@ -90,15 +93,38 @@ def _stats(facility: Facility, roles: list[Any], said: list[dict[str, Any]]) -> 
     main = roles[0] if roles else None
     if main:
         basis = _rule_words(facility, main)
-        stats.append({"label": local_name(main.service), "value": num(main.capacity), "unit": unit(main.service), "note": basis})
+        stats.append(
+            {
+                "label": local_name(main.service),
+                "value": num(main.capacity),
+                "unit": unit(main.service),
+                "note": basis,
+            }
+        )
         seen, told = main.conversion_hours_observed, main.conversion_hours_declared
         word = _("h, observed") if seen is not None else _("h, declared")
         value = seen if seen is not None else told
-        note = _("declared %(hours)s h") % {"hours": hours(told)} if seen is not None else _("never drilled, so nothing observed")
-        stats.append({"label": _("Ready in"), "value": hours(value), "unit": word if value is not None else "", "note": note})
+        note = (
+            _("declared %(hours)s h") % {"hours": hours(told)}
+            if seen is not None
+            else _("never drilled, so nothing observed")
+        )
+        stats.append(
+            {
+                "label": _("Ready in"),
+                "value": hours(value),
+                "unit": word if value is not None else "",
+                "note": note,
+            }
+        )
     stats += said[: 4 - len(stats)]
     spare = [
-        {"label": _("Emergency roles"), "value": num(len(roles)), "unit": "", "note": _("by the capacity rules or declared")},
+        {
+            "label": _("Emergency roles"),
+            "value": num(len(roles)),
+            "unit": "",
+            "note": _("by the capacity rules or declared"),
+        },
         {"label": _("Last confirmed"), "value": day(facility.confirmed_on), "unit": "", "note": ""},
     ]
     return [*stats, *spare][:4]
@@ -113,26 +139,56 @@ def _rule_words(facility: Facility, role: Any) -> str:
 def _summary(facility: Facility) -> list[dict[str, Any]]:
     shift = places.shift_of(facility)
     metric = facility.datum.startswith("EPSG:")
-    original = f"{facility.original_x:.2f}, {facility.original_y:.2f}" if metric else f"{facility.original_x:.6f}, {facility.original_y:.6f}"
+    original = (
+        f"{facility.original_x:.2f}, {facility.original_y:.2f}"
+        if metric
+        else f"{facility.original_x:.6f}, {facility.original_y:.6f}"
+    )
     moved = ""
     if shift is not None and shift >= 1:
         moved = _("moved %(metres)s m to WGS-84") % {"metres": num(shift)}
     elif shift is not None:
         moved = _("same place in WGS-84")
     rows = [
-        {"term": _("Reference"), "value": facility.ref, "mono": True, "note": facility.source_id and _("%(id)s in the source") % {"id": facility.source_id}},
-        {"term": _("Address"), "value": facility.address or "—", "note": local_name(facility.area) if facility.area else _("outside every known area")},
+        {
+            "term": _("Reference"),
+            "value": facility.ref,
+            "mono": True,
+            "note": facility.source_id and _("%(id)s in the source") % {"id": facility.source_id},
+        },
+        {
+            "term": _("Address"),
+            "value": facility.address or "—",
+            "note": local_name(facility.area) if facility.area else _("outside every known area"),
+        },
         {"term": _("Position"), "value": f"{facility.point.x:.5f}, {facility.point.y:.5f}", "note": "WGS-84"},
-        {"term": _("As declared"), "value": original, "note": " · ".join(part for part in (facility.datum, moved) if part)},
+        {
+            "term": _("As declared"),
+            "value": original,
+            "note": " · ".join(part for part in (facility.datum, moved) if part),
+        },
         {"term": _("Owner"), "value": facility.owner or "—"},
         {"term": _("Operator"), "value": facility.operator or "—", "note": facility.contact},
     ]
     if facility.layer:
         licence = facility.layer.licence or _("licence not stated")
-        rows.append({"term": _("Source"), "value": facility.layer.name, "note": f"{facility.layer.file_name} · {licence}"})
+        rows.append(
+            {
+                "term": _("Source"),
+                "value": facility.layer.name,
+                "note": f"{facility.layer.file_name} · {licence}",
+            }
+        )
     else:
         rows.append({"term": _("Source"), "value": _("entered in the registry")})
-    rows.append({"term": _("Version"), "value": str(facility.version), "href": f"/api/v1/facilities/{facility.ref}/", "note": _("opens in the API")})
+    rows.append(
+        {
+            "term": _("Version"),
+            "value": str(facility.version),
+            "href": f"/api/v1/facilities/{facility.ref}/",
+            "note": _("opens in the API"),
+        }
+    )
     return rows
 
 
@@ -140,7 +196,10 @@ def _papers(facility: Facility) -> list[dict[str, Any]]:
     """Agreements and certificates with what their date means today."""
     today = timezone.localdate()
     rows = []
-    for term, papers in ((_("Agreement"), facility.agreements.all()), (_("Certificate"), facility.certificates.all())):
+    for term, papers in (
+        (_("Agreement"), facility.agreements.all()),
+        (_("Certificate"), facility.certificates.all()),
+    ):
         for paper in papers:
             left = (paper.valid_to - today).days if paper.valid_to else None
             tone, word = "", ""
@@ -150,13 +209,26 @@ def _papers(facility: Facility) -> list[dict[str, Any]]:
                 tone, word = "warn", _("not yet in force")
             elif left is not None and left <= SOON_DAYS:
                 tone, word = "warn", _("%(days)d days left") % {"days": left}
-            name = " ".join(part for part in (getattr(paper, "kind", ""), getattr(paper, "number", "")) if part) or getattr(paper, "party", "")
+            name = " ".join(
+                part for part in (getattr(paper, "kind", ""), getattr(paper, "number", "")) if part
+            ) or getattr(paper, "party", "")
             until = _("to %(day)s") % {"day": day(paper.valid_to)} if paper.valid_to else _("without end")
-            rows.append({"term": term, "value": until, "note": name, "tone": tone, "word": word, "synthetic": getattr(paper, "synthetic", False)})
+            rows.append(
+                {
+                    "term": term,
+                    "value": until,
+                    "note": name,
+                    "tone": tone,
+                    "word": word,
+                    "synthetic": getattr(paper, "synthetic", False),
+                }
+            )
     return rows
 
 
-def _map_config(request: HttpRequest, facility: Facility, roles: list[Any], panels: list[Any]) -> dict[str, Any]:
+def _map_config(
+    request: HttpRequest, facility: Facility, roles: list[Any], panels: list[Any]
+) -> dict[str, Any]:
     city: City = facility.city
     tile = f"/tiles/%s/{{z}}/{{x}}/{{y}}.pbf?city={city.code}"
     lon, lat = facility.point.x, facility.point.y

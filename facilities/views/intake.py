@@ -20,7 +20,11 @@ from facilities.models import Facility, PeacetimeUse
 from facilities.selectors.facilities import imports_for
 from facilities.services import intake
 
-LABELS = {"id": gettext_lazy("Id in the source"), "lon": gettext_lazy("Longitude or x"), "lat": gettext_lazy("Latitude or y")}
+LABELS = {
+    "id": gettext_lazy("Id in the source"),
+    "lon": gettext_lazy("Longitude or x"),
+    "lat": gettext_lazy("Latitude or y"),
+}
 
 
 @page
@@ -50,11 +54,17 @@ def _label(field: str) -> str:
 def import_map(request: HttpRequest, token: str) -> HttpResponse:
     kept = intake.open_upload(user=request.user, token=token)
     header = intake.header_of(kept)
-    chosen = {field: request.POST.get(f"column-{field}", "") for field in FIELDS} if request.method == "POST" else intake.guess(header)
+    chosen = (
+        {field: request.POST.get(f"column-{field}", "") for field in FIELDS}
+        if request.method == "POST"
+        else intake.guess(header)
+    )
     use = request.POST.get("use", "")
     if request.method == "POST":
         apply = request.POST.get("step") == "apply"
-        batch = intake.run_upload(user=request.user, city=request.city, token=token, columns=chosen, use=use, apply=apply)
+        batch = intake.run_upload(
+            user=request.user, city=request.city, token=token, columns=chosen, use=use, apply=apply
+        )
         if batch.state == BatchState.APPLIED:
             messages.success(request, _("%(rows)d rows were brought in.") % {"rows": batch.rows})
             return redirect("import", ref=batch.ref)
@@ -63,7 +73,14 @@ def import_map(request: HttpRequest, token: str) -> HttpResponse:
         {"name": field, "label": _label(field), "required": column.required, "chosen": chosen.get(field, "")}
         for field, column in FIELDS.items()
     ]
-    context = {"kept": kept, "header": header, "fields": fields, "uses": PeacetimeUse.objects.all(), "use": use, "token": token}
+    context = {
+        "kept": kept,
+        "header": header,
+        "fields": fields,
+        "uses": PeacetimeUse.objects.all(),
+        "use": use,
+        "token": token,
+    }
     return render(request, "facilities/import_map.html", context)
 
 
@@ -73,5 +90,11 @@ def import_record(request: HttpRequest, ref: str) -> HttpResponse:
     token = request.GET.get("upload", "")
     shown = page_of(request, batch.issues.order_by("id"), 100)
     columns = batch.mapping.get("columns", {})
-    context = {"batch": batch, "page": shown, "token": token, "columns": columns, "use": batch.mapping.get("use", "")}
+    context = {
+        "batch": batch,
+        "page": shown,
+        "token": token,
+        "columns": columns,
+        "use": batch.mapping.get("use", ""),
+    }
     return render(request, "facilities/import_record.html", context)

@@ -19,4 +19,6 @@ def facilities_layer(request: HttpRequest, z: int, x: int, y: int) -> HttpRespon
     if not filters.is_valid():
         raise DomainError("bad-filter", _("A filter cannot be read."), status=400, errors=filters.errors)
     uses = sorted(filters.form.cleaned_data.get("use") or [])
-    return tile_response(request, facility_tile(user=request.user, city=city, role=filters.role, uses=uses, z=z, x=x, y=y))
+    return tile_response(
+        request, facility_tile(user=request.user, city=city, role=filters.role, uses=uses, z=z, x=x, y=y)
+    )

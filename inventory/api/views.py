@@ -25,7 +25,9 @@ from inventory.selectors import stock as stock_selectors
 from inventory.services import idle_assets as writing
 from inventory.services import stock
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".')
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".'
+)
 
 
 class IdleAssetViewSet(ReadViewSet):
@@ -57,11 +59,17 @@ class IdleAssetViewSet(ReadViewSet):
         form = forms.NewAssetSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
-        city = get_object_or_404(City.objects.filter(policies.visible_cities(request.user)), code=fields.pop("city"))
-        made = writing.create_asset(user=request.user, city=city, reason=fields.pop("reason", ""), fields=fields)
+        city = get_object_or_404(
+            City.objects.filter(policies.visible_cities(request.user)), code=fields.pop("city")
+        )
+        made = writing.create_asset(
+            user=request.user, city=city, reason=fields.pop("reason", ""), fields=fields
+        )
         return self._answer(made.ref, 201)
 
-    @extend_schema(request=forms.AssetChangesSerializer, responses=forms.IdleAssetSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        request=forms.AssetChangesSerializer, responses=forms.IdleAssetSerializer, parameters=[IF_MATCH]
+    )
     def partial_update(self, request: Request, ref: str) -> Response:
         """Change some fields, against the version that If-Match names."""
         asset = self.get_object()
@@ -69,7 +77,11 @@ class IdleAssetViewSet(ReadViewSet):
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
         writing.update_asset(
-            user=request.user, asset=asset, version=self.expected_version(request), reason=fields.pop("reason", ""), fields=fields
+            user=request.user,
+            asset=asset,
+            version=self.expected_version(request),
+            reason=fields.pop("reason", ""),
+            fields=fields,
         )
         return self._answer(ref)
 

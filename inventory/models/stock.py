@@ -24,7 +24,9 @@ class ItemType(models.Model):
 class Lot(models.Model):
     """Goods of one kind in one place with one date of expiry."""
 
-    facility = models.ForeignKey("facilities.Facility", on_delete=models.PROTECT, related_name="lots", verbose_name=_("facility"))
+    facility = models.ForeignKey(
+        "facilities.Facility", on_delete=models.PROTECT, related_name="lots", verbose_name=_("facility")
+    )
     item = models.ForeignKey(ItemType, on_delete=models.PROTECT, related_name="lots", verbose_name=_("item"))
     number = models.CharField(_("lot number"), max_length=60, blank=True)
     expires_on = models.DateField(_("expires"), null=True, blank=True)
@@ -43,7 +45,14 @@ class StockMovement(models.Model):
     quantity = models.IntegerField(_("quantity, signed"))
     at = models.DateTimeField(_("when"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -52,9 +61,18 @@ class StockMovement(models.Model):
 
 
 class Stocktake(models.Model):
-    facility = models.ForeignKey("facilities.Facility", on_delete=models.PROTECT, related_name="stocktakes", verbose_name=_("facility"))
+    facility = models.ForeignKey(
+        "facilities.Facility", on_delete=models.PROTECT, related_name="stocktakes", verbose_name=_("facility")
+    )
     counted_on = models.DateField(_("counted on"))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
 
     class Meta:
         ordering = ["-counted_on"]

@@ -14,7 +14,12 @@ from inventory.selectors.idle_assets import assets_for
 
 @register("idle-assets", _("Idle assets"), order=20)
 def search_idle_assets(*, user: Any, city: City, words: list[str], limit: int) -> list[Hit]:
-    rows = by_words(assets_for(user).filter(city=city), words, ("ref", "name", "name_en", "address", "source_id"), ref="ref")[:limit]
+    rows = by_words(
+        assets_for(user).filter(city=city),
+        words,
+        ("ref", "name", "name_en", "address", "source_id"),
+        ref="ref",
+    )[:limit]
     return [
         Hit(
             f"/inventory/idle/{row.ref}/", local_name(row), row.ref,

@@ -29,6 +29,11 @@ def stock_panel(facility: Facility, user: Any) -> Panel | None:
         }  # fmt: skip
         if counted:
             note = _("%(note)s; stocktake of %(day)s") % {"note": note, "day": day(counted.counted_on)}
-        stat = {"label": _("Stock on hand"), "value": num(100 * worst["on_hand"] / worst["needed"]), "unit": "%", "note": note}
+        stat = {
+            "label": _("Stock on hand"),
+            "value": num(100 * worst["on_hand"] / worst["needed"]),
+            "unit": "%",
+            "note": note,
+        }
     context = {"rows": rows, "counted": counted, "may_move": may_move, "ref": facility.ref}
     return Panel(stat=stat, template="inventory/parts/stock_panel.html", context=context)

@@ -19,7 +19,11 @@ def movements_for(user: Any) -> QuerySet[StockMovement]:
 def lots_for(user: Any) -> QuerySet[Lot]:
     """Lots with `on_hand`: the sum of their lines."""
     seen = policies.visible(user, area="facility__area", city="facility__city")
-    return Lot.objects.filter(seen).select_related("facility", "item").annotate(on_hand=Sum("movements__quantity", default=0))
+    return (
+        Lot.objects.filter(seen)
+        .select_related("facility", "item")
+        .annotate(on_hand=Sum("movements__quantity", default=0))
+    )
 
 
 def levels_for(user: Any, facilities: QuerySet[Facility] | None = None) -> QuerySet[Any]:
@@ -44,7 +48,9 @@ def levels_for(user: Any, facilities: QuerySet[Facility] | None = None) -> Query
 
 def shelves(facility: Facility) -> list[dict[str, Any]]:
     """What one facility holds, by item, beside what its largest active role would need where that is known."""
-    places = facility.capabilities.filter(status="active", service__domain="shelter").aggregate(most=Max("capacity"))["most"]
+    places = facility.capabilities.filter(status="active", service__domain="shelter").aggregate(
+        most=Max("capacity")
+    )["most"]
     rows = (
         Lot.objects.filter(facility=facility)
         .values("item__code", "item__name", "item__name_en", "item__unit", "item__per_place")

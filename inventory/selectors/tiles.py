@@ -31,7 +31,9 @@ limit 20000
 """
 
 
-def asset_tile(*, user: Any, city: City, services: list[str], statuses: list[str], z: int, x: int, y: int) -> Tile:
+def asset_tile(
+    *, user: Any, city: City, services: list[str], statuses: list[str], z: int, x: int, y: int
+) -> Tile:
     """Layer `idle-assets` for one tile, with a person's rights."""
     paths = policies.visible_paths(user, city.pk)
     last = IdleAsset.objects.filter(city=city).aggregate(last=Max("updated_at"))["last"]
@@ -39,7 +41,9 @@ def asset_tile(*, user: Any, city: City, services: list[str], statuses: list[str
     def make() -> bytes:
         rights, params = rights_sql(paths)
         params |= {"city": city.pk, "services": services, "statuses": statuses}
-        return make_tile(z, x, y, [TileLayer("idle-assets", DRAWN.format(rights=rights), params, feature_id="id")])
+        return make_tile(
+            z, x, y, [TileLayer("idle-assets", DRAWN.format(rights=rights), params, feature_id="id")]
+        )
 
     key = ("idle-assets", city_version(city), str(last), services, statuses, z, x, y, paths)
     return kept_tile(key, make)

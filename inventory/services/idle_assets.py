@@ -33,39 +33,64 @@ def state(asset: IdleAsset) -> dict[str, Any]:
 
 
 def _number(value: Any, *, largest: float = 1e12) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= largest
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and 0 <= value <= largest
+    )
 
 
 def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
     """Fields as the model takes them; every problem at once."""
-    problems = [Problem("unknown-field", _("There is no such field."), column=name) for name in set(fields) - FIELDS]
+    problems = [
+        Problem("unknown-field", _("There is no such field."), column=name) for name in set(fields) - FIELDS
+    ]
     out: dict[str, Any] = {}
     for name, longest in TEXTS.items():
         if name in fields:
             out[name] = str(fields[name] or "").replace("\x00", "").strip()
             if len(out[name]) > longest:
-                problems.append(Problem("too-long", _("At most %(count)d characters.") % {"count": longest}, column=name))
+                problems.append(
+                    Problem("too-long", _("At most %(count)d characters.") % {"count": longest}, column=name)
+                )
     if (new or "name" in fields) and not out.get("name"):
         problems.append(Problem("required", _("A name is needed."), column="name"))
     for name, choices in CHOICES.items():
         if name in fields:
             out[name] = fields[name]
             if out[name] not in choices.values:
-                problems.append(Problem("unknown-choice", _("Choose one of the list."), column=name, value=str(out[name])))
+                problems.append(
+                    Problem("unknown-choice", _("Choose one of the list."), column=name, value=str(out[name]))
+                )
     if new and "kind" not in fields:
         problems.append(Problem("required", _("Say whether it is premises or land."), column="kind"))
     for name in SIZES:
         if name in fields:
             out[name] = None if fields[name] in (None, "") else fields[name]
             if out[name] is not None and not _number(out[name]):
-                problems.append(Problem("bad-number", _("A number that is not negative is needed."), column=name, value=str(fields[name])))
+                problems.append(
+                    Problem(
+                        "bad-number",
+                        _("A number that is not negative is needed."),
+                        column=name,
+                        value=str(fields[name]),
+                    )
+                )
     given = POSITION & set(fields)
     if (new or given) and given != POSITION:
         words = _("A position is two coordinates and the datum they are in.")
         problems.append(Problem("incomplete-position", words, column=", ".join(sorted(POSITION - given))))
     for name in given & {"original_x", "original_y"}:
         if not isinstance(fields[name], int | float) or isinstance(fields[name], bool):
-            problems.append(Problem("bad-number", _("A coordinate in degrees or metres is needed."), column=name, value=str(fields[name])))
+            problems.append(
+                Problem(
+                    "bad-number",
+                    _("A coordinate in degrees or metres is needed."),
+                    column=name,
+                    value=str(fields[name]),
+                )
+            )
     out.update({name: fields[name] for name in given})
     if problems:
         raise InvalidInput(_("The idle asset cannot be saved."), problems)
@@ -89,12 +114,16 @@ def create_asset(*, user: Any, city: City, fields: dict[str, Any], reason: str =
     policies.demand(user, "idle_asset.edit", asset)
     asset.ref = registry_refs("IA", 1)[0]
     asset.save()
-    audit.record(user=user, act="idle_asset.add", subject=asset, after={**state(asset), "version": 1}, reason=reason)
+    audit.record(
+        user=user, act="idle_asset.add", subject=asset, after={**state(asset), "version": 1}, reason=reason
+    )
     return asset
 
 
 @transaction.atomic
-def update_asset(*, user: Any, asset: IdleAsset, version: int | None, fields: dict[str, Any], reason: str = "") -> IdleAsset:
+def update_asset(
+    *, user: Any, asset: IdleAsset, version: int | None, fields: dict[str, Any], reason: str = ""
+) -> IdleAsset:
     """Change what is in `fields`; ChangedMeanwhile when someone saved after the version the person saw."""
     kept = IdleAsset.objects.select_for_update(of=("self",)).select_related("area", "city").get(pk=asset.pk)
     policies.demand(user, "idle_asset.edit", kept)
@@ -132,15 +161,29 @@ def set_option(
     policies.demand(user, "idle_asset.edit", asset)
     problems = []
     if kind not in InterventionKind.values:
-        problems.append(Problem("unknown-choice", _("Choose one of the list."), column="kind", value=str(kind)))
-    for name, value, largest in (("capacity", capacity, 1e9), ("cost_fen", cost_fen, LARGEST_FEN), ("lead_months", lead_months, 600)):
+        problems.append(
+            Problem("unknown-choice", _("Choose one of the list."), column="kind", value=str(kind))
+        )
+    for name, value, largest in (
+        ("capacity", capacity, 1e9),
+        ("cost_fen", cost_fen, LARGEST_FEN),
+        ("lead_months", lead_months, 600),
+    ):
         if not _number(value, largest=largest):
-            problems.append(Problem("bad-number", _("A number that is not negative is needed."), column=name, value=str(value)))
+            problems.append(
+                Problem(
+                    "bad-number", _("A number that is not negative is needed."), column=name, value=str(value)
+                )
+            )
     if conversion_hours is not None and not _number(conversion_hours, largest=1e5):
-        problems.append(Problem("bad-number", _("A number that is not negative is needed."), column="conversion_hours"))
+        problems.append(
+            Problem("bad-number", _("A number that is not negative is needed."), column="conversion_hours")
+        )
     if problems:
         raise InvalidInput(_("The option cannot be saved."), problems)
-    option = AssetOption.objects.select_related("service").filter(asset=asset, service=service, kind=kind).first()
+    option = (
+        AssetOption.objects.select_related("service").filter(asset=asset, service=service, kind=kind).first()
+    )
     before = _told(option) if option else None
     option = option or AssetOption(asset=asset, service=service, kind=kind)
     option.capacity, option.cost_fen, option.lead_months = float(capacity), int(cost_fen), int(lead_months)

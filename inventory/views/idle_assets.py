@@ -62,7 +62,9 @@ def _asset(request: HttpRequest, ref: str) -> IdleAsset:
 def asset_record(request: HttpRequest, ref: str) -> HttpResponse:
     asset = _asset(request, ref)
     options = list(asset.options.select_related("service").order_by("service__sort_order", "kind"))
-    entries = AuditEntry.objects.filter(subject_type="inventory.idleasset", subject_ref=asset.ref).select_related("user")
+    entries = AuditEntry.objects.filter(
+        subject_type="inventory.idleasset", subject_ref=asset.ref
+    ).select_related("user")
     return render(
         request,
         "inventory/idle_record.html",
@@ -81,10 +83,22 @@ ACTS = {
 
 
 def _stats(asset: IdleAsset, options: list[Any]) -> list[dict[str, Any]]:
-    best = min(options, key=lambda one: one.cost_fen / one.capacity if one.capacity else float("inf"), default=None)
+    best = min(
+        options, key=lambda one: one.cost_fen / one.capacity if one.capacity else float("inf"), default=None
+    )
     stats = [
-        {"label": _("Floor area"), "value": num(asset.floor_m2), "unit": "m²" if asset.floor_m2 is not None else "", "note": ""},
-        {"label": _("Land area"), "value": num(asset.land_m2), "unit": "m²" if asset.land_m2 is not None else "", "note": ""},
+        {
+            "label": _("Floor area"),
+            "value": num(asset.floor_m2),
+            "unit": "m²" if asset.floor_m2 is not None else "",
+            "note": "",
+        },
+        {
+            "label": _("Land area"),
+            "value": num(asset.land_m2),
+            "unit": "m²" if asset.land_m2 is not None else "",
+            "note": "",
+        },
         {"label": _("Options"), "value": num(len(options)), "unit": "", "note": _("one can be taken")},
     ]
     if best is not None and best.capacity:
@@ -99,20 +113,39 @@ def _stats(asset: IdleAsset, options: list[Any]) -> list[dict[str, Any]]:
 def _summary(asset: IdleAsset) -> list[dict[str, Any]]:
     shift = places.shift_of(asset)
     metric = asset.datum.startswith("EPSG:")
-    original = f"{asset.original_x:.2f}, {asset.original_y:.2f}" if metric else f"{asset.original_x:.6f}, {asset.original_y:.6f}"
+    original = (
+        f"{asset.original_x:.2f}, {asset.original_y:.2f}"
+        if metric
+        else f"{asset.original_x:.6f}, {asset.original_y:.6f}"
+    )
     moved = _("moved %(metres)s m to WGS-84") % {"metres": num(shift)} if shift and shift >= 1 else ""
     rows = [
-        {"term": _("Reference"), "value": asset.ref, "mono": True, "note": asset.source_id and _("%(id)s in the source") % {"id": asset.source_id}},
+        {
+            "term": _("Reference"),
+            "value": asset.ref,
+            "mono": True,
+            "note": asset.source_id and _("%(id)s in the source") % {"id": asset.source_id},
+        },
         {"term": _("Kind"), "value": asset.get_kind_display(), "note": asset.former_use},
         {"term": _("Tenure"), "value": asset.get_tenure_display()},
-        {"term": _("Address"), "value": asset.address or "—", "note": local_name(asset.area) if asset.area else _("outside every known area")},
+        {
+            "term": _("Address"),
+            "value": asset.address or "—",
+            "note": local_name(asset.area) if asset.area else _("outside every known area"),
+        },
         {"term": _("Position"), "value": f"{asset.point.x:.5f}, {asset.point.y:.5f}", "note": "WGS-84"},
-        {"term": _("As declared"), "value": original, "note": " · ".join(part for part in (asset.datum, moved) if part)},
+        {
+            "term": _("As declared"),
+            "value": original,
+            "note": " · ".join(part for part in (asset.datum, moved) if part),
+        },
         {"term": _("Constraints"), "value": asset.constraints_text or _("none on record")},
     ]
     if asset.layer:
         licence = asset.layer.licence or _("licence not stated")
-        rows.append({"term": _("Source"), "value": asset.layer.name, "note": f"{asset.layer.file_name} · {licence}"})
+        rows.append(
+            {"term": _("Source"), "value": asset.layer.name, "note": f"{asset.layer.file_name} · {licence}"}
+        )
     return rows
 
 
@@ -131,17 +164,28 @@ def _map_config(request: HttpRequest, asset: IdleAsset) -> dict[str, Any]:
 
 def _form_page(request: HttpRequest, form: IdleAssetForm, status: int = 0, **context: Any) -> HttpResponse:
     status = status or (422 if form.is_bound and form.errors else 200)
-    return render(request, "inventory/idle_form.html", {"form": form, "datums": Datum.values, **context}, status=status)
+    return render(
+        request, "inventory/idle_form.html", {"form": form, "datums": Datum.values, **context}, status=status
+    )
 
 
 @page
 def asset_new(request: HttpRequest) -> HttpResponse:
     policies.demand(request.user, "idle_asset.edit")
-    form = IdleAssetForm(request.POST if request.method == "POST" else None, initial={"status": "idle", "tenure": "unknown"})
+    form = IdleAssetForm(
+        request.POST if request.method == "POST" else None, initial={"status": "idle", "tenure": "unknown"}
+    )
     if request.method == "POST" and form.is_valid():
         try:
-            made = services.create_asset(user=request.user, city=request.city, fields=form.changes(), reason=form.cleaned_data["reason"])
-            messages.success(request, _("%(name)s was added as %(ref)s.") % {"name": local_name(made), "ref": made.ref})
+            made = services.create_asset(
+                user=request.user,
+                city=request.city,
+                fields=form.changes(),
+                reason=form.cleaned_data["reason"],
+            )
+            messages.success(
+                request, _("%(name)s was added as %(ref)s.") % {"name": local_name(made), "ref": made.ref}
+            )
             return redirect("idle_asset", ref=made.ref)
         except InvalidInput as error:
             form.take_problems(error)
@@ -152,7 +196,12 @@ def asset_new(request: HttpRequest) -> HttpResponse:
 def asset_edit(request: HttpRequest, ref: str) -> HttpResponse:
     asset = _asset(request, ref)
     policies.demand(request.user, "idle_asset.edit", asset)
-    context = {"asset": asset, "title": _("Edit %(name)s") % {"name": local_name(asset)}, "button": _("Save"), "crumb": _("Edit")}
+    context = {
+        "asset": asset,
+        "title": _("Edit %(name)s") % {"name": local_name(asset)},
+        "button": _("Save"),
+        "crumb": _("Edit"),
+    }
     if request.method != "POST":
         return _form_page(request, IdleAssetForm(initial=IdleAssetForm.values_of(asset)), **context)
     form = IdleAssetForm(request.POST)
@@ -171,9 +220,18 @@ def asset_edit(request: HttpRequest, ref: str) -> HttpResponse:
             theirs = [
                 {"label": field.label, "theirs": getattr(asset, name), "yours": form.cleaned_data.get(name)}
                 for name, field in form.fields.items()
-                if hasattr(asset, name) and name != "version" and getattr(asset, name) != form.cleaned_data.get(name)
+                if hasattr(asset, name)
+                and name != "version"
+                and getattr(asset, name) != form.cleaned_data.get(name)
             ]
-            return _form_page(request, IdleAssetForm(typed), status=409, conflict=theirs, conflict_words=error.message, **context)
+            return _form_page(
+                request,
+                IdleAssetForm(typed),
+                status=409,
+                conflict=theirs,
+                conflict_words=error.message,
+                **context,
+            )
         except InvalidInput as error:
             form.take_problems(error)
     return _form_page(request, form, **context)
@@ -195,14 +253,22 @@ def option_add(request: HttpRequest, ref: str) -> HttpResponse:
             return redirect("idle_asset", ref=ref)
         except InvalidInput as error:
             form.take_problems(error)
-    return render(request, "inventory/option_form.html", {"asset": asset, "form": form}, status=422 if form.is_bound else 200)
+    return render(
+        request,
+        "inventory/option_form.html",
+        {"asset": asset, "form": form},
+        status=422 if form.is_bound else 200,
+    )
 
 
 @require_POST
 @page
 def option_remove(request: HttpRequest, ref: str, number: int) -> HttpResponse:
     asset = _asset(request, ref)
-    services.remove_option(user=request.user, option=get_object_or_404(asset.options.select_related("asset", "service"), pk=number))
+    services.remove_option(
+        user=request.user,
+        option=get_object_or_404(asset.options.select_related("asset", "service"), pk=number),
+    )
     return redirect("idle_asset", ref=ref)
 
 
@@ -214,4 +280,7 @@ def assets_layer(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
         raise DomainError("bad-filter", _("A filter cannot be read."), status=400, errors=filters.errors)
     said = filters.form.cleaned_data
     services_asked, statuses = sorted(said.get("service") or []), sorted(said.get("status") or [])
-    return tile_response(request, asset_tile(user=request.user, city=city, services=services_asked, statuses=statuses, z=z, x=x, y=y))
+    return tile_response(
+        request,
+        asset_tile(user=request.user, city=city, services=services_asked, statuses=statuses, z=z, x=x, y=y),
+    )

@@ -39,20 +39,30 @@ def stock_list(request: HttpRequest) -> HttpResponse:
 @page
 def stock_move(request: HttpRequest) -> HttpResponse:
     policies.demand(request.user, "stock.move")
-    form = MovementForm(request.POST if request.method == "POST" else None, initial={"facility": request.GET.get("facility", "")})
+    form = MovementForm(
+        request.POST if request.method == "POST" else None,
+        initial={"facility": request.GET.get("facility", "")},
+    )
     if request.method == "POST" and form.is_valid():
         said = dict(form.cleaned_data)
-        facility: Facility | None = facilities_for(request.user).filter(ref=said.pop("facility").strip()).first()
+        facility: Facility | None = (
+            facilities_for(request.user).filter(ref=said.pop("facility").strip()).first()
+        )
         item = get_object_or_404(ItemType, code=said.pop("item"))
         if facility is None:
             form.add_error("facility", _("No facility you may see has this reference."))
         else:
             try:
                 line = record_movement(user=request.user, facility=facility, item=item, **said)
-                messages.success(request, _("Recorded: %(quantity)+d %(unit)s.") % {"quantity": line.quantity, "unit": item.unit})
+                messages.success(
+                    request,
+                    _("Recorded: %(quantity)+d %(unit)s.") % {"quantity": line.quantity, "unit": item.unit},
+                )
                 return redirect(f"/inventory/stock/?facility={facility.ref}")
             except InvalidInput as error:
                 form.take_problems(error)
             except DomainError as error:
                 form.add_error("quantity" if error.code == "not-enough" else None, str(error.message))
-    return render(request, "inventory/movement_form.html", {"form": form}, status=422 if form.is_bound else 200)
+    return render(
+        request, "inventory/movement_form.html", {"form": form}, status=422 if form.is_bound else 200
+    )

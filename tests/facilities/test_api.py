@@ -31,7 +31,9 @@ def test_each_filter_means_the_same_as_on_the_page(api: Any, person: Any, three:
     program = api(lin)
     client.force_login(lin)
     gym, hotel, park = three["gym"].ref, three["hotel"].ref, three["park"].ref
-    Capability.objects.filter(facility=three["gym"], service__code="short_fixed_shelter").update(conversion_hours_observed=10)
+    Capability.objects.filter(facility=three["gym"], service__code="short_fixed_shelter").update(
+        conversion_hours_observed=10
+    )
     Agreement.objects.create(facility=three["hotel"], valid_to=datetime.date(2020, 1, 1))
     cases = {
         "": {gym, hotel, park}, "area=5101": {gym, hotel}, "area=5101&area=5102": {gym, hotel, park}, "area=5102,5101&use=park": {park},
@@ -54,7 +56,9 @@ def test_order_is_by_the_largest_role_that_matches(api: Any, person: Any, three:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("query", ["capacity_min=abc", "status=maybe", "in_bbox=1,2,3", "near=104,30", "readiness=ok"])
+@pytest.mark.parametrize(
+    "query", ["capacity_min=abc", "status=maybe", "in_bbox=1,2,3", "near=104,30", "readiness=ok"]
+)
 def test_a_filter_that_cannot_be_read_is_refused_on_the_api_and_said_on_the_page(
     api: Any, person: Any, three: Any, client: Any, query: str
 ) -> None:
@@ -71,12 +75,17 @@ def test_exports_hold_every_matching_row(api: Any, person: Any, three: Any) -> N
     text = b"".join(program.get(f"{URL}?format=csv&use=hotel").streaming_content).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["name"] for row in rows] == ["东大街酒店"]
-    assert {role["service"] for role in json.loads(rows[0]["roles"])} == {"short_fixed_shelter", "isolation_lodging"}
+    assert {role["service"] for role in json.loads(rows[0]["roles"])} == {
+        "short_fixed_shelter",
+        "isolation_lodging",
+    }
     drawn = json.loads(b"".join(program.get(f"{URL}?format=geojson&area=5102").streaming_content))
     assert [feature["geometry"]["coordinates"] for feature in drawn["features"]] == [[104.15, 30.05]]
 
 
-def test_queries_do_not_grow_with_the_rows(api: Any, person: Any, facility: Any, django_assert_max_num_queries: Any) -> None:
+def test_queries_do_not_grow_with_the_rows(
+    api: Any, person: Any, facility: Any, django_assert_max_num_queries: Any
+) -> None:
     program = api(person("lin", "planner"))
     for _number in range(12):
         facility("hotel", rooms=20)
@@ -84,7 +93,9 @@ def test_queries_do_not_grow_with_the_rows(api: Any, person: Any, facility: Any,
         assert len(refs(program.get(URL))) == 12
 
 
-def test_a_write_names_its_version_and_the_loser_learns_what_changed(api: Any, person: Any, three: Any) -> None:
+def test_a_write_names_its_version_and_the_loser_learns_what_changed(
+    api: Any, person: Any, three: Any
+) -> None:
     program, address = api(person("sun", "steward")), f"{URL}{three['gym'].ref}/"
     assert program.patch(address, {"owner": "甲"}, format="json").status_code == 428
     etag = program.get(address)["ETag"]
@@ -98,7 +109,15 @@ def test_a_write_names_its_version_and_the_loser_learns_what_changed(api: Any, p
 
 def test_a_facility_is_added_closed_and_its_role_declared(api: Any, person: Any, town: Any) -> None:
     program = api(person("sun", "steward"))
-    body = {"city": "51", "name": "新馆", "use": "gym", "area_m2": 2_000, "original_x": 104.05, "original_y": 30.05, "datum": "WGS-84"}
+    body = {
+        "city": "51",
+        "name": "新馆",
+        "use": "gym",
+        "area_m2": 2_000,
+        "original_x": 104.05,
+        "original_y": 30.05,
+        "datum": "WGS-84",
+    }
     made = program.post(URL, body, format="json")
     assert made.status_code == 201, made.content
     address = made["Location"]
@@ -110,7 +129,14 @@ def test_a_facility_is_added_closed_and_its_role_declared(api: Any, person: Any,
 
 
 def test_problems_of_a_write_come_with_their_fields(api: Any, person: Any, town: Any) -> None:
-    body = {"city": "51", "name": "x", "use": "castle", "original_x": 30.05, "original_y": 104.05, "datum": "WGS-84"}
+    body = {
+        "city": "51",
+        "name": "x",
+        "use": "castle",
+        "original_x": 30.05,
+        "original_y": 104.05,
+        "datum": "WGS-84",
+    }
     answer = api(person("sun", "steward")).post(URL, body, format="json")
     assert answer.status_code == 422 and answer["Content-Type"].startswith("application/problem+json")
     assert [problem["column"] for problem in answer.json()["problems"]] == ["use"]
@@ -122,7 +148,11 @@ def test_papers_are_added_and_taken_out(api: Any, person: Any, three: Any) -> No
     made = program.post("/api/v1/certificates/", body, format="json")
     assert made.status_code == 201
     assert three["gym"].ref in refs(program.get(f"{URL}?readiness=lapsed"))
-    bad = program.post("/api/v1/agreements/", {"facility": three["gym"].ref, "valid_from": "2026-01-02", "valid_to": "2026-01-01"}, format="json")
+    bad = program.post(
+        "/api/v1/agreements/",
+        {"facility": three["gym"].ref, "valid_from": "2026-01-02", "valid_to": "2026-01-01"},
+        format="json",
+    )
     assert bad.status_code == 422
     assert program.delete(f"/api/v1/certificates/{made.json()['id']}/").status_code == 204
     assert refs(program.get(f"{URL}?readiness=lapsed")) == []
@@ -130,7 +160,12 @@ def test_papers_are_added_and_taken_out(api: Any, person: Any, three: Any) -> No
 
 def test_a_proposal_goes_from_one_program_to_another(api: Any, person: Any, three: Any) -> None:
     asks, decides = api(person("lin", "planner")), api(person("sun", "steward"))
-    body = {"facility": three["gym"].ref, "base_version": 1, "changes": {"owner": "甲", "confirmed_on": "2026-11-01"}, "reason": "核实"}
+    body = {
+        "facility": three["gym"].ref,
+        "base_version": 1,
+        "changes": {"owner": "甲", "confirmed_on": "2026-11-01"},
+        "reason": "核实",
+    }
     made = asks.post("/api/v1/change-proposals/", body, format="json")
     assert made.status_code == 201, made.content
     address = f"/api/v1/change-proposals/{made.json()['ref']}/"

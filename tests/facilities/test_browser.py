@@ -13,14 +13,22 @@ def test_list_record_and_forms_are_accessible_and_whole(
     facility("hotel", rooms=80, lon=104.15)
     sun = person("sun", "steward")
     page = open_page(user=sun, language=language)
-    for address in ("/facilities/", "/facilities/?use=gym", f"/facilities/{gym.ref}/", f"/facilities/{gym.ref}/edit/", "/facilities/import/"):
+    for address in (
+        "/facilities/",
+        "/facilities/?use=gym",
+        f"/facilities/{gym.ref}/",
+        f"/facilities/{gym.ref}/edit/",
+        "/facilities/import/",
+    ):
         page.goto(address)
         page.wait_for_load_state("networkidle")
         assert axe(page) == [], address
     assert page.problems == [] and page.outside_calls == []
 
 
-def test_ticking_a_filter_filters_and_its_pill_takes_it_away(transactional_db: None, open_page: Any, person: Any, facility: Any) -> None:
+def test_ticking_a_filter_filters_and_its_pill_takes_it_away(
+    transactional_db: None, open_page: Any, person: Any, facility: Any
+) -> None:
     facility("gym", area_m2=4_000)
     facility("hotel", rooms=80)
     page = open_page(user=person("sun", "steward"))
@@ -32,7 +40,9 @@ def test_ticking_a_filter_filters_and_its_pill_takes_it_away(transactional_db: N
     page.wait_for_function("document.querySelectorAll('tbody tr').length === 2")
 
 
-def test_no_page_scrolls_sideways_on_a_phone(transactional_db: None, open_page: Any, person: Any, facility: Any) -> None:
+def test_no_page_scrolls_sideways_on_a_phone(
+    transactional_db: None, open_page: Any, person: Any, facility: Any
+) -> None:
     gym = facility("gym", area_m2=4_000)
     page = open_page(user=person("sun", "steward"), width=400)
     for address in ("/facilities/", f"/facilities/{gym.ref}/", f"/facilities/{gym.ref}/edit/"):

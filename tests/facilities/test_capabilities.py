@@ -43,7 +43,9 @@ def test_deriving_twice_changes_nothing(facility: Any, town: Any) -> None:
     assert derive_capabilities(city=town) == {"added": 0, "changed": 0, "retired": 0}
 
 
-def test_a_declared_capacity_survives_the_rule_and_can_be_handed_back(facility: Any, town: Any, person: Any) -> None:
+def test_a_declared_capacity_survives_the_rule_and_can_be_handed_back(
+    facility: Any, town: Any, person: Any
+) -> None:
     gym, sun = facility("gym", area_m2=2_000), person("sun", "steward")
     shelter = ServiceType.objects.get(code="short_fixed_shelter")
     set_capability(user=sun, facility=gym, service=shelter, changes={"capacity": 500.0})
@@ -101,7 +103,9 @@ def test_supply_tells_every_role_with_the_reason_it_may_give_nothing(facility: A
     assert columns["cost_fen"].tolist() == [-1, -1, -1, -1]
 
 
-def test_supply_is_one_statement_however_many_places(facility: Any, town: Any, django_assert_num_queries: Any) -> None:
+def test_supply_is_one_statement_however_many_places(
+    facility: Any, town: Any, django_assert_num_queries: Any
+) -> None:
     for _number in range(5):
         facility("park", area_m2=900)
     with django_assert_num_queries(1):
@@ -119,13 +123,20 @@ def test_the_capacity_table_adds_up_by_service_and_use_without_rounding(facility
     assert table["short_fixed_shelter", "hotel"]["places"] == 2
 
 
-def test_a_role_is_changed_only_by_who_may_and_only_to_what_makes_sense(facility: Any, person: Any, district: Any) -> None:
+def test_a_role_is_changed_only_by_who_may_and_only_to_what_makes_sense(
+    facility: Any, person: Any, district: Any
+) -> None:
     gym = facility("gym", area_m2=2_000, lon=104.15)
     shelter = ServiceType.objects.get(code="short_fixed_shelter")
     with pytest.raises(Forbidden):
-        set_capability(user=person("west", "steward", area=district), facility=gym, service=shelter, changes={"rank": 2})
+        set_capability(
+            user=person("west", "steward", area=district), facility=gym, service=shelter, changes={"rank": 2}
+        )
     with pytest.raises(InvalidInput) as refused:
         set_capability(
-            user=person("sun", "steward"), facility=gym, service=shelter, changes={"capacity": -1.0, "hazards": ["meteor"], "colour": 1}
+            user=person("sun", "steward"),
+            facility=gym,
+            service=shelter,
+            changes={"capacity": -1.0, "hazards": ["meteor"], "colour": 1},
         )
     assert {problem.column for problem in refused.value.problems} == {"capacity", "hazards", "colour"}

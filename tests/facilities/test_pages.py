@@ -37,7 +37,10 @@ def test_a_facet_counts_what_its_own_tick_would_add(client: Any, sun: Any, facil
     facility("hotel", rooms=100)
     facility("park", area_m2=1_000)
     facility("park", area_m2=2_000, lon=104.15)
-    facets = {facet["name"]: {option["value"]: option["count"] for option in facet["options"]} for facet in client.get("/facilities/?use=hotel").context["facets"]}
+    facets = {
+        facet["name"]: {option["value"]: option["count"] for option in facet["options"]}
+        for facet in client.get("/facilities/?use=hotel").context["facets"]
+    }
     assert facets["use"] == {"park": 2, "hotel": 1}
     assert facets["area"] == {"5101": 1, "5102": 0}
     assert facets["service"] == {"short_fixed_shelter": 1, "isolation_lodging": 1}
@@ -52,13 +55,19 @@ def test_a_pill_takes_its_own_filter_away_and_keeps_the_others(client: Any, sun:
 def test_the_list_and_the_record_speak_chinese(client: Any, sun: Any, facility: Any) -> None:
     hotel = facility("hotel", rooms=100, name="东大街酒店")
     client.cookies["django_language"] = "zh-hans"
-    assert "符合" in client.get("/facilities/?search=东大街").content.decode() or client.get("/facilities/").status_code == 200
+    assert (
+        "符合" in client.get("/facilities/?search=东大街").content.decode()
+        or client.get("/facilities/").status_code == 200
+    )
     text = client.get(f"/facilities/{hotel.ref}/").content.decode()
     assert "东大街酒店" in text and "隔离住所" in text
 
 
 def test_the_record_says_how_far_a_declared_datum_moved_the_place(client: Any, sun: Any, town: Any) -> None:
-    client.post("/facilities/new/", {"name": "馆", "use": "gym", "datum": "GCJ-02", "original_x": "104.05", "original_y": "30.05"})
+    client.post(
+        "/facilities/new/",
+        {"name": "馆", "use": "gym", "datum": "GCJ-02", "original_x": "104.05", "original_y": "30.05"},
+    )
     made = Facility.objects.get(name="馆")
     rows = {row["term"]: row for row in client.get(f"/facilities/{made.ref}/").context["summary"]}
     assert rows["As declared"]["value"] == "104.050000, 30.050000"
@@ -70,7 +79,9 @@ def test_another_app_can_speak_on_the_record(client: Any, sun: Any, facility: An
 
     @record_panel(order=1)
     def say(place: Facility, user: Any) -> Panel:
-        return Panel(stat={"label": "Taken", "value": "7", "unit": "", "note": ""}, ring_m=1_500, ring_words="Reach")
+        return Panel(
+            stat={"label": "Taken", "value": "7", "unit": "", "note": ""}, ring_m=1_500, ring_words="Reach"
+        )
 
     try:
         page = client.get(f"/facilities/{gym.ref}/")
@@ -99,8 +110,13 @@ def test_two_editors_at_once_lose_nothing(client: Any, sun: Any, facility: Any) 
     assert (gym.owner, gym.operator, gym.contact, gym.version) == ("我写的", "我的公司", "12345", 3)
 
 
-def test_the_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(client: Any, sun: Any, town: Any) -> None:
-    page = client.post("/facilities/new/", {"name": "馆", "use": "gym", "datum": "WGS-84", "original_x": "30.05", "original_y": "104.05"})
+def test_the_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(
+    client: Any, sun: Any, town: Any
+) -> None:
+    page = client.post(
+        "/facilities/new/",
+        {"name": "馆", "use": "gym", "datum": "WGS-84", "original_x": "30.05", "original_y": "104.05"},
+    )
     assert page.status_code == 422
     assert "swapped" in str(page.context["form"].errors["original_x"])
     assert 'value="馆"' in page.content.decode()
@@ -108,16 +124,32 @@ def test_the_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(c
 
 def test_a_role_is_edited_and_its_money_kept_in_fen(client: Any, sun: Any, facility: Any) -> None:
     gym = facility("gym", area_m2=2_000)
-    body = {"status": "active", "capacity": "40", "cost_yuan": "1234.56", "conversion_hours_declared": "24", "hazards": ["flood"], "exclusive": "on"}
+    body = {
+        "status": "active",
+        "capacity": "40",
+        "cost_yuan": "1234.56",
+        "conversion_hours_declared": "24",
+        "hazards": ["flood"],
+        "exclusive": "on",
+    }
     assert client.post(f"/facilities/{gym.ref}/roles/medical_point/", body).status_code == 302
     role = Capability.objects.get(facility=gym, service__code="medical_point")
-    assert (role.capacity, role.conversion_cost_fen, role.hazards, role.status) == (40, 123_456, ["flood"], "active")
+    assert (role.capacity, role.conversion_cost_fen, role.hazards, role.status) == (
+        40,
+        123_456,
+        ["flood"],
+        "active",
+    )
 
 
-def test_wide_views_draw_the_largest_of_each_square_and_say_how_many_it_stands_for(client: Any, sun: Any, facility: Any) -> None:
+def test_wide_views_draw_the_largest_of_each_square_and_say_how_many_it_stands_for(
+    client: Any, sun: Any, facility: Any
+) -> None:
     facility("park", area_m2=1_000)
     large = facility("park", area_m2=9_000, lon=104.0501)
-    answer = client.get("/tiles/facilities/6/50/26.pbf?city=51&service=short_fixed_shelter", headers={"accept-encoding": ""})
+    answer = client.get(
+        "/tiles/facilities/6/50/26.pbf?city=51&service=short_fixed_shelter", headers={"accept-encoding": ""}
+    )
     (drawn,) = features(answer.content, "facilities")
     assert (drawn["ref"], drawn["count"], drawn["shape"], drawn["usable"]) == (large.ref, 2, "shelter", True)
 
@@ -148,12 +180,21 @@ def test_the_wizard_maps_checks_and_applies(client: Any, sun: Any, town: Any) ->
     assert "Bring in 2 rows" in shown.content.decode()
     assert client.post(step.url, {**body, "step": "apply"}).status_code == 302
     assert sorted(Facility.objects.values_list("name", "area__code")) == [("乙馆", "5102"), ("甲馆", "5101")]
-    assert Capability.objects.filter(facility__name="甲馆", service__code="short_fixed_shelter").get().capacity == pytest.approx(325)
+    assert Capability.objects.filter(
+        facility__name="甲馆", service__code="short_fixed_shelter"
+    ).get().capacity == pytest.approx(325)
 
 
 def test_the_wizard_lists_every_bad_cell_and_writes_nothing(client: Any, sun: Any, town: Any) -> None:
     step = start(client, upload(ROWS + "丙馆,many,30.05,3000\n丁馆,30.05,104.05,10\n"))
-    body = {"column-name": "名称", "column-lon": "经度", "column-lat": "纬度", "column-area_m2": "面积", "use": "gym", "step": "apply"}
+    body = {
+        "column-name": "名称",
+        "column-lon": "经度",
+        "column-lat": "纬度",
+        "column-area_m2": "面积",
+        "use": "gym",
+        "step": "apply",
+    }
     shown = client.get(client.post(step.url, body).url)
     batch = shown.context["batch"]
     assert batch.state == "refused" and batch.errors == 2 and not Facility.objects.exists()
@@ -175,7 +216,9 @@ def test_a_chinese_workbook_encoding_can_be_chosen(client: Any, sun: Any, town: 
         (lambda: upload(b""), "WGS-84", "empty"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_at_once(client: Any, sun: Any, town: Any, file: Any, datum: str, words: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_at_once(
+    client: Any, sun: Any, town: Any, file: Any, datum: str, words: str
+) -> None:
     page = client.post("/facilities/import/", {"file": file(), "datum": datum})
     assert page.status_code == 422
     assert words in str(page.context["form"].errors)

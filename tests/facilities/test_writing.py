@@ -12,14 +12,23 @@ from facilities.models import Capability, Facility
 from facilities.services.facilities import close_facility, create_facility, update_facility
 from facilities.services.proposals import decide_proposal, propose_change
 
-GYM = {"name": "新馆", "use": "gym", "area_m2": 1_000, "original_x": 104.05, "original_y": 30.05, "datum": "WGS-84"}
+GYM = {
+    "name": "新馆",
+    "use": "gym",
+    "area_m2": 1_000,
+    "original_x": 104.05,
+    "original_y": 30.05,
+    "datum": "WGS-84",
+}
 
 
 def columns(error: Any) -> set[str]:
     return {problem.column for problem in error.value.problems}
 
 
-def test_a_new_facility_finds_its_district_gets_its_roles_and_is_on_the_record(town: Any, person: Any) -> None:
+def test_a_new_facility_finds_its_district_gets_its_roles_and_is_on_the_record(
+    town: Any, person: Any
+) -> None:
     made = create_facility(user=person("sun", "steward"), city=town, fields=GYM)
     assert made.area.code == "5101" and made.ref.startswith("FA-")
     assert set(Capability.objects.filter(facility=made).values_list("service__code", flat=True)) == {
@@ -47,11 +56,21 @@ def test_a_shifted_position_is_converted_and_kept_as_it_was_declared(town: Any, 
         ({"use": "castle"}, "use"),
         ({"area_m2": -1}, "area_m2"),
         ({"rooms": 1.5}, "rooms"),
-        ({"footprint": {"type": "Polygon", "coordinates": [[[104, 30], [104.1, 30.1], [104.1, 30], [104, 30.1], [104, 30]]]}}, "footprint"),
+        (
+            {
+                "footprint": {
+                    "type": "Polygon",
+                    "coordinates": [[[104, 30], [104.1, 30.1], [104.1, 30], [104, 30.1], [104, 30]]],
+                }
+            },
+            "footprint",
+        ),
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_bad_input_is_refused_with_the_field_it_is_in(town: Any, person: Any, change: Any, column: str) -> None:
+def test_bad_input_is_refused_with_the_field_it_is_in(
+    town: Any, person: Any, change: Any, column: str
+) -> None:
     with pytest.raises(InvalidInput) as refused:
         create_facility(user=person("sun", "steward"), city=town, fields={**GYM, **change})
     assert column in columns(refused)
@@ -60,7 +79,9 @@ def test_bad_input_is_refused_with_the_field_it_is_in(town: Any, person: Any, ch
 
 def test_several_problems_are_said_at_once(town: Any, person: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        create_facility(user=person("sun", "steward"), city=town, fields={**GYM, "name": "", "use": "x", "beds": -2})
+        create_facility(
+            user=person("sun", "steward"), city=town, fields={**GYM, "name": "", "use": "x", "beds": -2}
+        )
     assert columns(refused) == {"name", "use", "beds"}
 
 
@@ -73,7 +94,10 @@ def test_a_steward_of_one_district_cannot_add_or_move_anything_into_another(
     mine = facility("gym", area_m2=900)
     with pytest.raises(Forbidden):
         update_facility(
-            user=west, facility=mine, version=1, fields={"original_x": 104.15, "original_y": 30.05, "datum": "WGS-84"}
+            user=west,
+            facility=mine,
+            version=1,
+            fields={"original_x": 104.15, "original_y": 30.05, "datum": "WGS-84"},
         )
     mine.refresh_from_db()
     assert mine.original_x == 104.05
@@ -107,9 +131,17 @@ def test_closing_needs_a_reason_and_stays_on_record(facility: Any, person: Any) 
     assert AuditEntry.objects.get(act="facility.close").reason == "拆除"
 
 
-def test_a_proposal_keeps_only_what_differs_and_changes_nothing_until_accepted(facility: Any, person: Any) -> None:
-    gym, lin, sun = facility("gym", area_m2=900, owner="甲"), person("lin", "planner"), person("sun", "steward")
-    proposal = propose_change(user=lin, facility=gym, version=1, fields={"owner": "乙", "area_m2": 900}, reason="变更")
+def test_a_proposal_keeps_only_what_differs_and_changes_nothing_until_accepted(
+    facility: Any, person: Any
+) -> None:
+    gym, lin, sun = (
+        facility("gym", area_m2=900, owner="甲"),
+        person("lin", "planner"),
+        person("sun", "steward"),
+    )
+    proposal = propose_change(
+        user=lin, facility=gym, version=1, fields={"owner": "乙", "area_m2": 900}, reason="变更"
+    )
     assert proposal.changes == {"owner": "乙"}
     with pytest.raises(Forbidden):
         decide_proposal(user=lin, proposal=proposal, accept=True)
@@ -125,6 +157,9 @@ def test_rejecting_owes_an_answer(facility: Any, person: Any) -> None:
     proposal = propose_change(user=lin, facility=gym, version=1, fields={"rooms": 3}, reason="变更")
     with pytest.raises(DomainError):
         decide_proposal(user=sun, proposal=proposal, accept=False)
-    assert decide_proposal(user=sun, proposal=proposal, accept=False, answer="没有房间").state == ProposalState.REJECTED
+    assert (
+        decide_proposal(user=sun, proposal=proposal, accept=False, answer="没有房间").state
+        == ProposalState.REJECTED
+    )
     with pytest.raises(DomainError):
         propose_change(user=lin, facility=gym, version=1, fields={"rooms": None}, reason="变更")

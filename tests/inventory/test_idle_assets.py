@@ -13,7 +13,14 @@ from inventory.selectors.idle_assets import option_rows
 from inventory.services.idle_assets import create_asset, set_option, update_asset
 from tests.planning.mvt import features
 
-PLOT = {"name": "空地", "kind": "land", "land_m2": 5_000.0, "original_x": 104.05, "original_y": 30.05, "datum": "WGS-84"}
+PLOT = {
+    "name": "空地",
+    "kind": "land",
+    "land_m2": 5_000.0,
+    "original_x": 104.05,
+    "original_y": 30.05,
+    "datum": "WGS-84",
+}
 URL = "/api/v1/idle-assets/"
 
 
@@ -29,12 +36,16 @@ def pair(lin: Any, town: Any) -> tuple[IdleAsset, IdleAsset]:
     for lon, name, cost in ((104.05, "西地", 300), (104.15, "东地", 100)):
         asset = create_asset(user=lin, city=town, fields={**PLOT, "original_x": lon, "name": name})
         shelter = ServiceType.objects.get(code="short_fixed_shelter")
-        set_option(user=lin, asset=asset, service=shelter, kind="build", capacity=400, cost_fen=cost * 10_000_00)
+        set_option(
+            user=lin, asset=asset, service=shelter, kind="build", capacity=400, cost_fen=cost * 10_000_00
+        )
         made.append(asset)
     return made[0], made[1]
 
 
-def test_an_asset_finds_its_district_and_its_options_feed_the_siting(pair: Any, town: Any, django_assert_num_queries: Any) -> None:
+def test_an_asset_finds_its_district_and_its_options_feed_the_siting(
+    pair: Any, town: Any, django_assert_num_queries: Any
+) -> None:
     assert [asset.area.code for asset in pair] == ["5101", "5102"]
     with django_assert_num_queries(1):
         rows = option_rows(town)
@@ -65,10 +76,17 @@ def test_the_second_of_two_editors_is_stopped(pair: Any, lin: Any) -> None:
 
 def test_a_planner_of_one_district_changes_nothing_elsewhere(pair: Any, person: Any, district: Any) -> None:
     with pytest.raises(Forbidden):
-        update_asset(user=person("chen", "planner", area=district), asset=pair[1], version=1, fields={"tenure": "public"})
+        update_asset(
+            user=person("chen", "planner", area=district),
+            asset=pair[1],
+            version=1,
+            fields={"tenure": "public"},
+        )
 
 
-def test_a_person_of_one_district_sees_nothing_of_the_other(api: Any, client: Any, person: Any, district: Any, pair: Any) -> None:
+def test_a_person_of_one_district_sees_nothing_of_the_other(
+    api: Any, client: Any, person: Any, district: Any, pair: Any
+) -> None:
     west, east = pair
     chen = person("chen", "viewer", area=district)
     program = api(chen)
@@ -81,7 +99,11 @@ def test_a_person_of_one_district_sees_nothing_of_the_other(api: Any, client: An
     assert client.get("/inventory/idle/").context["page"].paginator.count == 1
     assert client.get(f"/inventory/idle/{east.ref}/").status_code == 404
     answer = client.get("/tiles/idle-assets/6/50/26.pbf?city=51")
-    tile = gzip.decompress(answer.content) if answer.headers.get("Content-Encoding") == "gzip" else answer.content
+    tile = (
+        gzip.decompress(answer.content)
+        if answer.headers.get("Content-Encoding") == "gzip"
+        else answer.content
+    )
     assert {feature["ref"] for feature in features(tile, "idle-assets")} == {west.ref}
     assert "东地" not in client.get("/search/?q=地").content.decode()
 
@@ -104,11 +126,21 @@ def test_assets_and_options_are_written_over_the_api(api: Any, lin: Any) -> None
     program = api(lin)
     made = program.post(URL, {"city": "51", **PLOT}, format="json")
     assert made.status_code == 201, made.content
-    body = {"asset": made.json()["ref"], "service": "isolation_lodging", "kind": "build", "capacity": 60, "cost_fen": 7_000}
+    body = {
+        "asset": made.json()["ref"],
+        "service": "isolation_lodging",
+        "kind": "build",
+        "capacity": 60,
+        "cost_fen": 7_000,
+    }
     assert program.post("/api/v1/asset-options/", body, format="json").status_code == 201
     changed = program.patch(made["Location"], {"tenure": "public"}, format="json", HTTP_IF_MATCH=made["ETag"])
-    assert changed.status_code == 200 and changed.json()["version"] == 2 and len(changed.json()["options"]) == 1
-    swapped = program.post(URL, {"city": "51", **PLOT, "original_x": 30.05, "original_y": 104.05}, format="json")
+    assert (
+        changed.status_code == 200 and changed.json()["version"] == 2 and len(changed.json()["options"]) == 1
+    )
+    swapped = program.post(
+        URL, {"city": "51", **PLOT, "original_x": 30.05, "original_y": 104.05}, format="json"
+    )
     assert swapped.status_code == 422
 
 
@@ -117,7 +149,13 @@ def test_the_pages_add_edit_and_show_an_asset(client: Any, lin: Any) -> None:
     body = {**PLOT, "status": "idle", "tenure": "unknown"}
     assert client.post("/inventory/idle/new/", body).status_code == 302
     asset = IdleAsset.objects.get()
-    option = {"service": "short_fixed_shelter", "kind": "build", "capacity": "200", "cost_yuan": "1000000", "lead_months": "9"}
+    option = {
+        "service": "short_fixed_shelter",
+        "kind": "build",
+        "capacity": "200",
+        "cost_yuan": "1000000",
+        "lead_months": "9",
+    }
     assert client.post(f"/inventory/idle/{asset.ref}/options/", option).status_code == 302
     text = client.get(f"/inventory/idle/{asset.ref}/").content.decode()
     assert "空地" in text and "¥1.00 M" in text

@@ -29,7 +29,15 @@ def on_hand(user: Any) -> dict[str, int]:
 def test_the_level_is_the_sum_of_the_lines(facility: Any, beds: Any, sun: Any) -> None:
     gym = facility("gym", area_m2=900)
     record_movement(user=sun, facility=gym, item=beds, kind="receipt", quantity=100)
-    record_movement(user=sun, facility=gym, item=beds, kind="receipt", quantity=20, lot_number="B", expires_on=datetime.date(2030, 1, 1))
+    record_movement(
+        user=sun,
+        facility=gym,
+        item=beds,
+        kind="receipt",
+        quantity=20,
+        lot_number="B",
+        expires_on=datetime.date(2030, 1, 1),
+    )
     record_movement(user=sun, facility=gym, item=beds, kind="issue", quantity=30)
     record_movement(user=sun, facility=gym, item=beds, kind="correction", quantity=-5, reason="坏")
     assert on_hand(sun) == {gym.ref: 85}
@@ -45,16 +53,23 @@ def test_no_more_leaves_than_is_there(facility: Any, beds: Any, sun: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "quantity", "column"), [("receipt", 0, "quantity"), ("issue", -3, "quantity"), ("correction", 2, "reason"), ("gift", 2, "kind")]
+    ("kind", "quantity", "column"),
+    [("receipt", 0, "quantity"), ("issue", -3, "quantity"), ("correction", 2, "reason"), ("gift", 2, "kind")],
 )
-def test_a_line_that_makes_no_sense_is_refused(facility: Any, beds: Any, sun: Any, kind: str, quantity: int, column: str) -> None:
+def test_a_line_that_makes_no_sense_is_refused(
+    facility: Any, beds: Any, sun: Any, kind: str, quantity: int, column: str
+) -> None:
     with pytest.raises(InvalidInput) as refused:
-        record_movement(user=sun, facility=facility("gym", area_m2=900), item=beds, kind=kind, quantity=quantity)
+        record_movement(
+            user=sun, facility=facility("gym", area_m2=900), item=beds, kind=kind, quantity=quantity
+        )
     assert [problem.column for problem in refused.value.problems] == [column]
 
 
 def test_the_database_refuses_to_rewrite_the_ledger(facility: Any, beds: Any, sun: Any) -> None:
-    line = record_movement(user=sun, facility=facility("gym", area_m2=900), item=beds, kind="receipt", quantity=5)
+    line = record_movement(
+        user=sun, facility=facility("gym", area_m2=900), item=beds, kind="receipt", quantity=5
+    )
     for attempt in (lambda: StockMovement.objects.filter(pk=line.pk).update(quantity=9), line.delete):
         with pytest.raises(IntegrityError), transaction.atomic():
             attempt()
@@ -82,14 +97,19 @@ def test_stock_of_another_district_is_neither_seen_nor_moved(
     assert program.get("/api/v1/stock-movements/").json()["count"] == 1
     body = {"facility": east.ref, "item": "bed", "kind": "issue", "quantity": 1}
     assert program.post("/api/v1/stock-movements/", body, format="json").status_code == 404
-    assert program.post("/api/v1/stock-movements/", {**body, "facility": west.ref}, format="json").status_code == 201
+    assert (
+        program.post("/api/v1/stock-movements/", {**body, "facility": west.ref}, format="json").status_code
+        == 201
+    )
     with pytest.raises(Forbidden):
         record_movement(user=chen, facility=east, item=beds, kind="issue", quantity=1)
     client.force_login(chen)
     assert "东馆" not in client.get("/inventory/stock/").content.decode()
 
 
-def test_the_record_of_a_facility_shows_its_stock_against_what_its_shelter_needs(client: Any, facility: Any, beds: Any, sun: Any) -> None:
+def test_the_record_of_a_facility_shows_its_stock_against_what_its_shelter_needs(
+    client: Any, facility: Any, beds: Any, sun: Any
+) -> None:
     gym = facility("gym", area_m2=1_000)  # 325 places
     record_movement(user=sun, facility=gym, item=beds, kind="receipt", quantity=130)
     client.force_login(sun)
@@ -99,7 +119,9 @@ def test_the_record_of_a_facility_shows_its_stock_against_what_its_shelter_needs
     assert "Folding beds" in page.content.decode()
 
 
-def test_the_page_records_a_movement_and_says_when_there_is_not_enough(client: Any, facility: Any, beds: Any, sun: Any) -> None:
+def test_the_page_records_a_movement_and_says_when_there_is_not_enough(
+    client: Any, facility: Any, beds: Any, sun: Any
+) -> None:
     gym = facility("gym", area_m2=900)
     client.force_login(sun)
     body = {"facility": gym.ref, "item": "bed", "kind": "receipt", "quantity": "5"}
