@@ -16,7 +16,7 @@ from core.choices import JobState, TimeOfDay
 from core.errors import DomainError
 from core.models import City, Job
 from core.services import audit, jobs
-from core.services.jobs import JobLost, Progress
+from core.services.jobs import Progress
 from core.services.refs import next_ref
 from engine import ENGINE_VERSION
 from engine.archive import content_hash
@@ -202,7 +202,7 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
         progress((number + 0.8) / len(refs), str(_("Writing %(ref)s")) % {"ref": ref})
         try:
             with transaction.atomic():
-                hold(job)
+                progress.hold()
                 finish(run, situation, tables, seconds)
         except IntegrityError:
             # Another job finished the same question first: its run is the answer, this row goes.
@@ -212,13 +212,6 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
             Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
             refs[number] = twin.ref
     return {"result_url": f"/runs/{refs[0]}/", "result": {"runs": refs}}
-
-
-def hold(job: Job) -> None:
-    """Inside a transaction: make sure this worker still has the job, and that nobody takes it before the commit."""
-    mine = Job.objects.select_for_update().filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING)
-    if not mine.exists():
-        raise JobLost(job.ref)
 
 
 def finish(run: Run, situation: Situation, tables: results.Tables, seconds: float, interventions: dict[int, int] | None = None) -> None:

@@ -29,7 +29,7 @@ from planning.bridge.world import Change, Situation, build_situation
 from planning.choices import RunState, VersionState
 from planning.models import Intervention, PlanVersion, Run
 from planning.services import results
-from planning.services.runs import compute, finish, hold, params_hash, question_of
+from planning.services.runs import compute, finish, params_hash, question_of
 
 SUGGEST, RESCORE = "site", "rescore"
 KINDS = [kind for kind in InterventionKind.values if kind != InterventionKind.RETIRE]
@@ -171,7 +171,7 @@ def _complete(
         gap = (bound - value) / bound if bound > 0 else 0.0
     progress(0.92, str(_("Writing the plan")))
     with transaction.atomic():
-        hold(job)
+        progress.hold()
         moved = PlanVersion.objects.filter(pk=version.pk, state=VersionState.COMPUTING).update(
             state=VersionState.DRAFT, cost_fen=sum(one.cost_fen for one in chosen), value=value, bound=bound, gap=gap,
             status=choice.status if version.facts.get("origin") != "edited" else "within" if bound is not None else "feasible",

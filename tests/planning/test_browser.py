@@ -1,0 +1,94 @@
+"""The map, the gaps and the plan in a real browser: drawn, linked, accessible, in both languages and narrow."""
+
+import pytest
+from playwright.sync_api import expect
+
+from core.models import Job
+from core.services import jobs
+from planning.models import CostRate
+from planning.services import plans
+from tests.planning.town import SERVICE
+
+
+@pytest.fixture
+def ran(transactional_db, town, compute):
+    town.night, town.day = compute(town, ["night", "day"])
+    return town
+
+
+@pytest.fixture
+def plan(ran):
+    CostRate.objects.create(service=ran.service, kind="stock", fixed_fen=5_000, per_unit_fen=100, hours=24, source="worked example")
+    version = plans.suggest_plan(user=None, city=ran.city, runs=[ran.night], budget_fen=9_000, name="首个方案", name_en="First plan", time_limit_seconds=5)
+    jobs.perform(version.job.ref)
+    return version.plan
+
+
+def show(page, address):
+    page.goto(address)
+    if page.locator("#map-config").count():
+        page.wait_for_selector("body[data-ready]", timeout=30_000)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_page_shape_is_drawn_and_accessible(plan, ran, person, open_page, axe, language):
+    page = open_page(user=person("lin", "planner"), language=language)
+    for address in ("/", "/map/", "/gaps/", f"/gaps/T1/{SERVICE}/", f"/plans/{plan.ref}/", "/plans/new/", "/help/standards/"):
+        show(page, address)
+        assert axe(page) == [], address
+    assert page.problems == [] and page.outside_calls == []
+
+
+def test_no_page_scrolls_sideways_on_a_phone(plan, ran, person, open_page):
+    page = open_page(user=person("lin", "planner"), width=400, height=860)
+    for address in ("/", "/map/", "/gaps/", f"/gaps/T1/{SERVICE}/", f"/plans/{plan.ref}/", f"/runs/{ran.night.ref}/", "/standards/worked/"):
+        show(page, address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400, address
+
+
+def test_the_time_switch_moves_sentence_table_and_address_together(ran, person, open_page):
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/map/?run={ran.night.ref}")
+    expect(page.locator("#reading h1")).to_contain_text("55 places")
+    page.locator("#time-switch").get_by_text("Day").click()
+    page.wait_for_url(f"**run={ran.day.ref}**")
+    expect(page.locator("#twin tfoot")).to_contain_text("65")
+    page.go_back()
+    expect(page.locator("#reading h1")).to_contain_text("by night")
+
+
+def test_a_row_picks_its_area_and_the_card_says_the_four_states(ran, person, open_page):
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/map/?run={ran.night.ref}")
+    page.locator("tr[data-area=T1] td.num").first.click()
+    page.wait_for_url("**area=T1**")
+    expect(page.locator("#card h3")).to_contain_text("West")
+    expect(page.locator("#card")).to_contain_text("80")
+    expect(page.locator("tr[data-area=T1]")).to_have_attribute("aria-selected", "true")
+
+
+def test_changed_settings_grey_the_map_until_run_and_then_show_the_new_run(ran, person, open_page):
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/map/?run={ran.night.ref}&show=coverage")
+    expect(page.locator("#run")).to_be_disabled()
+    page.locator("#dock").get_by_text("1,000 m").click()
+    expect(page.locator("#main")).to_have_class("stage is-stale")
+    expect(page.locator("#run-note")).to_contain_text("1,000 m")
+    page.locator("#run").click()
+    expect(page.locator("#running-box .prog")).to_be_visible()
+    jobs.perform(Job.objects.order_by("-id").first().ref)
+    page.wait_for_function("!document.querySelector('#main').classList.contains('is-stale')")
+    expect(page.locator("#reading h1")).to_contain_text("within 1,000 m")
+    assert "show=coverage" in page.url and f"run={ran.night.ref}" not in page.url
+    assert page.problems == []
+
+
+def test_the_language_switch_keeps_run_service_and_what_is_shown(ran, person, open_page):
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/map/?run={ran.night.ref}")
+    page.locator(".on.tl").get_by_text("Coverage").click()
+    page.wait_for_url("**show=coverage**")
+    page.get_by_role("button", name="简体中文").click()
+    page.wait_for_selector("html[lang=zh-hans] body[data-ready]")
+    assert f"run={ran.night.ref}" in page.url and "show=coverage" in page.url
+    assert page.locator("input[name=show][value=coverage]").is_checked()
