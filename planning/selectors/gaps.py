@@ -39,6 +39,17 @@ def baseline_runs(*, user: Any, city: City) -> QuerySet[Run]:
     return runs.select_related("scenario", "profile", "snapshot", "created_by").order_by("-id")
 
 
+def main_run(*, user: Any, city: City) -> Run | None:
+    """What a page opens on: the newest run of the city's first scenario that has one."""
+    return baseline_runs(user=user, city=city).order_by("scenario__ref", "-id").first()
+
+
+def sees_whole_city(user: Any, city_id: int) -> bool:
+    """Counts of the whole city are for those who may see all of it."""
+    paths = policies.visible_paths(user, city_id)
+    return paths is None or any(path.count("/") == 1 for path in paths)
+
+
 def same_run_at(run: Run, time_of_day: str, *, user: Any) -> Run | None:
     """The newest finished run that differs from `run` only in the time of day."""
     if run.time_of_day == time_of_day:
@@ -85,8 +96,7 @@ def totals(run: Run, service: ServiceType, *, user: Any) -> Totals | None:
     The stored city totals include cells that lie in no area, so they are used where they may be shown.
     """
     paths = policies.visible_paths(user, run.city_id)
-    whole = paths is None or any(path.count("/") == 1 for path in paths)
-    if whole:
+    if paths is None or sees_whole_city(user, run.city_id):
         stored = next((row for row in run.totals if row["service"] == service.code), None)
         if stored is None:
             return None
@@ -188,6 +198,6 @@ def runs_visible_to(user: Any, city: City | None = None) -> QuerySet[Run]:
 
 
 def run_in_view(*, user: Any, city: City, ref: str) -> Run | None:
-    """The run asked for if the person may see it, else the newest."""
+    """The run asked for if the person may see it, else the main one."""
     runs = baseline_runs(user=user, city=city)
-    return (runs.filter(ref=ref).first() if ref else None) or runs.first()
+    return (runs.filter(ref=ref).first() if ref else None) or main_run(user=user, city=city)

@@ -146,8 +146,8 @@ def latest_jobs(*, user: Any, city: City, limit: int = 5) -> list[Job]:
     return list(job_rows(user=user, city=city)[:limit])
 
 
-def newest_run(*, user: Any, city: City) -> Run | None:
-    return gaps.baseline_runs(user=user, city=city).first()
+def main_run(*, user: Any, city: City) -> Run | None:
+    return gaps.main_run(user=user, city=city)
 
 
 def layers(city: City) -> list[PackLayer]:

@@ -42,7 +42,7 @@ class MapState:
 
 
 def map_state(*, user: Any, city: City, run_ref: str = "", scenario_ref: str = "", service_code: str = "") -> MapState:
-    """The run asked for, else the newest of the scenario asked for, else the newest of all."""
+    """The run asked for, else the newest of the scenario asked for, else the main one."""
     state = MapState(
         city=city,
         scenarios=list(Scenario.objects.filter(city=city).order_by("ref")),
@@ -53,7 +53,7 @@ def map_state(*, user: Any, city: City, run_ref: str = "", scenario_ref: str = "
     if run_ref:
         state.run = runs.filter(ref=run_ref).first()
     if state.run is None:
-        state.run = runs.filter(scenario=asked).first() if asked else runs.first()
+        state.run = runs.filter(scenario=asked).first() if asked else gaps.main_run(user=user, city=city)
     if state.run is not None:
         state.scenario, state.profile = state.run.scenario, state.run.profile
         state.services = gaps.services_of(state.run)

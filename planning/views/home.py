@@ -19,7 +19,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
     if not city:
         return render(request, "planning/no_city.html")
     who = {"user": request.user, "city": city}
-    run = selectors.newest_run(**who)
+    run = selectors.main_run(**who)
     services = gaps.services_of(run) if run else []
     service = services[0] if services else None
     context: dict[str, Any] = {

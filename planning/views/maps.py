@@ -172,7 +172,7 @@ def _config(request: HttpRequest, state: maps.MapState, context: dict[str, Any])
     }
     if state.run is None or state.service is None:
         return config
-    found = mapwords.run_classes(state.run, state.service)
+    found = mapwords.run_classes(request.user, state.run, state.service)
     config["tiles"]["cells"] = mapwords.cell_tiles(state.run, state.service)
     config["tiles"]["facilities"] = mapwords.facility_tiles(state.city, state.service)
     config["card"] = reverse("map_card") + "?" + urlencode({"run": state.run.ref, "service": state.service.code})

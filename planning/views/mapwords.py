@@ -73,31 +73,33 @@ def cell_tiles(run: Run, service: ServiceType, **more: str) -> str:
     return f"/tiles/cells/{{z}}/{{x}}/{{y}}.pbf?run={run.ref}&service={service.code}{extra}"
 
 
-def run_classes(run: Run, service: ServiceType) -> dict[str, Any]:
-    """Class breaks of a run for the colours, and the legends that say them; by zoom where hexagons are drawn."""
+def run_classes(user: Any, run: Run, service: ServiceType) -> dict[str, Any]:
+    """Class breaks of a run for the colours, and the legends that say them; by zoom where hexagons are drawn.
+    Counts of cells speak of the whole city: only those who may see it get them."""
     found = run.breaks.get(service.code) or {}
     gap, coverage = found.get("gap") or {}, found.get("coverage") or {}
     edges = gap.get("edges") or [2, 3, 4, 5]
     levels = found.get("levels") or {}
+    whole = gaps.sees_whole_city(user, run.city_id)
     words = dict(show_words())
-    legends = {"gap": legend(gap_title(service), "gap", ranges(edges), gap.get("counts"))}
+    legends = {"gap": legend(gap_title(service), "gap", ranges(edges), gap.get("counts") if whole else None)}
     for state in ("late", "no_room", "out_of_reach"):
         title = _("%(state)s, %(unit)s per cell") % {"state": words[state], "unit": unit(service)}
         legends[state] = legend(title, "gap", ranges(edges))
-    legends["coverage"] = legend(_("Coverage, share of need"), "cov", percent_ranges(), coverage.get("counts"))
+    legends["coverage"] = legend(_("Coverage, share of need"), "cov", percent_ranges(), coverage.get("counts") if whole else None)
     wide = {level: ranges(level_edges) for level, level_edges in levels.items()}
     return {
         "breaks": {"gap": edges, "levels": levels, "coverage": coverage.get("edges") or COVERAGE_EDGES},
         "legends": legends,
         "wide": {"words": wide, "title": _("Gap, %(unit)s per hexagon") % {"unit": unit(service)}},
         "big": gaps.big_capacity(run, service),
-        "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)},
+        "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)} if whole else {},
     }
 
 
-def plan_classes(run: Run, service: ServiceType) -> dict[str, Any]:
+def plan_classes(user: Any, run: Run, service: ServiceType) -> dict[str, Any]:
     """As run_classes, with the classes of a change: mirrored around zero, fewer unmet units on the blue side."""
-    config = run_classes(run, service)
+    config = run_classes(user, run, service)
     steps = {level: max(edges[2], 10) for level, edges in config["breaks"]["levels"].items()}
     step = max(config["breaks"]["gap"][2], 10)
     config["breaks"]["difference"] = step

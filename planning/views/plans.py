@@ -147,7 +147,7 @@ def _config(request: HttpRequest, context: dict[str, Any], view: dict[str, Any] 
     }  # fmt: skip
     if view is not None:
         pair, service = view["pair"], view["outcome"].service
-        config |= mapwords.plan_classes(pair.before, service)
+        config |= mapwords.plan_classes(request.user, pair.before, service)
         config.pop("nothing", None)
         more = {"compare": pair.after.ref} if pair.after else {}
         config["tiles"]["cells"] = mapwords.cell_tiles(pair.before, service, **more)

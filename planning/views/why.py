@@ -66,11 +66,12 @@ def _binds(why: Why, row: AreaResult) -> tuple[str, str]:
 
 
 def _rows(why: Why, user: Any) -> tuple[list[dict[str, Any]], int]:
-    """The largest roles in reach with their facilities; places outside the person's areas are only counted."""
+    """The roles in reach that say most, with their facilities; places outside the person's areas are only counted."""
     mine = Facility.objects.filter(policies.visible(user)).select_related("use")
     places = mine.in_bulk([one.facility_id for one in why.roles])
     rows = []
-    for one in why.roles:
+    # what cannot take more says most: it comes before places with room that those who are short cannot reach
+    for one in sorted(why.roles, key=lambda one: (one.reason == "room_left_out_of_reach", -one.capacity)):
         if one.facility_id not in places or len(rows) == SHOWN:
             continue
         words, tone = STOPS.get(one.reason) or (SupplyReason(one.reason).label if one.reason in SupplyReason.values else one.reason, "bad")
@@ -89,7 +90,7 @@ def _options(why: Why, user: Any) -> list[dict[str, Any]]:
             continue
         href = f"/facilities/{place.ref}/" if one.facility_id else f"/inventory/idle/{place.ref}/"
         words = _("%(kind)s: %(place)s") % {"kind": InterventionKind(one.kind).label, "place": local_name(place)}
-        note = _("up to %(units)s in all") % {"units": num(one.units)}
+        note = _("%(units)s units; closes %(all)s in the whole city") % {"units": num(one.units), "all": num(one.everywhere)}
         rows.append({"words": words, "note": note, "href": href, "units": one.here, "cost_fen": one.cost_fen, "lead_months": one.lead_months})
     return rows
 
@@ -153,7 +154,7 @@ def _config(request: HttpRequest, run: Run, area: Area, service: ServiceType) ->
         "mode": "why", "show": "gap", "bounds": [[west, south], [east, north]], "area": area.code,
         "label": _("%(area)s and the facilities near it") % {"area": local_name(area)},
     }  # fmt: skip
-    config |= mapwords.run_classes(run, service)
+    config |= mapwords.run_classes(request.user, run, service)
     config.pop("nothing", None)
     config["tiles"]["cells"] = mapwords.cell_tiles(run, service)
     config["tiles"]["facilities"] = mapwords.facility_tiles(request.city, service)
