@@ -77,7 +77,7 @@ def test_changed_settings_grey_the_map_until_run_and_then_show_the_new_run(ran, 
     page.locator("#run").click()
     expect(page.locator("#running-box .prog")).to_be_visible()
     jobs.perform(Job.objects.order_by("-id").first().ref)
-    page.wait_for_function("!document.querySelector('#main').classList.contains('is-stale')")
+    expect(page.locator("#main")).to_have_class("stage", timeout=15_000)
     expect(page.locator("#reading h1")).to_contain_text("within 1,000 m")
     assert "show=coverage" in page.url and f"run={ran.night.ref}" not in page.url
     assert page.problems == []
