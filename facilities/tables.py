@@ -151,6 +151,9 @@ class FacilityTable:
         found = []
         for facet in facets:
             labels = [str(option["label"]) for option in facet["options"] if option["checked"]]
+            # A code that names nothing here filters all the same: it must be seen to be taken away.
+            listed = {option["value"] for option in facet["options"]}
+            labels += [value for value in self.chosen(facet["name"]) if value not in listed]
             if labels:
                 value = joined(labels) if len(labels) <= 3 else _("%(count)d chosen") % {"count": len(labels)}
                 found.append(

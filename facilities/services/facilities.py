@@ -7,13 +7,13 @@ import math
 from typing import Any, cast
 
 from django.contrib.gis.geos import MultiPolygon, Point
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import policies
 from core.errors import DomainError, InvalidInput, Problem
-from core.models import Area, AreaPart, City
+from core.models import Area, City
 from core.services import audit
 from core.services.geometry import checked_geometry
 from core.services.refs import registry_refs
@@ -23,6 +23,7 @@ from facilities.errors import ChangedMeanwhile
 from facilities.models import Facility, PeacetimeUse
 from facilities.selectors.changes import changes_since
 from facilities.services.capabilities import derive_capabilities
+from facilities.services.imports import AREA_OF_POINT, NEAR_M, box_of
 
 TEXTS = {"name": 200, "name_en": 200, "address": 300, "owner": 120, "operator": 120, "contact": 120}
 SIZES = ("area_m2", "rooms", "beds", "units", "stars")
@@ -44,8 +45,8 @@ def state(facility: Facility) -> dict[str, Any]:
     return kept
 
 
-def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area]:
-    """WGS-84 point of a declared position, and the smallest area of the city that holds it."""
+def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area | None]:
+    """WGS-84 point of a declared position, and the smallest area of the city that holds it (None: no known area does)."""
     try:
         known = crs.parse_datum(datum)
     except crs.UnknownDatum:
@@ -83,16 +84,9 @@ def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area]:
             ],
         )
     point = Point(float(lon[0]), float(lat[0]), srid=4326)
-    part = (
-        AreaPart.objects.filter(area__city=city, geometry__intersects=point)
-        .select_related("area")
-        .order_by("-level", "area_id")
-        .first()
-    )
-    if part is None:
-        turned = AreaPart.objects.filter(
-            area__city=city, geometry__intersects=Point(point.y, point.x, srid=4326)
-        ).exists()
+    area = _area_of(city, point)
+    if area is None and not _in_reach(city, point):
+        turned = _area_of(city, Point(point.y, point.x, srid=4326)) if abs(point.x) <= 90 else None
         words = (
             _("Longitude and latitude seem to be swapped.")
             if turned
@@ -102,7 +96,24 @@ def place(*, city: City, x: float, y: float, datum: str) -> tuple[Point, Area]:
             _("The position cannot be read."),
             [Problem("outside-city", words, column="original_x", value=f"{x}, {y}")],
         )
-    return point, part.area
+    return point, area
+
+
+def _area_of(city: City, point: Point) -> Area | None:
+    """The deepest area that holds the point, or the nearest just beside it: the rule of imports."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {AREA_OF_POINT} from (select st_geomfromewkb(%(point)s) as point) s",  # noqa: S608
+            {"city": city.pk, "near": NEAR_M, "point": bytes(point.ewkb)},
+        )
+        found = cursor.fetchone()[0]
+    return Area.objects.defer("geometry").filter(pk=found).first() if found else None
+
+
+def _in_reach(city: City, point: Point) -> bool:
+    """Inside the box that imports accept: a known city may have areas on record for its middle only."""
+    box = box_of(city)
+    return box is not None and box[0] <= point.x <= box[2] and box[1] <= point.y <= box[3]
 
 
 def read_footprint(value: Any) -> MultiPolygon | None:

@@ -52,6 +52,12 @@ def test_a_pill_takes_its_own_filter_away_and_keeps_the_others(client: Any, sun:
     assert {pill["query"] for pill in pills} == {"use=hotel", "area=5101"}
 
 
+def test_a_code_that_names_nothing_can_still_be_taken_away(client: Any, sun: Any, facility: Any) -> None:
+    facility("hotel", rooms=100)
+    (pill,) = client.get("/facilities/?area=9999").context["pills"]
+    assert (pill["value"], pill["query"]) == ("9999", "")
+
+
 def test_the_list_and_the_record_speak_chinese(client: Any, sun: Any, facility: Any) -> None:
     hotel = facility("hotel", rooms=100, name="东大街酒店")
     client.cookies["django_language"] = "zh-hans"

@@ -44,6 +44,15 @@ def test_a_shifted_position_is_converted_and_kept_as_it_was_declared(town: Any, 
     assert 0.001 < abs(made.point.x - 104.05) < 0.01
 
 
+def test_a_place_just_beside_the_border_belongs_to_the_nearest_district_and_a_far_one_to_none(
+    town: Any, person: Any
+) -> None:
+    sun = person("sun", "steward")
+    beside = create_facility(user=sun, city=town, fields={**GYM, "original_x": 103.998})
+    far = create_facility(user=sun, city=town, fields={**GYM, "original_x": 103.9})
+    assert beside.area.code == "5101" and far.area is None
+
+
 @pytest.mark.parametrize(
     ("change", "column"),
     [
