@@ -18,7 +18,9 @@ class Group:
     options: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, value: Any, label: str, count: int | None, chosen: list[str], shape: str = "") -> None:
-        self.options.append({"value": value, "label": label, "count": count, "shape": shape, "checked": str(value) in chosen})
+        self.options.append(
+            {"value": value, "label": label, "count": count, "shape": shape, "checked": str(value) in chosen}
+        )
 
 
 def pills(query: QueryDict, groups: list[Group], search: str = "") -> list[dict[str, str]]:
@@ -28,7 +30,10 @@ def pills(query: QueryDict, groups: list[Group], search: str = "") -> list[dict[
         for option in group.options:
             if option["checked"]:
                 rest = query.copy()
-                rest.setlist(group.name, [value for value in query.getlist(group.name) if value != str(option["value"])])
+                rest.setlist(
+                    group.name,
+                    [value for value in query.getlist(group.name) if value != str(option["value"])],
+                )
                 rest.pop("page", None)
                 found.append({"label": group.legend, "value": option["label"], "query": rest.urlencode()})
     if search:

@@ -28,9 +28,13 @@ class RunForm(forms.Form):
 
     scenario = LocalNames(queryset=Scenario.objects.none(), to_field_name="ref", label=_("Scenario"))
     profile = LocalNames(
-        queryset=StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED), to_field_name="code", label=_("Standard")
+        queryset=StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED),
+        to_field_name="code",
+        label=_("Standard"),
     )
-    service = LocalNames(queryset=ServiceType.objects.all(), to_field_name="code", required=False, label=_("Service"))
+    service = LocalNames(
+        queryset=ServiceType.objects.all(), to_field_name="code", required=False, label=_("Service")
+    )
     reach = forms.FloatField(required=False, min_value=1, max_value=100000, label=_("Reach"))
     time_of_day = forms.ChoiceField(choices=TimeOfDay.choices, label=_("Time of day"))
     assignment = forms.ChoiceField(choices=Assignment.choices, label=_("Assignment"))
@@ -49,14 +53,23 @@ class RunForm(forms.Form):
 
 
 class ScenarioForm(forms.ModelForm):
-    services = LocalNamesMany(queryset=ServiceType.objects.all(), widget=forms.CheckboxSelectMultiple, label=_("Services"))
+    services = LocalNamesMany(
+        queryset=ServiceType.objects.all(), widget=forms.CheckboxSelectMultiple, label=_("Services")
+    )
     areas = LocalNamesMany(queryset=Area.objects.none(), required=False, label=_("Areas"))
     hazard_layer = LocalNames(queryset=HazardLayer.objects.none(), required=False, label=_("Hazard layer"))
     times_of_day = forms.MultipleChoiceField(
-        choices=TimeOfDay.choices, widget=forms.CheckboxSelectMultiple, initial=["day", "night"], label=_("Times of day")
+        choices=TimeOfDay.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=["day", "night"],
+        label=_("Times of day"),
     )
-    affected_percent = forms.FloatField(min_value=0, max_value=100, required=False, label=_("People affected, of those present, %"))
-    displaced_percent = forms.FloatField(min_value=0, max_value=100, required=False, label=_("Of these, leave home, %"))
+    affected_percent = forms.FloatField(
+        min_value=0, max_value=100, required=False, label=_("People affected, of those present, %")
+    )
+    displaced_percent = forms.FloatField(
+        min_value=0, max_value=100, required=False, label=_("Of these, leave home, %")
+    )
 
     class Meta:
         model = Scenario
@@ -64,7 +77,9 @@ class ScenarioForm(forms.ModelForm):
 
     def __init__(self, *args: Any, city: City, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["areas"].queryset = Area.objects.filter(city=city, level__lte=AreaLevel.STREET, level__gt=AreaLevel.CITY)
+        self.fields["areas"].queryset = Area.objects.filter(
+            city=city, level__lte=AreaLevel.STREET, level__gt=AreaLevel.CITY
+        )
         self.fields["hazard_layer"].queryset = HazardLayer.objects.filter(city=city)
 
     def clean(self) -> dict[str, Any]:
@@ -85,9 +100,18 @@ class SuggestForm(forms.Form):
 
     name = forms.CharField(max_length=120, label=_("Name of the plan"))
     budget = forms.DecimalField(min_value=0, max_digits=12, decimal_places=2, label=_("Budget"))
-    runs = forms.ModelMultipleChoiceField(queryset=Run.objects.none(), to_field_name="ref", label=_("Runs to improve"))
-    services = LocalNamesMany(queryset=ServiceType.objects.all(), to_field_name="code", widget=forms.CheckboxSelectMultiple, label=_("Services"))
-    time_limit_seconds = forms.IntegerField(min_value=5, max_value=1800, initial=60, label=_("Stop the search after, s"))
+    runs = forms.ModelMultipleChoiceField(
+        queryset=Run.objects.none(), to_field_name="ref", label=_("Runs to improve")
+    )
+    services = LocalNamesMany(
+        queryset=ServiceType.objects.all(),
+        to_field_name="code",
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Services"),
+    )
+    time_limit_seconds = forms.IntegerField(
+        min_value=5, max_value=1800, initial=60, label=_("Stop the search after, s")
+    )
 
     def __init__(self, *args: Any, runs: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -71,14 +71,20 @@ def version_of(plan: Plan, number: int | None = None) -> PlanVersion | None:
 def interventions_of(version: PlanVersion, *, user: Any) -> list[Intervention]:
     """In order, with their places; only those in areas the person may see."""
     rows = version.interventions.filter(policies.visible(user, area="area", city="version__plan__city"))
-    return list(rows.select_related("service", "area", "facility", "facility__use", "idle_asset").order_by("order"))
+    return list(
+        rows.select_related("service", "area", "facility", "facility__use", "idle_asset").order_by("order")
+    )
 
 
 def pairs(version: PlanVersion) -> list[Pair]:
-    befores = version.baseline_runs.select_related("scenario", "profile").order_by("scenario_id", "time_of_day")
+    befores = version.baseline_runs.select_related("scenario", "profile").order_by(
+        "scenario_id", "time_of_day"
+    )
     afters = {
         (run.scenario_id, run.time_of_day): run
-        for run in Run.objects.filter(plan_version=version, state=RunState.DONE).select_related("scenario").order_by("id")
+        for run in Run.objects.filter(plan_version=version, state=RunState.DONE)
+        .select_related("scenario")
+        .order_by("id")
     }
     return [Pair(run, afters.get((run.scenario_id, run.time_of_day))) for run in befores]
 
@@ -97,7 +103,11 @@ def lead_groups(interventions: list[Intervention]) -> list[LeadGroup]:
     """The change-set by when it is ready: the shortest span first, empty spans left out."""
     groups, low = [], -1
     for step in LEAD_STEPS:
-        inside = [one for one in interventions if one.lead_months > low and (step is None or one.lead_months <= step)]
+        inside = [
+            one
+            for one in interventions
+            if one.lead_months > low and (step is None or one.lead_months <= step)
+        ]
         low = step if step is not None else low
         if inside:
             kinds: dict[str, int] = {}
@@ -120,7 +130,10 @@ def money_curve(version: PlanVersion, interventions: list[Intervention]) -> list
 
 def plan_counts(user: Any, city: City) -> dict[str, int]:
     plans = plans_visible_to(user, city)
-    return {"all": plans.count(), "computing": plans.filter(Q(versions__state="computing")).distinct().count()}
+    return {
+        "all": plans.count(),
+        "computing": plans.filter(Q(versions__state="computing")).distinct().count(),
+    }
 
 
 def candidate_counts(city: City) -> list[tuple[str, int]]:

@@ -22,13 +22,21 @@ def search_plans(*, user: Any, city: City, words: list[str], limit: int) -> list
 @register("scenarios", _("Scenarios"), order=50)
 def search_scenarios(*, user: Any, city: City, words: list[str], limit: int) -> list[Hit]:
     rows = by_words(scenarios_visible_to(user, city), words, ("ref", "name", "name_en"), ref="ref")[:limit]
-    return [Hit(reverse("scenario", args=[row.ref]), local_name(row), row.ref, str(row.get_hazard_display())) for row in rows]
+    return [
+        Hit(reverse("scenario", args=[row.ref]), local_name(row), row.ref, str(row.get_hazard_display()))
+        for row in rows
+    ]
 
 
 @register("runs", _("Runs"), order=60)
 def search_runs(*, user: Any, city: City, words: list[str], limit: int) -> list[Hit]:
     rows = by_words(runs_visible_to(user, city), words, ("ref",), ref="ref")[:limit]
     return [
-        Hit(reverse("run", args=[row.ref]), f"{local_name(row.scenario)}, {row.get_time_of_day_display()}", row.ref, dt(row.finished_at))
+        Hit(
+            reverse("run", args=[row.ref]),
+            f"{local_name(row.scenario)}, {row.get_time_of_day_display()}",
+            row.ref,
+            dt(row.finished_at),
+        )
         for row in rows
     ]

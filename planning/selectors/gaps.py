@@ -65,15 +65,21 @@ def same_run_at(run: Run, time_of_day: str, *, user: Any) -> Run | None:
 
 
 def services_of(run: Run) -> list[ServiceType]:
-    return list(ServiceType.objects.filter(pk__in=AreaResult.objects.filter(run=run).values("service").distinct()))
+    return list(
+        ServiceType.objects.filter(pk__in=AreaResult.objects.filter(run=run).values("service").distinct())
+    )
 
 
 def area_results(run: Run, service: ServiceType, *, user: Any) -> QuerySet[AreaResult]:
-    rows = AreaResult.objects.filter(run=run, service=service).filter(policies.visible(user, area="area", city="area__city"))
+    rows = AreaResult.objects.filter(run=run, service=service).filter(
+        policies.visible(user, area="area", city="area__city")
+    )
     return rows.select_related("area", "area__parent")
 
 
-def area_rows(run: Run, service: ServiceType, *, user: Any, level: int, parent: Area | None = None) -> list[AreaResult]:
+def area_rows(
+    run: Run, service: ServiceType, *, user: Any, level: int, parent: Area | None = None
+) -> list[AreaResult]:
     """Areas of one level, widest gap first."""
     rows = area_results(run, service, user=user).filter(area__level=level)
     if parent is not None:
@@ -102,14 +108,18 @@ def totals(run: Run, service: ServiceType, *, user: Any) -> Totals | None:
             return None
         return Totals(stored.get("people") or 0, *(int(stored[name]) for name in STATE_FIELDS))
     own = Area.objects.filter(city_id=run.city_id, path__in=paths)
-    tops = [area.pk for area in own if not any(area.path != path and area.path.startswith(path) for path in paths)]
+    tops = [
+        area.pk for area in own if not any(area.path != path and area.path.startswith(path) for path in paths)
+    ]
     found = AreaResult.objects.filter(run=run, service=service, area__in=tops).aggregate(
         people=Sum("people"), **{name: Sum(name) for name in STATE_FIELDS}
     )
     return None if found["need"] is None else Totals(**found)
 
 
-def facility_rows(run: Run, service: ServiceType, *, user: Any, area: Area | None = None) -> QuerySet[FacilityResult]:
+def facility_rows(
+    run: Run, service: ServiceType, *, user: Any, area: Area | None = None
+) -> QuerySet[FacilityResult]:
     # roles that nobody has designated are candidates of a plan, not supply
     rows = FacilityResult.objects.filter(run=run, service=service, facility__isnull=False)
     rows = rows.exclude(reason=SupplyReason.NOT_DESIGNATED)
@@ -136,11 +146,15 @@ class RoleCount:
 
 def role_counts(run: Run, *, user: Any) -> tuple[list[RoleCount], dict[str, int]]:
     """Roles by service with how many of them count, and how many do not by reason."""
-    rows = FacilityResult.objects.filter(run=run, facility__isnull=False).exclude(reason=SupplyReason.NOT_DESIGNATED)
+    rows = FacilityResult.objects.filter(run=run, facility__isnull=False).exclude(
+        reason=SupplyReason.NOT_DESIGNATED
+    )
     rows = rows.filter(policies.visible(user, area="facility__area", city="facility__city"))
     counts = {
         row["service"]: row
-        for row in rows.values("service").annotate(all=Count("pk"), usable=Count("pk", filter=Q(reason=SupplyReason.COUNTS)))
+        for row in rows.values("service").annotate(
+            all=Count("pk"), usable=Count("pk", filter=Q(reason=SupplyReason.COUNTS))
+        )
     }
     services = ServiceType.objects.in_bulk(list(counts))
     listed = [RoleCount(services[pk], row["usable"], row["all"]) for pk, row in counts.items()]
@@ -172,7 +186,9 @@ def narrowed(
     for cause in {"late", "no_room", "out_of_reach"} & set(causes):
         wanted |= Q(**{f"{cause}__gt": 0})
     if search:
-        rows = rows.filter(Q(area__name__icontains=search) | Q(area__name_en__icontains=search) | Q(area__code=search))
+        rows = rows.filter(
+            Q(area__name__icontains=search) | Q(area__name_en__icontains=search) | Q(area__code=search)
+        )
     return rows.filter(wanted)
 
 
@@ -193,7 +209,15 @@ def runs_visible_to(user: Any, city: City | None = None) -> QuerySet[Run]:
     runs = Run.objects.filter(city__in=City.objects.filter(policies.visible_cities(user)))
     if city is not None:
         runs = runs.filter(city=city)
-    related = ("scenario", "profile", "snapshot", "snapshot__network", "created_by", "job", "plan_version__plan")
+    related = (
+        "scenario",
+        "profile",
+        "snapshot",
+        "snapshot__network",
+        "created_by",
+        "job",
+        "plan_version__plan",
+    )
     return runs.select_related(*related).order_by("-id")
 
 

@@ -39,14 +39,21 @@ class Task:
 
 def tasks(*, user: Any, city: City) -> list[Task]:
     """Most urgent first: what blocks, what was found wrong, what is open, what is unsure."""
-    found = [*_refused_runs(user, city), *_imports(user, city), *_proposals(user, city), *_lapsing(user, city)]
+    found = [
+        *_refused_runs(user, city),
+        *_imports(user, city),
+        *_proposals(user, city),
+        *_lapsing(user, city),
+    ]
     return [*found, *_drafts(user, city), *_unsure(user, city)]
 
 
 def _refused_runs(user: Any, city: City) -> list[Task]:
     if not policies.allows(user, "run.start", city):
         return []
-    runs = Run.objects.filter(city=city, state=RunState.REFUSED, created_at__gte=timezone.now() - timedelta(days=14))
+    runs = Run.objects.filter(
+        city=city, state=RunState.REFUSED, created_at__gte=timezone.now() - timedelta(days=14)
+    )
     rows = []
     for run in runs.select_related("scenario").order_by("scenario_id", "-id").distinct("scenario_id"):
         later = Run.objects.filter(scenario=run.scenario, state=RunState.DONE, pk__gt=run.pk).exists()
@@ -61,7 +68,9 @@ def _refused_runs(user: Any, city: City) -> list[Task]:
 def _imports(user: Any, city: City) -> list[Task]:
     if not policies.allows(user, "facility.import", city):
         return []
-    batches = ImportBatch.objects.filter(city=city, state=BatchState.REFUSED, errors__gt=0).order_by("-id")[:3]
+    batches = ImportBatch.objects.filter(city=city, state=BatchState.REFUSED, errors__gt=0).order_by("-id")[
+        :3
+    ]
     return [
         Task(
             ngettext("Correct %(count)d row that could not be imported", "Correct %(count)d rows that could not be imported", one.errors) % {"count": one.errors},
@@ -78,23 +87,39 @@ def _proposals(user: Any, city: City) -> list[Task]:
     count = ChangeProposal.objects.filter(facility__city=city, state=ProposalState.OPEN).filter(mine).count()
     if not count:
         return []
-    words = ngettext("Decide on %(count)d proposed change", "Decide on %(count)d proposed changes", count) % {"count": count}
+    words = ngettext("Decide on %(count)d proposed change", "Decide on %(count)d proposed changes", count) % {
+        "count": count
+    }
     return [Task(words, _("to facilities in your areas"), "/facilities/changes/")]
 
 
 def _lapsing(user: Any, city: City) -> list[Task]:
     today = timezone.localdate()
     mine = policies.visible(user, area="facility__area", city="facility__city")
-    ending = Agreement.objects.filter(facility__city=city, valid_to__lte=today + timedelta(days=LAPSE_DAYS)).filter(mine)
+    ending = Agreement.objects.filter(
+        facility__city=city, valid_to__lte=today + timedelta(days=LAPSE_DAYS)
+    ).filter(mine)
     # an agreement that a later one follows needs nothing
     ending = ending.exclude(facility__agreements__valid_to__gt=today + timedelta(days=LAPSE_DAYS))
     lapsed, soon = ending.filter(valid_to__lt=today), ending.filter(valid_to__gte=today)
     rows = []
     if count := lapsed.values("facility").distinct().count():
-        words = ngettext("Renew %(count)d lapsed agreement", "Renew %(count)d lapsed agreements", count) % {"count": count}
-        rows.append(Task(words, _("these facilities supply nothing"), "/facilities/?readiness=lapsed", tag=_("lapsed"), tone="bad"))
+        words = ngettext("Renew %(count)d lapsed agreement", "Renew %(count)d lapsed agreements", count) % {
+            "count": count
+        }
+        rows.append(
+            Task(
+                words,
+                _("these facilities supply nothing"),
+                "/facilities/?readiness=lapsed",
+                tag=_("lapsed"),
+                tone="bad",
+            )
+        )
     if count := soon.values("facility").distinct().count():
-        words = ngettext("Renew %(count)d agreement that ends soon", "Renew %(count)d agreements that end soon", count) % {"count": count}
+        words = ngettext(
+            "Renew %(count)d agreement that ends soon", "Renew %(count)d agreements that end soon", count
+        ) % {"count": count}
         first = soon.order_by("valid_to").values_list("valid_to", flat=True).first()
         rows.append(Task(words, _("within %(days)d days") % {"days": LAPSE_DAYS}, "/facilities/", due=first))
     return rows
@@ -103,7 +128,11 @@ def _lapsing(user: Any, city: City) -> list[Task]:
 def _drafts(user: Any, city: City) -> list[Task]:
     if not policies.allows(user, "plan.edit", city):
         return []
-    drafts = PlanVersion.objects.filter(plan__city=city, state=VersionState.DRAFT).select_related("plan").order_by("-id")[:3]
+    drafts = (
+        PlanVersion.objects.filter(plan__city=city, state=VersionState.DRAFT)
+        .select_related("plan")
+        .order_by("-id")[:3]
+    )
     return [
         Task(
             _("Freeze or improve the plan %(name)s") % {"name": local_name(one.plan)},
@@ -120,7 +149,9 @@ def _unsure(user: Any, city: City) -> list[Task]:
     count = unsure.count()
     if not count:
         return []
-    words = ngettext("Read the standard behind %(count)d rate", "Read the standards behind %(count)d rates", count) % {"count": count}
+    words = ngettext(
+        "Read the standard behind %(count)d rate", "Read the standards behind %(count)d rates", count
+    ) % {"count": count}
     sources = ", ".join(sorted(set(unsure.values_list("ratio_source", flat=True)))[:3])
     return [Task(words, _("%(sources)s: not confirmed") % {"sources": sources}, reverse("help_standards"))]
 

@@ -41,12 +41,16 @@ class MapState:
     siblings: dict[str, Run] = field(default_factory=dict)
 
 
-def map_state(*, user: Any, city: City, run_ref: str = "", scenario_ref: str = "", service_code: str = "") -> MapState:
+def map_state(
+    *, user: Any, city: City, run_ref: str = "", scenario_ref: str = "", service_code: str = ""
+) -> MapState:
     """The run asked for, else the newest of the scenario asked for, else the main one."""
     state = MapState(
         city=city,
         scenarios=list(Scenario.objects.filter(city=city).order_by("ref")),
-        profiles=list(StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED).order_by("-is_default", "code")),
+        profiles=list(
+            StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED).order_by("-is_default", "code")
+        ),
     )
     runs = gaps.baseline_runs(user=user, city=city)
     asked = next((one for one in state.scenarios if one.ref == scenario_ref), None)
@@ -66,9 +70,13 @@ def map_state(*, user: Any, city: City, run_ref: str = "", scenario_ref: str = "
         state.profile = state.profiles[0] if state.profiles else None
     if not state.services and state.scenario is not None:
         state.services = list(state.scenario.services.all())
-    state.service = next((one for one in state.services if one.code == service_code), None) or next(iter(state.services), None)
+    state.service = next((one for one in state.services if one.code == service_code), None) or next(
+        iter(state.services), None
+    )
     if state.profile is not None and state.service is not None:
-        state.standard = state.profile.standards.filter(service=state.service).select_related("service").first()
+        state.standard = (
+            state.profile.standards.filter(service=state.service).select_related("service").first()
+        )
     return state
 
 
@@ -109,7 +117,6 @@ def bounds_of(city: City) -> list[list[float]]:
 def levels_shown(levels: dict[int, int]) -> list[int]:
     """Levels that have a tab of their own: districts first, then the finest that is still a table one can read."""
     return [level for level, count in sorted(levels.items()) if count <= 5000]
-
 
 
 def empty_cells(city: City, time_of_day: str) -> dict[str, int]:

@@ -19,9 +19,16 @@ def scenarios_visible_to(user: Any, city: City) -> QuerySet[Scenario]:
 
 def scenario_rows(user: Any, city: City) -> list[Scenario]:
     """Scenarios with their newest finished run as `latest_run`."""
-    newest = Run.objects.filter(scenario=OuterRef("pk"), state=RunState.DONE, plan_version=None).order_by("-id").values("pk")[:1]
+    newest = (
+        Run.objects.filter(scenario=OuterRef("pk"), state=RunState.DONE, plan_version=None)
+        .order_by("-id")
+        .values("pk")[:1]
+    )
     rows = list(
-        scenarios_visible_to(user, city).annotate(latest_run_id=Subquery(newest)).prefetch_related("services").order_by("ref")
+        scenarios_visible_to(user, city)
+        .annotate(latest_run_id=Subquery(newest))
+        .prefetch_related("services")
+        .order_by("ref")
     )
     runs = Run.objects.in_bulk([row.latest_run_id for row in rows if row.latest_run_id])
     for row in rows:
@@ -40,12 +47,17 @@ def zone_rates(scenario: Scenario) -> list[dict[str, Any]]:
 
 def service_ratios(scenario: Scenario) -> list[dict[str, Any]]:
     return [
-        {"service": service, "ratio": scenario.ratio_overrides.get(service.code)} for service in scenario.services.all()
+        {"service": service, "ratio": scenario.ratio_overrides.get(service.code)}
+        for service in scenario.services.all()
     ]
 
 
 def profiles() -> QuerySet[StandardProfile]:
-    return StandardProfile.objects.select_related("area", "parent").annotate(services=Count("standards")).order_by("-is_default", "code")
+    return (
+        StandardProfile.objects.select_related("area", "parent")
+        .annotate(services=Count("standards"))
+        .order_by("-is_default", "code")
+    )
 
 
 def standards_by_profile() -> list[dict[str, Any]]:
@@ -58,11 +70,15 @@ def standards_of(profile: StandardProfile) -> QuerySet[Standard]:
 
 
 def capacity_rules() -> QuerySet[CapacityRule]:
-    return CapacityRule.objects.select_related("service", "use").order_by("service__sort_order", "service__code", "use__sort_order")
+    return CapacityRule.objects.select_related("service", "use").order_by(
+        "service__sort_order", "service__code", "use__sort_order"
+    )
 
 
 def cost_rates() -> QuerySet[CostRate]:
-    return CostRate.objects.select_related("service", "use").order_by("service__sort_order", "service__code", "kind", "use__sort_order")
+    return CostRate.objects.select_related("service", "use").order_by(
+        "service__sort_order", "service__code", "kind", "use__sort_order"
+    )
 
 
 def runs_with(profile: StandardProfile, *, user: Any, city: City) -> QuerySet[Run]:

@@ -24,7 +24,11 @@ def gap_list(request: HttpRequest) -> HttpResponse:
     rows = gaps.all_area_results(run, user=request.user)
     levels = gaps.levels_in(rows)
     chosen_levels = ask.getlist("level") or ([str(min(levels))] if levels else [])
-    chosen_services, causes, search = ask.getlist("service"), ask.getlist("cause"), ask.get("search", "").strip()
+    chosen_services, causes, search = (
+        ask.getlist("service"),
+        ask.getlist("cause"),
+        ask.get("search", "").strip(),
+    )
     rows = gaps.narrowed(rows, levels=chosen_levels, services=chosen_services, causes=causes, search=search)
     run_group = filters.Group("run", _("Scenario and time"))
     level_group = filters.Group("level", _("Level"))
@@ -43,4 +47,3 @@ def gap_list(request: HttpRequest) -> HttpResponse:
             "page": page_of(request, found, 50), "summary": gaps.short_summary(rows),
         },
     )  # fmt: skip
-

@@ -30,7 +30,9 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "layers": selectors.layers(city),
         "run": run,
         "service": service,
-        "districts": gaps.area_rows(run, service, user=request.user, level=AreaLevel.DISTRICT) if run and service else [],
+        "districts": gaps.area_rows(run, service, user=request.user, level=AreaLevel.DISTRICT)
+        if run and service
+        else [],
         "may_import": policies.allows(request.user, "facility.import", city),
     }
     return render(request, "planning/home.html", context)

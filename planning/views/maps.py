@@ -36,9 +36,13 @@ def _reach_options(state: maps.MapState) -> list[dict[str, Any]]:
     set_for_run = state.run.reach_overrides.get(standard.service.code) if state.run else None
     current = float(set_for_run or standard.reach_limit)
     must = {standard.reach_limit, current}
-    others = sorted((v for v in REACH_CHOICES[standard.reach_unit] if v not in must), key=lambda v: abs(v - current))
+    others = sorted(
+        (v for v in REACH_CHOICES[standard.reach_unit] if v not in must), key=lambda v: abs(v - current)
+    )
     limits = sorted([*must, *others[: 4 - len(must)]])
-    return [{"value": f"{v:g}", "label": reach(v, standard.reach_unit), "checked": v == current} for v in limits]
+    return [
+        {"value": f"{v:g}", "label": reach(v, standard.reach_unit), "checked": v == current} for v in limits
+    ]
 
 
 def _reach_words(run: Run | None) -> str:
@@ -52,10 +56,15 @@ def _reach_words(run: Run | None) -> str:
 def _scenario_note(scenario: Any) -> str:
     parts = []
     if scenario.displaced_share is not None:
-        parts.append(_("%(share)s leave home") % {"share": pct((scenario.affected_share or 1) * scenario.displaced_share)})
+        parts.append(
+            _("%(share)s leave home")
+            % {"share": pct((scenario.affected_share or 1) * scenario.displaced_share)}
+        )
     elif scenario.zone_rates:
         shares = [(r.get("affected") or 0) * (r.get("displaced") or 0) for r in scenario.zone_rates.values()]
-        parts.append(_("%(low)s to %(high)s leave home, by zone") % {"low": pct(min(shares)), "high": pct(max(shares))})
+        parts.append(
+            _("%(low)s to %(high)s leave home, by zone") % {"low": pct(min(shares)), "high": pct(max(shares))}
+        )
     parts.append(_("rates: %(words)s") % {"words": certainty(scenario.rate_certainty)})
     return _(", ").join(parts)
 
@@ -64,9 +73,18 @@ def _tabs(state: maps.MapState, user: Any) -> tuple[list[dict[str, Any]], dict[i
     if state.run is None or state.service is None:
         return [], {}
     levels = gaps.levels_of(state.run, state.service, user=user)
-    names = {AreaLevel.DISTRICT: _("Districts"), AreaLevel.STREET: _("Streets"), AreaLevel.COMMUNITY: _("Communities")}
+    names = {
+        AreaLevel.DISTRICT: _("Districts"),
+        AreaLevel.STREET: _("Streets"),
+        AreaLevel.COMMUNITY: _("Communities"),
+    }
     tabs = [
-        {"key": f"level{level}", "label": names.get(level, AreaLevel(level).label), "count": levels[level], "level": level}
+        {
+            "key": f"level{level}",
+            "label": names.get(level, AreaLevel(level).label),
+            "count": levels[level],
+            "level": level,
+        }
         for level in maps.levels_shown(levels)
     ]
     count = gaps.facility_rows(state.run, state.service, user=user).count()
@@ -79,12 +97,22 @@ def _roles(state: maps.MapState, user: Any) -> list[dict[str, Any]]:
         return []
     counts, reasons = gaps.role_counts(state.run, user=user)
     rows = [
-        {"shape": row.service.shape, "usable_kind": True, "label": local_name(row.service), "count": f"{num(row.usable)} / {num(row.all)}"}
+        {
+            "shape": row.service.shape,
+            "usable_kind": True,
+            "label": local_name(row.service),
+            "count": f"{num(row.usable)} / {num(row.all)}",
+        }
         for row in counts
     ]
     shape = state.service.shape if state.service else "circle"
     return rows + [
-        {"shape": shape, "usable_kind": False, "label": _("%(reason)s, supplies 0") % {"reason": str(SupplyReason(code).label).capitalize()}, "count": num(count)}
+        {
+            "shape": shape,
+            "usable_kind": False,
+            "label": _("%(reason)s, supplies 0") % {"reason": str(SupplyReason(code).label).capitalize()},
+            "count": num(count),
+        }
         for code, count in sorted(reasons.items())
     ]
 
@@ -111,13 +139,19 @@ def map_page(request: HttpRequest) -> HttpResponse:
     policies.demand(request.user, "view", city)
     ask = request.GET.get
     state = maps.map_state(
-        user=request.user, city=city, run_ref=ask("run", ""), scenario_ref=ask("scenario", ""), service_code=ask("service", "")
+        user=request.user,
+        city=city,
+        run_ref=ask("run", ""),
+        scenario_ref=ask("scenario", ""),
+        service_code=ask("service", ""),
     )
     user, run, service = request.user, state.run, state.service
     tabs, levels = _tabs(state, user)
     tab = next((one for one in tabs if one["key"] == ask("tab")), tabs[0] if tabs else None)
     totals = gaps.totals(run, service, user=user) if run and service else None
-    districts = gaps.area_rows(run, service, user=user, level=min(levels)) if run and service and levels else []
+    districts = (
+        gaps.area_rows(run, service, user=user, level=min(levels)) if run and service and levels else []
+    )
     context: dict[str, Any] = {
         **vars(state),
         "may_run": policies.allows(user, "run.start", city),
@@ -125,12 +159,21 @@ def map_page(request: HttpRequest) -> HttpResponse:
         "reach_options": _reach_options(state),
         "reach_words": _reach_words(run),
         "times": [
-            {"value": code, "label": label, "run": state.siblings[code].ref if code in state.siblings else "", "checked": bool(run and run.time_of_day == code)}
+            {
+                "value": code,
+                "label": label,
+                "run": state.siblings[code].ref if code in state.siblings else "",
+                "checked": bool(run and run.time_of_day == code),
+            }
             for code, label in TimeOfDay.choices
             if state.scenario is None or code in state.scenario.times_of_day
         ],
         "assignments": [
-            {"value": code, "label": label, "checked": (run.assignment if run else Assignment.NEAREST) == code}
+            {
+                "value": code,
+                "label": label,
+                "checked": (run.assignment if run else Assignment.NEAREST) == code,
+            }
             for code, label in Assignment.choices
         ],
         "tabs": tabs,
@@ -145,7 +188,11 @@ def map_page(request: HttpRequest) -> HttpResponse:
         "area_code": ask("area") or (districts[0].area.code if districts and districts[0].gap else ""),
     }
     if tab and tab["level"] is not None:
-        context["rows"] = districts if tab["level"] == min(levels) else gaps.area_rows(run, service, user=user, level=tab["level"])
+        context["rows"] = (
+            districts
+            if tab["level"] == min(levels)
+            else gaps.area_rows(run, service, user=user, level=tab["level"])
+        )
     elif tab:
         context["page"] = page_of(request, gaps.facility_rows(run, service, user=user), FACILITIES_A_PAGE)
     context["config"] = _config(request, state, context)
@@ -168,23 +215,33 @@ def _config(request: HttpRequest, state: maps.MapState, context: dict[str, Any])
         "manyChanged": _("%s settings changed:"),
         "comma": pgettext("between items of a list", ", "),
         "stop": pgettext("end of a sentence", "."),
-        "howLong": _("About %(seconds)s s to run.") % {"seconds": hours(max(1, round(state.run.seconds)))} if state.run and state.run.seconds else "",
+        "howLong": _("About %(seconds)s s to run.") % {"seconds": hours(max(1, round(state.run.seconds)))}
+        if state.run and state.run.seconds
+        else "",
     }
     if state.run is None or state.service is None:
         return config
     found = mapwords.run_classes(request.user, state.run, state.service)
     config["tiles"]["cells"] = mapwords.cell_tiles(state.run, state.service)
     config["tiles"]["facilities"] = mapwords.facility_tiles(state.city, state.service)
-    config["card"] = reverse("map_card") + "?" + urlencode({"run": state.run.ref, "service": state.service.code})
+    config["card"] = (
+        reverse("map_card") + "?" + urlencode({"run": state.run.ref, "service": state.service.code})
+    )
     return config | found
 
 
 @page
 def map_card(request: HttpRequest) -> HttpResponse:
     """The picked area's four states, for the card on the map."""
-    run = get_object_or_404(gaps.baseline_runs(user=request.user, city=request.city), ref=request.GET.get("run", ""))
+    run = get_object_or_404(
+        gaps.baseline_runs(user=request.user, city=request.city), ref=request.GET.get("run", "")
+    )
     service = get_object_or_404(ServiceType, code=request.GET.get("service", ""))
-    row = gaps.area_results(run, service, user=request.user).filter(area__code=request.GET.get("area", "")).first()
+    row = (
+        gaps.area_results(run, service, user=request.user)
+        .filter(area__code=request.GET.get("area", ""))
+        .first()
+    )
     if row is None:
         raise Http404
     return render(request, "planning/parts/map_card.html", {"run": run, "service": service, "row": row})
@@ -204,7 +261,11 @@ def map_run(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     run = next((one for one in runs if one.time_of_day == data["time_of_day"]), runs[0])
     if run.state == RunState.REFUSED:
-        return render(request, "planning/parts/run_refused.html", {"run": run, "refusal": [refusal_words(problem) for problem in run.refusal]})
+        return render(
+            request,
+            "planning/parts/run_refused.html",
+            {"run": run, "refusal": [refusal_words(problem) for problem in run.refusal]},
+        )
     code = data["service"].code if data["service"] else ""
     then = reverse("map") + "?" + urlencode({"run": run.ref, "service": code})
     if not request.htmx:

@@ -51,7 +51,11 @@ def percent_ranges() -> list[str]:
 
 def legend(title: str, ramp: str, words: list[str], counts: list[int] | None = None) -> dict[str, Any]:
     cells: list[int | None] = list(counts) if counts else [None] * len(words)
-    return {"title": title, "ramp": ramp, "classes": [{"words": word, "cells": cell} for word, cell in zip(words, cells, strict=True)]}
+    return {
+        "title": title,
+        "ramp": ramp,
+        "classes": [{"words": word, "cells": cell} for word, cell in zip(words, cells, strict=True)],
+    }
 
 
 def base_config(request: HttpRequest, city: City) -> dict[str, Any]:
@@ -62,7 +66,12 @@ def base_config(request: HttpRequest, city: City) -> dict[str, Any]:
         "bounds": maps.bounds_of(city),
         "labels": maps.area_labels(user=request.user, city=city, english=not is_chinese()),
         "levels": {"district": int(AreaLevel.DISTRICT)},
-        "tiles": {"green": tile % "green", "areas": tile % "areas", "roads": tile % "roads", "water": tile % "water"},
+        "tiles": {
+            "green": tile % "green",
+            "areas": tile % "areas",
+            "roads": tile % "roads",
+            "water": tile % "water",
+        },
         "deepest": int(AreaLevel.COMMUNITY),
         "words": {"noMap": _("This browser cannot draw the map. The table holds every value.")},
     }
@@ -86,14 +95,18 @@ def run_classes(user: Any, run: Run, service: ServiceType) -> dict[str, Any]:
     for state in ("late", "no_room", "out_of_reach"):
         title = _("%(state)s, %(unit)s per cell") % {"state": words[state], "unit": unit(service)}
         legends[state] = legend(title, "gap", ranges(edges))
-    legends["coverage"] = legend(_("Coverage, share of need"), "cov", percent_ranges(), coverage.get("counts") if whole else None)
+    legends["coverage"] = legend(
+        _("Coverage, share of need"), "cov", percent_ranges(), coverage.get("counts") if whole else None
+    )
     wide = {level: ranges(level_edges) for level, level_edges in levels.items()}
     return {
         "breaks": {"gap": edges, "levels": levels, "coverage": coverage.get("edges") or COVERAGE_EDGES},
         "legends": legends,
         "wide": {"words": wide, "title": _("Gap, %(unit)s per hexagon") % {"unit": unit(service)}},
         "big": gaps.big_capacity(run, service),
-        "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)} if whole else {},
+        "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)}
+        if whole
+        else {},
     }
 
 
@@ -105,7 +118,10 @@ def plan_classes(user: Any, run: Run, service: ServiceType) -> dict[str, Any]:
     config["breaks"]["difference"] = step
     config["breaks"]["differenceLevels"] = steps
     title = _("Change in gap, %(unit)s per cell") % {"unit": unit(service)}
-    before = {**config["legends"]["gap"], "classes": [{**one, "cells": None} for one in config["legends"]["gap"]["classes"]]}
+    before = {
+        **config["legends"]["gap"],
+        "classes": [{**one, "cells": None} for one in config["legends"]["gap"]["classes"]],
+    }
     config["legends"] = {
         "difference": legend(title, "chg", change_ranges(step)), "before": before, "after": before,
     }  # fmt: skip

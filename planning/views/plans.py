@@ -30,7 +30,9 @@ def plan_list(request: HttpRequest) -> HttpResponse:
     return render(request, "planning/plans.html", {"page": page_of(request, rows), "may_edit": may_edit})
 
 
-def _stats(version: Any, interventions: list[Any], pair: change_sets.Pair | None, outcome: change_sets.Outcome | None) -> list[dict[str, str]]:
+def _stats(
+    version: Any, interventions: list[Any], pair: change_sets.Pair | None, outcome: change_sets.Outcome | None
+) -> list[dict[str, str]]:
     stats = [
         {
             "label": _("Cost, %(count)s interventions") % {"count": num(len(interventions))},
@@ -46,13 +48,19 @@ def _stats(version: Any, interventions: list[Any], pair: change_sets.Pair | None
                 "label": _("Gap closed, %(service)s") % {"service": local_name(service)},
                 "value": num(outcome.closed),
                 "unit": unit(service),
-                "note": _("%(before)s → %(after)s, %(assignment)s") % {"before": num(before.gap), "after": num(after.gap), "assignment": str(pair.before.get_assignment_display()).lower()},
+                "note": _("%(before)s → %(after)s, %(assignment)s")
+                % {
+                    "before": num(before.gap),
+                    "after": num(after.gap),
+                    "assignment": str(pair.before.get_assignment_display()).lower(),
+                },
             },
             {
                 "label": _("Coverage"),
                 "value": f"{_percent(before)} → {_percent(after)}",
                 "unit": "%",
-                "note": _("served of %(need)s %(unit)s in need") % {"need": num(before.need), "unit": unit(service)},
+                "note": _("served of %(need)s %(unit)s in need")
+                % {"need": num(before.need), "unit": unit(service)},
             },
         ]
     stats.append(
@@ -60,7 +68,10 @@ def _stats(version: Any, interventions: list[Any], pair: change_sets.Pair | None
             "label": _("Against the best possible"),
             "value": _("within %(share)s") % {"share": pct(version.gap)} if version.gap is not None else "—",
             "unit": "",
-            "note": _("no plan in this budget can close more than %(bound)s (weighted)") % {"bound": num(version.bound)} if version.bound is not None else _("the search gave no bound"),
+            "note": _("no plan in this budget can close more than %(bound)s (weighted)")
+            % {"bound": num(version.bound)}
+            if version.bound is not None
+            else _("the search gave no bound"),
         }
     )
     return stats
@@ -88,7 +99,12 @@ def _lead_bars(interventions: list[Any]) -> list[dict[str, Any]]:
 def _curve(version: Any, interventions: list[Any]) -> dict[str, Any]:
     scale = 1e6 if is_chinese() else 1e8
     points = [
-        {"x": point["cost_fen"] / scale, "y": point["served"], "order": point["order"], "label": f"{yuan(point['cost_fen'])}: {num(point['served'])}"}
+        {
+            "x": point["cost_fen"] / scale,
+            "y": point["served"],
+            "order": point["order"],
+            "label": f"{yuan(point['cost_fen'])}: {num(point['served'])}",
+        }
         for point in change_sets.money_curve(version, interventions)
     ]
     if version.value and version.bound and points[-1]["y"]:
@@ -107,7 +123,11 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
     plan = get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
     number = request.GET.get("version", "")
     version = change_sets.version_of(plan, int(number) if number.isdigit() else None)
-    context: dict[str, Any] = {"plan": plan, "version": version, "may_edit": policies.allows(request.user, "plan.edit", request.city)}
+    context: dict[str, Any] = {
+        "plan": plan,
+        "version": version,
+        "may_edit": policies.allows(request.user, "plan.edit", request.city),
+    }
     if version is None or version.state in {VersionState.COMPUTING, VersionState.FAILED}:
         return render(request, "planning/plan.html", context)
     interventions = change_sets.interventions_of(version, user=request.user)
@@ -189,7 +209,9 @@ def plan_new(request: HttpRequest) -> HttpResponse:
 
 @page
 def plan_suggest(request: HttpRequest, ref: str) -> HttpResponse:
-    return _suggest(request, get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref))
+    return _suggest(
+        request, get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
+    )
 
 
 @require_POST

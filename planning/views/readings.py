@@ -20,7 +20,16 @@ def _when(time_of_day: str) -> str:
     return _("by night") if time_of_day == TimeOfDay.NIGHT else _("by day")
 
 
-def read_gap(*, service: Any, time_of_day: str, limit: float | None, limit_unit: str, need: int, gap: int, rows: list[Any]) -> Reading:
+def read_gap(
+    *,
+    service: Any,
+    time_of_day: str,
+    limit: float | None,
+    limit_unit: str,
+    need: int,
+    gap: int,
+    rows: list[Any],
+) -> Reading:
     """`rows`: the areas of one level with `.area` and `.gap`, any order."""
     facts = {
         "when": _when(time_of_day),
@@ -38,7 +47,10 @@ def read_gap(*, service: Any, time_of_day: str, limit: float | None, limit_unit:
     if not rows:
         sentence = _("The need is not met %(when)s: %(gap)s %(unit)s are not ready within %(reach)s.") % facts
     elif len(short) == len(rows) > 1:
-        sentence = _("All %(count)d districts fall short %(when)s: %(gap)s %(unit)s are not ready within %(reach)s.") % facts
+        sentence = (
+            _("All %(count)d districts fall short %(when)s: %(gap)s %(unit)s are not ready within %(reach)s.")
+            % facts
+        )
     else:
         sentence = (
             ngettext(

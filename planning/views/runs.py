@@ -14,7 +14,11 @@ from planning.selectors import gaps
 def run_list(request: HttpRequest) -> HttpResponse:
     if not request.city:
         return render(request, "planning/no_city.html")
-    return render(request, "planning/runs.html", {"page": page_of(request, gaps.runs_visible_to(request.user, request.city))})
+    return render(
+        request,
+        "planning/runs.html",
+        {"page": page_of(request, gaps.runs_visible_to(request.user, request.city))},
+    )
 
 
 @page
@@ -22,13 +26,20 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
     run = get_object_or_404(gaps.runs_visible_to(request.user), ref=ref)
     results, districts, service, reasons = [], [], None, []
     if run.state == RunState.DONE:
-        results = [{"service": one, "totals": gaps.totals(run, one, user=request.user)} for one in gaps.services_of(run)]
+        results = [
+            {"service": one, "totals": gaps.totals(run, one, user=request.user)}
+            for one in gaps.services_of(run)
+        ]
         results = [row for row in results if row["totals"] is not None]
         _counts, found = gaps.role_counts(run, user=request.user)
-        reasons = [{"label": SupplyReason(code).label, "count": count} for code, count in sorted(found.items())]
+        reasons = [
+            {"label": SupplyReason(code).label, "count": count} for code, count in sorted(found.items())
+        ]
     if results:
         code = request.GET.get("service", "")
-        service = next((row["service"] for row in results if row["service"].code == code), results[0]["service"])
+        service = next(
+            (row["service"] for row in results if row["service"].code == code), results[0]["service"]
+        )
         levels = gaps.levels_of(run, service, user=request.user)
         districts = gaps.area_rows(run, service, user=request.user, level=min(levels)) if levels else []
     context = {

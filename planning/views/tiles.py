@@ -18,7 +18,11 @@ from planning.services import tiles
 
 def _run(request: HttpRequest, ref: str) -> Run:
     cities = City.objects.filter(policies.visible_cities(request.user))
-    run = Run.objects.filter(ref=ref.replace("\x00", ""), city__in=cities, state=RunState.DONE).select_related("city", "snapshot").first()
+    run = (
+        Run.objects.filter(ref=ref.replace("\x00", ""), city__in=cities, state=RunState.DONE)
+        .select_related("city", "snapshot")
+        .first()
+    )
     if run is None:
         raise DomainError("not-found", _("There is no such finished run here for you."), status=404)
     return run
@@ -37,7 +41,9 @@ def cells(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
         run, before = _run(request, ask["compare"]), run
     if before is not None and before.city_id != run.city_id:
         raise DomainError("runs-differ", _("The runs belong to different cities."), status=422)
-    return tile_response(request, tiles.cell_tile(user=request.user, run=run, service=service, before=before, z=z, x=x, y=y))
+    return tile_response(
+        request, tiles.cell_tile(user=request.user, run=run, service=service, before=before, z=z, x=x, y=y)
+    )
 
 
 @tile_access
@@ -45,7 +51,11 @@ def population(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """`?layer=CODE` or `?time=night`, in the city of `?city=CODE`."""
     city, ask = tile_city(request), request.GET
     layers = PopulationLayer.objects.filter(city=city).select_related("city").order_by("-id")
-    layer = layers.filter(code=ask["layer"].replace("\x00", "")).first() if ask.get("layer") else layers.filter(time_of_day=ask.get("time", "night")).first()
+    layer = (
+        layers.filter(code=ask["layer"].replace("\x00", "")).first()
+        if ask.get("layer")
+        else layers.filter(time_of_day=ask.get("time", "night")).first()
+    )
     if layer is None:
         raise DomainError("not-found", _("There is no such population layer."), status=404)
     return tile_response(request, tiles.population_tile(user=request.user, layer=layer, z=z, x=x, y=y))

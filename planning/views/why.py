@@ -58,7 +58,9 @@ def _binds(why: Why, row: AreaResult) -> tuple[str, str]:
         words = _("%(usable)s of %(count)s facilities in reach are usable, and %(full)s of them are full.")
         return _("What binds: room, not distance"), words % facts
     if why.binds == "distance":
-        return _("What binds: distance"), _("For %(out)s of the need no usable facility lies within reach.") % facts
+        return _("What binds: distance"), _(
+            "For %(out)s of the need no usable facility lies within reach."
+        ) % facts
     if why.binds == "time":
         words = _("%(late)s units have a place, but it opens later than the %(hours)s h of the standard.")
         return _("What binds: time to convert"), words % facts
@@ -74,14 +76,19 @@ def _rows(why: Why, user: Any) -> tuple[list[dict[str, Any]], int]:
     for one in sorted(why.roles, key=lambda one: (one.reason == "room_left_out_of_reach", -one.capacity)):
         if one.facility_id not in places or len(rows) == SHOWN:
             continue
-        words, tone = STOPS.get(one.reason) or (SupplyReason(one.reason).label if one.reason in SupplyReason.values else one.reason, "bad")
+        words, tone = STOPS.get(one.reason) or (
+            SupplyReason(one.reason).label if one.reason in SupplyReason.values else one.reason,
+            "bad",
+        )
         rows.append({**vars(one), "facility": places[one.facility_id], "reason": str(words), "tone": tone})
     return sorted(rows, key=lambda row: row["nearest"]), len(why.roles)
 
 
 def _options(why: Why, user: Any) -> list[dict[str, Any]]:
     mine = policies.visible(user)
-    facilities = Facility.objects.filter(mine).in_bulk([one.facility_id for one in why.helps if one.facility_id])
+    facilities = Facility.objects.filter(mine).in_bulk(
+        [one.facility_id for one in why.helps if one.facility_id]
+    )
     assets = IdleAsset.objects.filter(mine).in_bulk([one.asset_id for one in why.helps if one.asset_id])
     rows = []
     for one in why.helps:
@@ -89,9 +96,24 @@ def _options(why: Why, user: Any) -> list[dict[str, Any]]:
         if place is None:
             continue
         href = f"/facilities/{place.ref}/" if one.facility_id else f"/inventory/idle/{place.ref}/"
-        words = _("%(kind)s: %(place)s") % {"kind": InterventionKind(one.kind).label, "place": local_name(place)}
-        note = _("%(units)s units; closes %(all)s in the whole city") % {"units": num(one.units), "all": num(one.everywhere)}
-        rows.append({"words": words, "note": note, "href": href, "units": one.here, "cost_fen": one.cost_fen, "lead_months": one.lead_months})
+        words = _("%(kind)s: %(place)s") % {
+            "kind": InterventionKind(one.kind).label,
+            "place": local_name(place),
+        }
+        note = _("%(units)s units; closes %(all)s in the whole city") % {
+            "units": num(one.units),
+            "all": num(one.everywhere),
+        }
+        rows.append(
+            {
+                "words": words,
+                "note": note,
+                "href": href,
+                "units": one.here,
+                "cost_fen": one.cost_fen,
+                "lead_months": one.lead_months,
+            }
+        )
     return rows
 
 
@@ -105,7 +127,9 @@ def _others(run: Run, area: Area, service: ServiceType, user: Any) -> list[dict[
         result = gaps.area_results(other, service, user=user).filter(area=area).first()
         if result is not None:
             href = reverse("why", args=[area.code, service.code]) + f"?run={other.ref}"
-            rows.append({"label": _("Gap, %(when)s") % {"when": str(label).lower()}, "gap": result.gap, "href": href})
+            rows.append(
+                {"label": _("Gap, %(when)s") % {"when": str(label).lower()}, "gap": result.gap, "href": href}
+            )
     return rows
 
 
@@ -116,13 +140,18 @@ def _ratio(ratio: float, service: ServiceType) -> tuple[str, str]:
             break
     if people == 1:
         return f"{ratio:g}", _("%(unit)s a person") % {"unit": unit(service)}
-    return f"{ratio * people:g}", _("%(unit)s for %(people)s people") % {"unit": unit(service), "people": num(people)}
+    return f"{ratio * people:g}", _("%(unit)s for %(people)s people") % {
+        "unit": unit(service),
+        "people": num(people),
+    }
 
 
 @page
 def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpResponse:
     run = gaps.run_in_view(user=request.user, city=request.city, ref=request.GET.get("run", ""))
-    area = get_object_or_404(Area.objects.filter(policies.visible_areas(request.user)), city=request.city, code=area_code)
+    area = get_object_or_404(
+        Area.objects.filter(policies.visible_areas(request.user)), city=request.city, code=area_code
+    )
     service = get_object_or_404(ServiceType, code=service_code)
     row = gaps.area_results(run, service, user=request.user).filter(area=area).first() if run else None
     if run is None or row is None:

@@ -8,7 +8,9 @@ from django.utils.translation import override
 from core.templatetags import pingji as tags
 
 
-@pytest.mark.parametrize(("value", "words"), [(1234567, "1,234,567"), (-5, "−5"), (None, "—"), (0, "0"), (2.5, "2")])
+@pytest.mark.parametrize(
+    ("value", "words"), [(1234567, "1,234,567"), (-5, "−5"), (None, "—"), (0, "0"), (2.5, "2")]
+)
 def test_numbers_have_commas_a_true_minus_and_a_dash_for_unknown(value, words):
     assert tags.num(value) == words
 

@@ -18,8 +18,23 @@ def ran(transactional_db, town, compute):
 
 @pytest.fixture
 def plan(ran):
-    CostRate.objects.create(service=ran.service, kind="stock", fixed_fen=5_000, per_unit_fen=100, hours=24, source="worked example")
-    version = plans.suggest_plan(user=None, city=ran.city, runs=[ran.night], budget_fen=9_000, name="首个方案", name_en="First plan", time_limit_seconds=5)
+    CostRate.objects.create(
+        service=ran.service,
+        kind="stock",
+        fixed_fen=5_000,
+        per_unit_fen=100,
+        hours=24,
+        source="worked example",
+    )
+    version = plans.suggest_plan(
+        user=None,
+        city=ran.city,
+        runs=[ran.night],
+        budget_fen=9_000,
+        name="首个方案",
+        name_en="First plan",
+        time_limit_seconds=5,
+    )
     jobs.perform(version.job.ref)
     return version.plan
 
@@ -33,7 +48,15 @@ def show(page, address):
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_every_page_shape_is_drawn_and_accessible(plan, ran, person, open_page, axe, language):
     page = open_page(user=person("lin", "planner"), language=language)
-    for address in ("/", "/map/", "/gaps/", f"/gaps/T1/{SERVICE}/", f"/plans/{plan.ref}/", "/plans/new/", "/help/standards/"):
+    for address in (
+        "/",
+        "/map/",
+        "/gaps/",
+        f"/gaps/T1/{SERVICE}/",
+        f"/plans/{plan.ref}/",
+        "/plans/new/",
+        "/help/standards/",
+    ):
         show(page, address)
         assert axe(page) == [], address
     assert page.problems == [] and page.outside_calls == []
@@ -41,7 +64,15 @@ def test_every_page_shape_is_drawn_and_accessible(plan, ran, person, open_page, 
 
 def test_no_page_scrolls_sideways_on_a_phone(plan, ran, person, open_page):
     page = open_page(user=person("lin", "planner"), width=400, height=860)
-    for address in ("/", "/map/", "/gaps/", f"/gaps/T1/{SERVICE}/", f"/plans/{plan.ref}/", f"/runs/{ran.night.ref}/", "/standards/worked/"):
+    for address in (
+        "/",
+        "/map/",
+        "/gaps/",
+        f"/gaps/T1/{SERVICE}/",
+        f"/plans/{plan.ref}/",
+        f"/runs/{ran.night.ref}/",
+        "/standards/worked/",
+    ):
         show(page, address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 400, address
 

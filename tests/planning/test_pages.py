@@ -35,8 +35,23 @@ def ran(town, compute):
 
 @pytest.fixture
 def planned(ran):
-    CostRate.objects.create(service=ran.service, kind="stock", fixed_fen=5_000, per_unit_fen=100, hours=24, source="worked example")
-    version = plans.suggest_plan(user=None, city=ran.city, runs=[ran.night], budget_fen=9_000, name="首个方案", name_en="First plan", time_limit_seconds=5)
+    CostRate.objects.create(
+        service=ran.service,
+        kind="stock",
+        fixed_fen=5_000,
+        per_unit_fen=100,
+        hours=24,
+        source="worked example",
+    )
+    version = plans.suggest_plan(
+        user=None,
+        city=ran.city,
+        runs=[ran.night],
+        budget_fen=9_000,
+        name="首个方案",
+        name_en="First plan",
+        time_limit_seconds=5,
+    )
     jobs.perform(version.job.ref)
     version.refresh_from_db()
     ran.version = version
@@ -44,7 +59,9 @@ def planned(ran):
 
 
 def config_of(page):
-    return json.loads(re.search(r'<script id="map-config" type="application/json">(.*?)</script>', page, re.S).group(1))
+    return json.loads(
+        re.search(r'<script id="map-config" type="application/json">(.*?)</script>', page, re.S).group(1)
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -77,10 +94,19 @@ def test_the_sentence_above_the_map_says_how_many_fall_short_and_where_most(ran,
 
 def test_the_table_under_the_map_holds_every_value_and_its_total(ran, browse):
     page = browse().get(f"/map/?run={ran.night.ref}")
-    rows = {row.area.code: (row.need, row.served, row.late, row.no_room, row.out_of_reach) for row in page.context["rows"]}
+    rows = {
+        row.area.code: (row.need, row.served, row.late, row.no_room, row.out_of_reach)
+        for row in page.context["rows"]
+    }
     assert rows == {"T1": (80, 60, 0, 20, 0), "T2": (35, 0, 20, 0, 15)}
     totals = page.context["totals"]
-    assert (totals.need, totals.served, totals.late, totals.no_room, totals.out_of_reach) == (115, 60, 20, 20, 15)
+    assert (totals.need, totals.served, totals.late, totals.no_room, totals.out_of_reach) == (
+        115,
+        60,
+        20,
+        20,
+        15,
+    )
 
 
 def test_day_and_night_of_the_same_settings_are_one_switch(ran, browse):
@@ -88,7 +114,9 @@ def test_day_and_night_of_the_same_settings_are_one_switch(ran, browse):
     assert f'data-go-run="{ran.day.ref}"' in page and f'data-go-run="{ran.night.ref}"' in page
 
 
-def test_running_the_settings_of_the_map_answers_with_progress_and_again_with_the_stored_run(ran, browse, django_capture_on_commit_callbacks):
+def test_running_the_settings_of_the_map_answers_with_progress_and_again_with_the_stored_run(
+    ran, browse, django_capture_on_commit_callbacks
+):
     client = browse()
     settings = {
         "scenario": "S-90001", "profile": "worked", "service": SERVICE, "reach": "1000", "time_of_day": "night", "assignment": "nearest",
@@ -98,16 +126,28 @@ def test_running_the_settings_of_the_map_answers_with_progress_and_again_with_th
     assert f"/jobs/{job.ref}/progress/" in answer
     jobs.perform(job.ref)
     run = Run.objects.filter(reach_overrides={SERVICE: 1000.0}, time_of_day="night").get()
-    over = client.get(f"/jobs/{job.ref}/progress/?then=/map/?run={run.ref}", headers={"hx-request": "true"}).content.decode()
+    over = client.get(
+        f"/jobs/{job.ref}/progress/?then=/map/?run={run.ref}", headers={"hx-request": "true"}
+    ).content.decode()
     assert f'data-done="/map/?run={run.ref}"' in over
     again = client.post("/map/run/", settings, headers={"hx-request": "true"}).content.decode()
-    assert f"data-done=\"/map/?run={run.ref}&amp;service={SERVICE}\"" in again
+    assert f'data-done="/map/?run={run.ref}&amp;service={SERVICE}"' in again
 
 
 def test_a_run_that_lacks_a_rate_is_refused_in_words_on_the_map(ran, browse):
     Scenario.objects.update(displaced_share=None)
-    settings = {"scenario": "S-90001", "profile": "worked", "service": SERVICE, "time_of_day": "night", "assignment": "nearest"}
-    answer = browse(language="zh-hans").post("/map/run/", settings, headers={"hx-request": "true"}).content.decode()
+    settings = {
+        "scenario": "S-90001",
+        "profile": "worked",
+        "service": SERVICE,
+        "time_of_day": "night",
+        "assignment": "nearest",
+    }
+    answer = (
+        browse(language="zh-hans")
+        .post("/map/run/", settings, headers={"hx-request": "true"})
+        .content.decode()
+    )
     assert "notice bad" in answer and "errorlist" in answer
 
 
@@ -181,7 +221,13 @@ def test_a_draft_is_frozen_from_its_page_and_then_offers_no_freezing(planned, br
 
 
 def test_a_budget_is_typed_in_the_unit_of_the_language(ran, browse):
-    form = {"name": "P", "budget": "2", "runs": [ran.night.ref], "services": [SERVICE], "time_limit_seconds": "5"}
+    form = {
+        "name": "P",
+        "budget": "2",
+        "runs": [ran.night.ref],
+        "services": [SERVICE],
+        "time_limit_seconds": "5",
+    }
     browse("a", "planner", language="en").post("/plans/new/", form)
     browse("b", "planner", language="zh-hans").post("/plans/new/", form)
     budgets = [plan.versions.get().budget_fen for plan in Plan.objects.order_by("id")]
