@@ -82,7 +82,9 @@ class CostRateViewSet(ForEveryone):
 class HazardLayerViewSet(CityWide):
     """Hazards with the classes of their zones. Ground: hazard-zones, or tiles at /tiles/zones/CODE/."""
 
-    queryset = HazardLayer.objects.select_related("city").prefetch_related(Prefetch("zones", HazardZone.objects.defer("geometry")))
+    queryset = HazardLayer.objects.select_related("city").prefetch_related(
+        Prefetch("zones", HazardZone.objects.defer("geometry"))
+    )
     serializer_class = forms.HazardLayerSerializer
     filterset_class = filters.HazardLayerFilter
     ordering_fields = ["code"]

@@ -17,13 +17,13 @@ from core.api.responses import accepted
 from core.api.viewsets import ListViewSet, ReadViewSet
 from core.errors import DomainError
 from core.models import City
-from engine.world import STATES
 from planning.api import filters
-from planning.api import serializers as forms
+from planning.api import plan_serializers as forms
 from planning.api.runs import runs_seen
 from planning.api.scenarios import city_seen
 from planning.choices import RunState, VersionState
 from planning.models import AreaResult, Intervention, Plan, PlanVersion, Run
+from planning.selectors.gaps import STATE_FIELDS
 from planning.services import plans
 
 REF = OpenApiParameter("plan_ref", str, OpenApiParameter.PATH)
@@ -32,7 +32,9 @@ NUMBER = OpenApiParameter("number", int, OpenApiParameter.PATH)
 
 def version_seen(user: Any, ref: str, number: Any) -> PlanVersion:
     cities = City.objects.filter(policies.visible_cities(user))
-    versions = PlanVersion.objects.filter(plan__city__in=cities, plan__ref=ref).select_related("plan__city", "job")
+    versions = PlanVersion.objects.filter(plan__city__in=cities, plan__ref=ref).select_related(
+        "plan__city", "job"
+    )
     return get_object_or_404(versions, number=number)
 
 
@@ -57,7 +59,9 @@ class PlanViewSet(ReadViewSet):
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return queryset.filter(city__in=City.objects.filter(policies.visible_cities(user)))
 
-    @extend_schema(request=forms.NewPlanSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        request=forms.NewPlanSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT}
+    )
     def create(self, request: Request) -> Response:
         """Ask what to build, how much and where. 202 with the job; 200 when a stored version answers already."""
         form = forms.NewPlanSerializer(data=request.data)
@@ -67,7 +71,9 @@ class PlanViewSet(ReadViewSet):
         fields["runs"] = runs_named(request.user, fields["runs"], city)
         return told(plans.suggest_plan(user=request.user, city=city, **fields))
 
-    @extend_schema(request=forms.NewVersionSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        request=forms.NewVersionSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT}
+    )
     @action(detail=True, methods=["post"])
     def suggest(self, request: Request, ref: str) -> Response:
         """A further version of this plan, for another budget, other runs or other weights."""
@@ -88,7 +94,11 @@ def told(version: PlanVersion) -> Response:
 class VersionViewSet(ListViewSet):
     """Versions of one plan, newest first; one version with its actions."""
 
-    queryset = PlanVersion.objects.select_related("plan", "job").prefetch_related("baseline_runs", "services", "runs").order_by("-number")
+    queryset = (
+        PlanVersion.objects.select_related("plan", "job")
+        .prefetch_related("baseline_runs", "services", "runs")
+        .order_by("-number")
+    )
     serializer_class = forms.PlanVersionSerializer
     ordering_fields = ["number"]
 
@@ -106,7 +116,9 @@ class VersionViewSet(ListViewSet):
         plans.freeze_version(user=request.user, version=version_seen(request.user, plan_ref, number))
         return self.retrieve(request, plan_ref=plan_ref, number=number)
 
-    @extend_schema(parameters=[REF, NUMBER], request=forms.EditVersionSerializer, responses={202: OpenApiTypes.OBJECT})
+    @extend_schema(
+        parameters=[REF, NUMBER], request=forms.EditVersionSerializer, responses={202: OpenApiTypes.OBJECT}
+    )
     def edit(self, request: Request, plan_ref: str, number: int) -> Response:
         """A new draft version without some interventions and with other options, scored again."""
         form = forms.EditVersionSerializer(data=request.data)
@@ -126,7 +138,9 @@ class VersionViewSet(ListViewSet):
         """The four states of each area before and with the plan, by run and service."""
         version = version_seen(request.user, plan_ref, number)
         level = request.query_params.get("level", "2")
-        return Response({"rows": before_after_rows(version, request.user, int(level) if level.isdigit() else 2)})
+        return Response(
+            {"rows": before_after_rows(version, request.user, int(level) if level.isdigit() else 2)}
+        )
 
 
 def before_after_rows(version: PlanVersion, user: Any, level: int) -> list[dict[str, Any]]:
@@ -136,13 +150,27 @@ def before_after_rows(version: PlanVersion, user: Any, level: int) -> list[dict[
         after = afters.get((run.scenario_id, run.time_of_day))
         if after is None:
             continue
-        listed = AreaResult.objects.filter(run__in=[run, after], area__level=level).select_related("area", "service")
-        listed = listed.filter(policies.visible(user, area="area", city="area__city")).order_by("service__sort_order", "area__path")
+        listed = AreaResult.objects.filter(run__in=[run, after], area__level=level).select_related(
+            "area", "service"
+        )
+        listed = listed.filter(policies.visible(user, area="area", city="area__city")).order_by(
+            "service__sort_order", "area__path"
+        )
         both: dict[tuple[str, str], dict[str, Any]] = {}
         for row in listed:
-            said = {name: getattr(row, name) for name in ("need", *STATES, "gap")}
+            said = {name: getattr(row, name) for name in (*STATE_FIELDS, "gap")}
             key = (row.service.code, row.area.code)
-            entry = both.setdefault(key, {"run": run.ref, "after_run": after.ref, "service": key[0], "area": key[1], "name": row.area.name, "name_en": row.area.name_en})
+            entry = both.setdefault(
+                key,
+                {
+                    "run": run.ref,
+                    "after_run": after.ref,
+                    "service": key[0],
+                    "area": key[1],
+                    "name": row.area.name,
+                    "name_en": row.area.name_en,
+                },
+            )
             entry["after" if row.run_id == after.pk else "before"] = said
         rows += both.values()
     return rows
@@ -152,7 +180,9 @@ def before_after_rows(version: PlanVersion, user: Any, level: int) -> list[dict[
 class InterventionViewSet(ListViewSet):
     """The change-set of one version, in order: what is done where, its size, cost and what it adds."""
 
-    queryset = Intervention.objects.select_related("service", "facility", "idle_asset", "area").order_by("order")
+    queryset = Intervention.objects.select_related("service", "facility", "idle_asset", "area").order_by(
+        "order"
+    )
     serializer_class = forms.InterventionSerializer
     filterset_class = filters.InterventionFilter
     ordering_fields = ["order", "cost_fen", "units"]
@@ -162,4 +192,6 @@ class InterventionViewSet(ListViewSet):
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         version = version_seen(user, self.kwargs["plan_ref"], self.kwargs["number"])
-        return queryset.filter(version=version).filter(policies.visible(user, area="area", city="version__plan__city"))
+        return queryset.filter(version=version).filter(
+            policies.visible(user, area="area", city="version__plan__city")
+        )

@@ -17,7 +17,6 @@ from core.api.responses import accepted
 from core.api.viewsets import ListViewSet, ReadViewSet
 from core.errors import DomainError
 from core.models import Area, City
-from engine.world import STATES
 from facilities.models import ServiceType
 from planning.api import filters
 from planning.api import serializers as forms
@@ -25,6 +24,7 @@ from planning.api.scenarios import city_seen
 from planning.choices import RunState
 from planning.models import AreaResult, CellResult, FacilityResult, Run, Scenario
 from planning.selectors import gaps
+from planning.selectors.gaps import STATE_FIELDS
 from planning.services.runs import start_runs
 from planning.services.why import why_number
 
@@ -41,19 +41,29 @@ def totals_for(run: Run, user: Any) -> list[dict[str, Any]]:
         return []
     paths = policies.visible_paths(user, run.city_id)
     if paths is None or any(path.count("/") == 1 for path in paths):
-        return [{name: row[name] for name in ("service", "unit", "people", "need", *STATES)} for row in run.totals]
+        return [
+            {name: row[name] for name in ("service", "unit", "people", *STATE_FIELDS)} for row in run.totals
+        ]
     found = []
     for service in gaps.services_of(run):
         own = gaps.totals(run, service, user=user)
         if own is not None:
-            found.append({"service": service.code, "unit": service.unit, **{name: getattr(own, name) for name in ("people", "need", *STATES)}})
+            found.append(
+                {
+                    "service": service.code,
+                    "unit": service.unit,
+                    **{name: getattr(own, name) for name in ("people", *STATE_FIELDS)},
+                }
+            )
     return found
 
 
 class RunViewSet(ReadViewSet):
     """One call of the engine on one snapshot: need and its four states, which add up exactly."""
 
-    queryset = Run.objects.select_related("city", "scenario", "profile", "snapshot", "job", "plan_version__plan", "created_by")
+    queryset = Run.objects.select_related(
+        "city", "scenario", "profile", "snapshot", "job", "plan_version__plan", "created_by"
+    )
     serializer_class = forms.RunSerializer
     filterset_class = filters.RunFilter
     ordering_fields = ["created_at", "finished_at", "ref"]
@@ -65,24 +75,39 @@ class RunViewSet(ReadViewSet):
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return queryset.filter(pk__in=runs_seen(user).values("pk"))
 
-    @extend_schema(request=forms.NewRunSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        request=forms.NewRunSerializer, responses={202: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT}
+    )
     def create(self, request: Request) -> Response:
         """Start one run a time of day. 202 with the job; 200 when stored runs answer already; 422 names missing rates."""
         form = forms.NewRunSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
         cities = City.objects.filter(policies.visible_cities(request.user))
-        scenario = get_object_or_404(Scenario.objects.filter(city__in=cities).select_related("city"), ref=fields.pop("scenario"))
-        made, job = start_runs(user=request.user, city=city_seen(request.user, scenario.city.code), scenario=scenario, **fields)
+        scenario = get_object_or_404(
+            Scenario.objects.filter(city__in=cities).select_related("city"), ref=fields.pop("scenario")
+        )
+        made, job = start_runs(
+            user=request.user, city=city_seen(request.user, scenario.city.code), scenario=scenario, **fields
+        )
         refs = [run.ref for run in made]
         refused = [run for run in made if run.state == RunState.REFUSED]
         if len(refused) == len(made):
             missing = [{"run": run.ref, **problem} for run in refused for problem in run.refusal]
-            raise DomainError("run-refused", missing[0]["message"] if missing else "refused", status=422, runs=refs, missing=missing)
+            raise DomainError(
+                "run-refused",
+                missing[0]["message"] if missing else "refused",
+                status=422,
+                runs=refs,
+                missing=missing,
+            )
         return accepted(job, runs=refs) if job else Response({"job": None, "runs": refs})
 
     @extend_schema(
-        parameters=[OpenApiParameter("area", str, required=True), OpenApiParameter("service", str, required=True)],
+        parameters=[
+            OpenApiParameter("area", str, required=True),
+            OpenApiParameter("service", str, required=True),
+        ],
         responses=OpenApiTypes.OBJECT,
     )
     @action(detail=True, methods=["get"])
@@ -100,7 +125,7 @@ class RunViewSet(ReadViewSet):
             {
                 "run": run.ref, "area": area.code, "service": service.code, "unit": service.unit,
                 "people": why.people, "share": why.share, "affected_share": why.affected, "displaced_share": why.displaced, "ratio": why.ratio,
-                "reach_limit": why.limit, "standard": why.standard, **{name: getattr(row, name) for name in ("need", *STATES, "gap")},
+                "reach_limit": why.limit, "standard": why.standard, **{name: getattr(row, name) for name in (*STATE_FIELDS, "gap")},
                 "binds": why.binds, "roles": roles, "helps": helps,
             }
         )  # fmt: skip
@@ -114,9 +139,16 @@ def _named(why: Any, user: Any) -> tuple[list[dict[str, Any]], list[dict[str, An
     mine = policies.visible(user)
     wanted = {one.facility_id for one in [*why.roles, *why.helps] if one.facility_id}
     places = dict(Facility.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))
-    assets = dict(IdleAsset.objects.filter(mine, pk__in=[one.asset_id for one in why.helps if one.asset_id]).values_list("pk", "ref"))
+    assets = dict(
+        IdleAsset.objects.filter(
+            mine, pk__in=[one.asset_id for one in why.helps if one.asset_id]
+        ).values_list("pk", "ref")
+    )
     roles = [
-        {"facility": places[one.facility_id], **{name: value for name, value in vars(one).items() if name != "facility_id"}}
+        {
+            "facility": places[one.facility_id],
+            **{name: value for name, value in vars(one).items() if name != "facility_id"},
+        }
         for one in why.roles
         if one.facility_id in places
     ]
@@ -138,7 +170,9 @@ class ResultViewSet(ListViewSet):
     lookup_field = "pk"
 
     def run(self) -> Run:
-        return get_object_or_404(runs_seen(self.request.user).filter(state=RunState.DONE), ref=self.kwargs["run_ref"])
+        return get_object_or_404(
+            runs_seen(self.request.user).filter(state=RunState.DONE), ref=self.kwargs["run_ref"]
+        )
 
     def get_queryset(self) -> QuerySet:
         rows = super().get_queryset()
@@ -177,7 +211,9 @@ class RunCellsViewSet(ResultViewSet):
 class RunFacilitiesViewSet(ResultViewSet):
     """What each role supplied, and why no more."""
 
-    queryset = FacilityResult.objects.select_related("facility", "service").order_by("service", F("capacity").desc(), "pk")
+    queryset = FacilityResult.objects.select_related("facility", "service").order_by(
+        "service", F("capacity").desc(), "pk"
+    )
     serializer_class = forms.FacilityResultSerializer
     filterset_class = filters.FacilityResultFilter
     ordering_fields = ["capacity", "served", "late"]
@@ -186,4 +222,6 @@ class RunFacilitiesViewSet(ResultViewSet):
     area_lookup, city_lookup = "facility__area", "facility__city"
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(facility__isnull=False).filter(policies.visible(user, area=self.area_lookup, city=self.city_lookup))
+        return queryset.filter(facility__isnull=False).filter(
+            policies.visible(user, area=self.area_lookup, city=self.city_lookup)
+        )

@@ -20,7 +20,9 @@ from planning.api import serializers as forms
 from planning.models import HazardLayer, Scenario
 from planning.services import scenarios
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".')
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".'
+)
 
 
 def city_seen(user: Any, code: str) -> City:
@@ -44,7 +46,9 @@ def resolved(fields: dict[str, Any], city: City) -> dict[str, Any]:
 class ScenarioViewSet(ReadViewSet):
     """A hazard, where it strikes, and what it does to people. A missing rate refuses the run; it is never zero."""
 
-    queryset = Scenario.objects.select_related("city", "hazard_layer", "created_by").prefetch_related("services", "areas", "closed_facilities")
+    queryset = Scenario.objects.select_related("city", "hazard_layer", "created_by").prefetch_related(
+        "services", "areas", "closed_facilities"
+    )
     serializer_class = forms.ScenarioSerializer
     filterset_class = filters.ScenarioFilter
     ordering_fields = ["ref", "name", "updated_at"]
@@ -69,10 +73,14 @@ class ScenarioViewSet(ReadViewSet):
         closed = fields.pop("closed_facilities", None)
         made = scenarios.create_scenario(user=request.user, city=city, **fields)
         if closed:
-            made = scenarios.update_scenario(user=request.user, scenario=made, version=None, changes={"closed_facilities": closed})
+            made = scenarios.update_scenario(
+                user=request.user, scenario=made, version=None, changes={"closed_facilities": closed}
+            )
         return self._answer(made, 201)
 
-    @extend_schema(request=forms.ScenarioChangesSerializer, responses=forms.ScenarioSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        request=forms.ScenarioChangesSerializer, responses=forms.ScenarioSerializer, parameters=[IF_MATCH]
+    )
     def partial_update(self, request: Request, ref: str) -> Response:
         """Change some fields, against the version that If-Match names. Runs keep what they ran with."""
         scenario = self.get_object()
@@ -80,7 +88,9 @@ class ScenarioViewSet(ReadViewSet):
         form.is_valid(raise_exception=True)
         changes = resolved(dict(form.validated_data), scenario.city)
         version = self.expected_version(request)
-        return self._answer(scenarios.update_scenario(user=request.user, scenario=scenario, version=version, changes=changes))
+        return self._answer(
+            scenarios.update_scenario(user=request.user, scenario=scenario, version=version, changes=changes)
+        )
 
     @extend_schema(request=forms.CopyScenarioSerializer, responses={201: forms.ScenarioSerializer})
     @action(detail=True, methods=["post"])
@@ -88,4 +98,6 @@ class ScenarioViewSet(ReadViewSet):
         """A scenario of one's own to change."""
         form = forms.CopyScenarioSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        return self._answer(scenarios.copy_scenario(user=request.user, scenario=self.get_object(), **form.validated_data), 201)
+        return self._answer(
+            scenarios.copy_scenario(user=request.user, scenario=self.get_object(), **form.validated_data), 201
+        )

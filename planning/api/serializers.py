@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import MultiPolygonField, PointField
+from core.api.fields import MultiPolygonField
 from core.choices import Certainty, TimeOfDay
 from core.models import Area
 from facilities.choices import Hazard
@@ -20,9 +20,6 @@ from planning.models import (
     FacilityResult,
     HazardLayer,
     HazardZone,
-    Intervention,
-    Plan,
-    PlanVersion,
     PopulationLayer,
     RoadNetwork,
     Run,
@@ -31,7 +28,6 @@ from planning.models import (
     Standard,
     StandardProfile,
 )
-from planning.services.siting import KINDS
 
 STATES = ["need", "served", "late", "no_room", "out_of_reach", "gap"]
 
@@ -68,7 +64,19 @@ class StandardProfileSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = StandardProfile
-        fields = ["code", "name", "name_en", "parent", "area", "status", "is_default", "valid_from", "valid_to", "reason", "standards"]
+        fields = [
+            "code",
+            "name",
+            "name_en",
+            "parent",
+            "area",
+            "status",
+            "is_default",
+            "valid_from",
+            "valid_to",
+            "reason",
+            "standards",
+        ]
 
 
 class CostRateSerializer(serializers.ModelSerializer):
@@ -77,7 +85,19 @@ class CostRateSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = CostRate
-        fields = ["id", "service", "kind", "use", "fixed_fen", "per_unit_fen", "max_share", "hours", "lead_months", "source", "certainty"]
+        fields = [
+            "id",
+            "service",
+            "kind",
+            "use",
+            "fixed_fen",
+            "per_unit_fen",
+            "max_share",
+            "hours",
+            "lead_months",
+            "source",
+            "certainty",
+        ]
 
 
 class HazardLayerSerializer(serializers.ModelSerializer):
@@ -86,7 +106,19 @@ class HazardLayerSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = HazardLayer
-        fields = ["id", "code", "name", "name_en", "city", "hazard", "return_period_years", "source", "certainty", "synthetic", "classes"]
+        fields = [
+            "id",
+            "code",
+            "name",
+            "name_en",
+            "city",
+            "hazard",
+            "return_period_years",
+            "source",
+            "certainty",
+            "synthetic",
+            "classes",
+        ]
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_classes(self, layer: HazardLayer) -> list[str]:
@@ -108,7 +140,18 @@ class RoadNetworkSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = RoadNetwork
-        fields = ["ref", "city", "sha256", "nodes", "edges", "length_km", "largest_part_share", "synthetic", "current", "created_at"]
+        fields = [
+            "ref",
+            "city",
+            "sha256",
+            "nodes",
+            "edges",
+            "length_km",
+            "largest_part_share",
+            "synthetic",
+            "current",
+            "created_at",
+        ]
 
 
 class SnapshotSerializer(serializers.ModelSerializer):
@@ -130,7 +173,9 @@ class ScenarioSerializer(serializers.ModelSerializer):
     hazard_layer = code_of(allow_null=True)
     closed_facilities = serializers.SlugRelatedField(slug_field="ref", many=True, read_only=True)
     created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
-    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices), read_only=True)
+    times_of_day = serializers.ListField(
+        child=serializers.ChoiceField(choices=TimeOfDay.choices), read_only=True
+    )
 
     class Meta:
         model = Scenario
@@ -148,18 +193,31 @@ class ScenarioChangesSerializer(serializers.Serializer):
     name_en = serializers.CharField(max_length=120, required=False, allow_blank=True)
     hazard = serializers.ChoiceField(choices=Hazard.choices, required=False)
     extent = serializers.ChoiceField(choices=Extent.choices, required=False)
-    areas = serializers.ListField(child=serializers.CharField(max_length=24), required=False, help_text="Area codes.")
-    hazard_layer = serializers.CharField(max_length=40, required=False, allow_null=True, help_text="Code of a hazard layer of the city.")
+    areas = serializers.ListField(
+        child=serializers.CharField(max_length=24), required=False, help_text="Area codes."
+    )
+    hazard_layer = serializers.CharField(
+        max_length=40, required=False, allow_null=True, help_text="Code of a hazard layer of the city."
+    )
     affected_share = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
     displaced_share = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
-    zone_rates = serializers.DictField(child=serializers.DictField(child=serializers.FloatField(min_value=0, max_value=1, allow_null=True)), required=False)
+    zone_rates = serializers.DictField(
+        child=serializers.DictField(child=serializers.FloatField(min_value=0, max_value=1, allow_null=True)),
+        required=False,
+    )
     ratio_overrides = serializers.DictField(child=serializers.FloatField(), required=False)
     rate_source = serializers.CharField(max_length=300, required=False, allow_blank=True)
     rate_certainty = serializers.ChoiceField(choices=Certainty.choices, required=False)
-    services = serializers.SlugRelatedField(slug_field="code", many=True, queryset=ServiceType.objects.all(), required=False)
-    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices), required=False)
+    services = serializers.SlugRelatedField(
+        slug_field="code", many=True, queryset=ServiceType.objects.all(), required=False
+    )
+    times_of_day = serializers.ListField(
+        child=serializers.ChoiceField(choices=TimeOfDay.choices), required=False
+    )
     close_inside_zone = serializers.BooleanField(required=False)
-    closed_facilities = serializers.ListField(child=serializers.CharField(max_length=24), required=False, help_text="Facility references.")
+    closed_facilities = serializers.ListField(
+        child=serializers.CharField(max_length=24), required=False, help_text="Facility references."
+    )
     notes = serializers.CharField(required=False, allow_blank=True, max_length=5000)
 
 
@@ -185,8 +243,12 @@ class RunSerializer(serializers.ModelSerializer):
     profile = code_of()
     snapshot = serializers.SlugRelatedField(slug_field="sha256", read_only=True, allow_null=True)
     job = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
-    plan = serializers.CharField(source="plan_version.plan.ref", read_only=True, allow_null=True, default=None)
-    plan_version = serializers.IntegerField(source="plan_version.number", read_only=True, allow_null=True, default=None)
+    plan = serializers.CharField(
+        source="plan_version.plan.ref", read_only=True, allow_null=True, default=None
+    )
+    plan_version = serializers.IntegerField(
+        source="plan_version.number", read_only=True, allow_null=True, default=None
+    )
     created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
     totals = serializers.SerializerMethodField()
 
@@ -198,7 +260,13 @@ class RunSerializer(serializers.ModelSerializer):
             "created_by", "created_at", "finished_at",
         ]  # fmt: skip
 
-    @extend_schema_field({"type": "array", "items": {"type": "object"}, "description": "People, need and the four states by service, of what you may see."})
+    @extend_schema_field(
+        {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "People, need and the four states by service, of what you may see.",
+        }
+    )
     def get_totals(self, run: Run) -> list[dict[str, Any]]:
         from planning.api.runs import totals_for
 
@@ -212,9 +280,15 @@ class RunDetailSerializer(RunSerializer):
 
 class NewRunSerializer(serializers.Serializer):
     scenario = serializers.CharField(max_length=24, help_text="Reference of the scenario.")
-    times_of_day = serializers.ListField(child=serializers.ChoiceField(choices=TimeOfDay.choices), required=False)
-    profile = serializers.SlugRelatedField(slug_field="code", queryset=StandardProfile.objects.all(), required=False, allow_null=True)
-    assignment = serializers.ChoiceField(choices=Assignment.choices, required=False, default=Assignment.NEAREST)
+    times_of_day = serializers.ListField(
+        child=serializers.ChoiceField(choices=TimeOfDay.choices), required=False
+    )
+    profile = serializers.SlugRelatedField(
+        slug_field="code", queryset=StandardProfile.objects.all(), required=False, allow_null=True
+    )
+    assignment = serializers.ChoiceField(
+        choices=Assignment.choices, required=False, default=Assignment.NEAREST
+    )
     reach_overrides = serializers.DictField(child=serializers.FloatField(), required=False)
     detour_factor = serializers.FloatField(min_value=1, max_value=3, required=False, default=1.3)
 
@@ -250,75 +324,18 @@ class FacilityResultSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = FacilityResult
-        fields = ["facility", "name", "name_en", "service", "capacity", "served", "late", "hours", "cells_in_reach", "reason"]
-
-
-# --- plans -----------------------------------------------------------------------------------------
-
-
-class InterventionSerializer(serializers.ModelSerializer):
-    service = code_of()
-    facility = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
-    idle_asset = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
-    area = code_of(allow_null=True)
-    point = PointField(read_only=True)
-
-    class Meta:
-        model = Intervention
         fields = [
-            "order", "kind", "service", "units", "name", "name_en", "facility", "idle_asset", "area", "point", "cost_fen", "hours",
-            "lead_months", "people_newly_served",
-        ]  # fmt: skip
-
-
-class PlanVersionSerializer(serializers.ModelSerializer):
-    baseline_runs = serializers.SlugRelatedField(slug_field="ref", many=True, read_only=True)
-    services = code_of(many=True)
-    job = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
-    after_runs = serializers.SerializerMethodField()
-
-    class Meta:
-        model = PlanVersion
-        fields = [
-            "number", "state", "baseline_runs", "after_runs", "budget_fen", "cost_fen", "services", "weights", "value", "bound", "gap",
-            "status", "seed", "time_limit_seconds", "seconds", "engine_version", "candidates", "job", "created_at", "frozen_at",
-        ]  # fmt: skip
-
-    @extend_schema_field({"type": "array", "items": {"type": "string"}})
-    def get_after_runs(self, version: PlanVersion) -> list[str]:
-        return [run.ref for run in version.runs.all()]
-
-
-class PlanSerializer(serializers.ModelSerializer):
-    city = code_of()
-    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
-    versions = PlanVersionSerializer(many=True, read_only=True)
-
-    class Meta:
-        model = Plan
-        fields = ["ref", "name", "name_en", "city", "notes", "created_by", "created_at", "versions"]
-
-
-class NewVersionSerializer(serializers.Serializer):
-    runs = serializers.ListField(child=serializers.CharField(max_length=24), min_length=1, max_length=12, help_text="References of finished runs.")
-    budget_fen = serializers.IntegerField(min_value=1, max_value=10**15)
-    services = serializers.SlugRelatedField(slug_field="code", many=True, queryset=ServiceType.objects.all(), required=False)
-    weights = serializers.DictField(child=serializers.FloatField(min_value=0), required=False)
-    kinds = serializers.ListField(child=serializers.ChoiceField(choices=KINDS), required=False)
-    time_limit_seconds = serializers.IntegerField(min_value=1, max_value=1800, required=False, default=60)
-    seed = serializers.IntegerField(required=False, default=1, min_value=0, max_value=2**31 - 1)
-
-
-class NewPlanSerializer(NewVersionSerializer):
-    city = serializers.CharField(max_length=20)
-    name = serializers.CharField(max_length=120)
-    name_en = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
-
-
-class EditVersionSerializer(serializers.Serializer):
-    remove = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="Orders of interventions to take out.")
-    add = serializers.ListField(child=serializers.CharField(max_length=60), required=False, help_text="Keys of options, see options/.")
-    budget_fen = serializers.IntegerField(min_value=1, max_value=10**15, required=False)
+            "facility",
+            "name",
+            "name_en",
+            "service",
+            "capacity",
+            "served",
+            "late",
+            "hours",
+            "cells_in_reach",
+            "reason",
+        ]
 
 
 def areas_named(codes: list[str], city_id: int) -> list[Area]:

@@ -8,14 +8,32 @@ VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 urlpatterns: list[URLPattern] = [
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
     path("runs/<str:run_ref>/cells/", runs.RunCellsViewSet.as_view({"get": "list"}), name="run-cells"),
-    path("runs/<str:run_ref>/facilities/", runs.RunFacilitiesViewSet.as_view({"get": "list"}), name="run-facilities"),
-    path("plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"),
+    path(
+        "runs/<str:run_ref>/facilities/",
+        runs.RunFacilitiesViewSet.as_view({"get": "list"}),
+        name="run-facilities",
+    ),
+    path(
+        "plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"
+    ),
     path(VERSION, plans.VersionViewSet.as_view({"get": "retrieve"}), name="plan-version"),
     path(f"{VERSION}freeze/", plans.VersionViewSet.as_view({"post": "freeze"}), name="plan-version-freeze"),
     path(f"{VERSION}edit/", plans.VersionViewSet.as_view({"post": "edit"}), name="plan-version-edit"),
-    path(f"{VERSION}options/", plans.VersionViewSet.as_view({"get": "open_options"}), name="plan-version-options"),
-    path(f"{VERSION}before-after/", plans.VersionViewSet.as_view({"get": "before_after"}), name="plan-version-before-after"),
-    path(f"{VERSION}interventions/", plans.InterventionViewSet.as_view({"get": "list"}), name="plan-version-interventions"),
+    path(
+        f"{VERSION}options/",
+        plans.VersionViewSet.as_view({"get": "open_options"}),
+        name="plan-version-options",
+    ),
+    path(
+        f"{VERSION}before-after/",
+        plans.VersionViewSet.as_view({"get": "before_after"}),
+        name="plan-version-before-after",
+    ),
+    path(
+        f"{VERSION}interventions/",
+        plans.InterventionViewSet.as_view({"get": "list"}),
+        name="plan-version-interventions",
+    ),
 ]
 
 

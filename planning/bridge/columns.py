@@ -28,7 +28,9 @@ def fetch_columns(
     casts = ", ".join(f'"{name}"::{kind} as "{name}"' for name, kind in columns)
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
-        statement = cursor.cursor.mogrify(f"copy (select {casts} from ({query}) rows) to stdout (format binary)", params)
+        statement = cursor.cursor.mogrify(
+            f"copy (select {casts} from ({query}) rows) to stdout (format binary)", params
+        )
         cursor.copy_expert(statement.decode(), buffer)
     block = buffer.getbuffer()[_HEAD_BYTES : len(buffer.getbuffer()) - _TAIL_BYTES]
     if len(block) % row.itemsize:

@@ -30,7 +30,11 @@ from planning.models import HazardLayer, PopulationLayer, RoadNetwork, Snapshot
 
 FACILITY, IDLE_ASSET = 0, 1
 PLACE_OPEN, PLACE_PLANNED, PLACE_CLOSED = 0, 1, 2
-_PLACE = {FacilityStatus.ACTIVE: PLACE_OPEN, FacilityStatus.PLANNED: PLACE_PLANNED, FacilityStatus.CLOSED: PLACE_CLOSED}
+_PLACE = {
+    FacilityStatus.ACTIVE: PLACE_OPEN,
+    FacilityStatus.PLANNED: PLACE_PLANNED,
+    FacilityStatus.CLOSED: PLACE_CLOSED,
+}
 HAZARDS = [str(code) for code in Hazard.values]
 
 
@@ -51,7 +55,11 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
     """Read everything a run may need; one statement for each kind of row."""
     network = RoadNetwork.objects.filter(city=city, current=True).first()
     centre = _centre(city, network)
-    areas = list(Area.objects.filter(city=city).order_by("path").values_list("id", "code", "level", "parent_id", "path"))
+    areas = list(
+        Area.objects.filter(city=city)
+        .order_by("path")
+        .values_list("id", "code", "level", "parent_id", "path")
+    )
     layers = _layers(city)
     hazards = list(HazardLayer.objects.filter(city=city).order_by("id"))
     key = _cells_key(city, centre, areas, layers, hazards)
@@ -64,7 +72,10 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
         "areas": [code for _id, code, _level, _parent, _path in areas],
         "services": list(ServiceType.objects.order_by("id").values_list("id", "code")),
         "hazards": HAZARDS,
-        "zones": {layer.code: {"id": layer.pk, "hazard": layer.hazard, "classes": _classes(layer)} for layer in hazards},
+        "zones": {
+            layer.code: {"id": layer.pk, "hazard": layer.hazard, "classes": _classes(layer)}
+            for layer in hazards
+        },
     }
     meta = json.loads(json.dumps(meta))
     plane = LocalMetric(*centre)
@@ -85,7 +96,10 @@ def _centre(city: City, network: RoadNetwork | None) -> tuple[float, float]:
 
 def _layers(city: City) -> list[PopulationLayer]:
     """The newest layer of each time of day."""
-    newest = {layer.time_of_day: layer for layer in PopulationLayer.objects.filter(city=city).select_related("layer").order_by("id")}
+    newest = {
+        layer.time_of_day: layer
+        for layer in PopulationLayer.objects.filter(city=city).select_related("layer").order_by("id")
+    }
     return [newest[time] for time in sorted(newest)]
 
 
@@ -94,12 +108,17 @@ def _classes(layer: HazardLayer) -> list[str]:
 
 
 def _cells_key(
-    city: City, centre: tuple[float, float], areas: list[tuple[Any, ...]], layers: list[PopulationLayer], hazards: list[HazardLayer]
+    city: City,
+    centre: tuple[float, float],
+    areas: list[tuple[Any, ...]],
+    layers: list[PopulationLayer],
+    hazards: list[HazardLayer],
 ) -> str:
     """Hash of all that the cells' arrays depend on, found without reading the cells one by one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select count(*), min(id), max(id), sum(coalesce(area_id, 0)) from planning_demandcell where city_id = %s", [city.pk]
+            "select count(*), min(id), max(id), sum(coalesce(area_id, 0)) from planning_demandcell where city_id = %s",
+            [city.pk],
         )
         cells = cursor.fetchone()
         cursor.execute(
@@ -124,7 +143,9 @@ def _taken_over(last: Snapshot | None, key: str) -> dict[str, np.ndarray] | None
     return {name: array for name, array in arrays.items() if name.startswith(("cell_", "area_"))}
 
 
-def _cells(city: City, plane: LocalMetric, areas: list[tuple[Any, ...]], layers: list[PopulationLayer]) -> dict[str, np.ndarray]:
+def _cells(
+    city: City, plane: LocalMetric, areas: list[tuple[Any, ...]], layers: list[PopulationLayer]
+) -> dict[str, np.ndarray]:
     columns = [("id", "int8"), ("lon", "float8"), ("lat", "float8"), ("area", "int8")]
     joins, params = "", []
     select = "c.id, st_x(c.point) lon, st_y(c.point) lat, coalesce(c.area_id, -1) area"
@@ -135,7 +156,9 @@ def _cells(city: City, plane: LocalMetric, areas: list[tuple[Any, ...]], layers:
         params.append(layer.pk)
         columns.append((f"people_{name}", "float8"))
     rows = fetch_columns(
-        f"select {select} from planning_demandcell c{joins} where c.city_id = %s order by c.number", [*params, city.pk], columns
+        f"select {select} from planning_demandcell c{joins} where c.city_id = %s order by c.number",
+        [*params, city.pk],
+        columns,
     )
     ids = np.array([area[0] for area in areas], dtype=np.int64)
     index = {area[0]: position for position, area in enumerate(areas)}
@@ -210,7 +233,12 @@ def _site_zones(lon: np.ndarray, lat: np.ndarray, hazards: list[HazardLayer]) ->
 
 
 def _registry(
-    city: City, as_of: datetime.date, plane: LocalMetric, areas: list[tuple[Any, ...]], meta: dict[str, Any], hazards: list[HazardLayer]
+    city: City,
+    as_of: datetime.date,
+    plane: LocalMetric,
+    areas: list[tuple[Any, ...]],
+    meta: dict[str, Any],
+    hazards: list[HazardLayer],
 ) -> dict[str, np.ndarray]:
     roles, options = supply_rows(city, as_of), option_rows(city)
     area_of = {area[4]: position for position, area in enumerate(areas)}
@@ -221,14 +249,36 @@ def _registry(
     use_of = {code: position for position, code in enumerate(meta["uses"])}
     for row in roles:
         if sites.setdefault((FACILITY, row.facility_id), len(places)) == len(places):
-            places.append((FACILITY, row.facility_id, row.lon, row.lat, area_of.get(row.area_path, -1), use_of[row.use], _PLACE[row.facility_status]))
+            places.append(
+                (
+                    FACILITY,
+                    row.facility_id,
+                    row.lon,
+                    row.lat,
+                    area_of.get(row.area_path, -1),
+                    use_of[row.use],
+                    _PLACE[FacilityStatus(row.facility_status)],
+                )
+            )
     for option in options:
         if sites.setdefault((IDLE_ASSET, option.asset_id), len(places)) == len(places):
-            places.append((IDLE_ASSET, option.asset_id, option.lon, option.lat, area_of.get(option.area_path, -1), -1, PLACE_OPEN))
-    kind, pk, lon, lat, area, use, state = (np.array(column) for column in zip(*places, strict=True)) if places else (np.empty(0),) * 7
+            places.append(
+                (
+                    IDLE_ASSET,
+                    option.asset_id,
+                    option.lon,
+                    option.lat,
+                    area_of.get(option.area_path, -1),
+                    -1,
+                    PLACE_OPEN,
+                )
+            )
+    kind, pk, lon, lat, area, use, state = (
+        (np.array(column) for column in zip(*places, strict=True)) if places else (np.empty(0),) * 7
+    )
     lon, lat = lon.astype(np.float64), lat.astype(np.float64)
     x, y = plane.forward(lon, lat)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "site_kind": kind.astype(np.int8), "site_id": pk.astype(np.int64), "site_lon": lon, "site_lat": lat, "site_x": x, "site_y": y,
         "site_area": area.astype(np.int32), "site_use": use.astype(np.int16), "site_state": state.astype(np.int8),
     }  # fmt: skip
@@ -238,7 +288,9 @@ def _registry(
     return arrays
 
 
-def _roles(rows: list[SupplyRow], sites: dict[tuple[int, int], int], service_of: dict[int, int]) -> dict[str, np.ndarray]:
+def _roles(
+    rows: list[SupplyRow], sites: dict[tuple[int, int], int], service_of: dict[int, int]
+) -> dict[str, np.ndarray]:
     columns = supply_columns(rows)
     bit = {code: 1 << position for position, code in enumerate(HAZARDS)}
     return {
@@ -252,7 +304,9 @@ def _roles(rows: list[SupplyRow], sites: dict[tuple[int, int], int], service_of:
         "role_exclusive": columns["exclusive"],
         "role_rank": columns["rank"],
         # No bit set: it may serve in any hazard.
-        "role_hazards": np.array([sum(bit.get(code, 0) for code in row.hazards) for row in rows], dtype=np.int32),
+        "role_hazards": np.array(
+            [sum(bit.get(code, 0) for code in row.hazards) for row in rows], dtype=np.int32
+        ),
         "role_lapsed_agreement": columns["lapsed_agreement"],
         "role_lapsed_certificate": columns["lapsed_certificate"],
     }
@@ -268,7 +322,9 @@ def _options(
         "option_kind": np.array([kinds.index(row.kind) for row in rows], dtype=np.int8),
         "option_capacity": np.array([row.capacity for row in rows], dtype=np.float64),
         "option_cost": np.array([row.cost_fen for row in rows], dtype=np.int64),
-        "option_hours": np.array([np.nan if row.hours is None else row.hours for row in rows], dtype=np.float64),
+        "option_hours": np.array(
+            [np.nan if row.hours is None else row.hours for row in rows], dtype=np.float64
+        ),
         "option_lead": np.array([row.lead_months for row in rows], dtype=np.int16),
         "option_id": np.array([row.option_id for row in rows], dtype=np.int64),
     }

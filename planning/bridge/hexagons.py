@@ -21,7 +21,9 @@ CELLS_A_TILE = 3_000
 def web_mercator(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Degrees (n,) -> EPSG:3857 metres."""
     radius = WORLD_M / (2 * np.pi)
-    return radius * np.radians(lon), radius * np.log(np.tan(np.pi / 4 + np.radians(np.clip(lat, -85.05, 85.05)) / 2))
+    return radius * np.radians(lon), radius * np.log(
+        np.tan(np.pi / 4 + np.radians(np.clip(lat, -85.05, 85.05)) / 2)
+    )
 
 
 def hexagon_width(level: int) -> float:
@@ -56,8 +58,7 @@ def hexagon_corners(keys: np.ndarray, level: int) -> np.ndarray:
 
 
 def group_levels(x: np.ndarray, y: np.ndarray) -> range:
-    """Zoom levels that need grouping: up to where a tile holds few enough cells to draw them as they are.
-    """
+    """Zoom levels that need grouping: up to where a tile holds few enough cells to draw them as they are."""
     if len(x) <= CELLS_A_TILE:
         return range(FIRST_LEVEL, FIRST_LEVEL)
     # The dense end decides: most tiles people look at lie there.

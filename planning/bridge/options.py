@@ -49,11 +49,20 @@ class RateCard:
     @classmethod
     def now(cls) -> RateCard:
         listed = CostRate.objects.values_list(
-            "service__code", "kind", "use__code", "fixed_fen", "per_unit_fen", "max_share", "hours", "lead_months"
+            "service__code",
+            "kind",
+            "use__code",
+            "fixed_fen",
+            "per_unit_fen",
+            "max_share",
+            "hours",
+            "lead_months",
         )
         return cls({(service, kind, use or ""): tuple(rest) for service, kind, use, *rest in listed})  # type: ignore[misc]
 
-    def of(self, service: str, kind: str, use: str) -> tuple[int, int, float | None, float | None, int] | None:
+    def of(
+        self, service: str, kind: str, use: str
+    ) -> tuple[int, int, float | None, float | None, int] | None:
         return self.rows.get((service, kind, use)) or self.rows.get((service, kind, ""))
 
     def frozen(self) -> list[list[object]]:
@@ -74,7 +83,10 @@ def candidates(
     use_codes = frozen.meta["uses"]
     left_out = {"unpriced": 0, "shut": 0, "rival": 0}
     found: list[Candidate] = []
-    role = {name: np.asarray(frozen[f"role_{name}"]).tolist() for name in ("site", "service", "capacity", "hours", "cost", "exclusive", "capability")}
+    role = {
+        name: np.asarray(frozen[f"role_{name}"]).tolist()
+        for name in ("site", "service", "capacity", "hours", "cost", "exclusive", "capability")
+    }
     uses = np.asarray(frozen["site_use"]).tolist()
     for row in range(frozen.roles):
         service = codes[role["service"][row]]
@@ -122,7 +134,18 @@ def candidates(
             hours = 0.0 if cap is None else float(cap)
         cost = own_cost if own_cost >= 0 else fixed + per_unit * units
         found.append(
-            Candidate(f"{kind}:c{role['capability'][row]}", str(kind), service, site, row, units, int(cost), float(hours), int(lead), exclusive_key)
+            Candidate(
+                f"{kind}:c{role['capability'][row]}",
+                str(kind),
+                service,
+                site,
+                row,
+                units,
+                int(cost),
+                float(hours),
+                int(lead),
+                exclusive_key,
+            )
         )
     found += _from_assets(first, services, kinds, shut, in_play, left_out, limit)
     return found, left_out
@@ -139,7 +162,11 @@ def _blocked(situations: Sequence[Situation]) -> tuple[np.ndarray, np.ndarray, d
         for service in needed:
             in_play[service] = True
         reasons = role_reasons(one.frozen, one.question.scenario, one.shares)
-        of_needed = np.array([code in needed for code in codes], bool)[np.asarray(frozen["role_service"])] if frozen.roles else np.empty(0, bool)
+        of_needed = (
+            np.array([code in needed for code in codes], bool)[np.asarray(frozen["role_service"])]
+            if frozen.roles
+            else np.empty(0, bool)
+        )
         blocked |= of_needed & ~np.isin(reasons, [COUNTS, NOT_DESIGNATED, *_LAPSED])
         if needed:
             shut |= sites_shut(one.frozen, one.question.scenario, one.shares)
@@ -155,7 +182,11 @@ def _rivals(situations: Sequence[Situation], reason: np.ndarray) -> set[int]:
     for number, one in enumerate(situations):
         needed = {row["service"] for k, row in enumerate(one.standards) if one.world.demand.need[k].any()}
         of_needed = np.array([code in needed for code in frozen.service_codes], bool)
-        held = exclusive & (reason[number] == COUNTS) & (of_needed[service] if len(service) else np.empty(0, bool))
+        held = (
+            exclusive
+            & (reason[number] == COUNTS)
+            & (of_needed[service] if len(service) else np.empty(0, bool))
+        )
         busy |= set(np.asarray(frozen["role_site"])[held].tolist())
     return busy
 
@@ -166,7 +197,10 @@ def _from_assets(
 ) -> list[Candidate]:  # fmt: skip
     frozen = situation.frozen
     found = []
-    columns = [np.asarray(frozen[f"option_{name}"]).tolist() for name in ("site", "service", "kind", "capacity", "cost", "hours", "lead", "id")]
+    columns = [
+        np.asarray(frozen[f"option_{name}"]).tolist()
+        for name in ("site", "service", "kind", "capacity", "cost", "hours", "lead", "id")
+    ]
     for site, service_index, kind_index, capacity, cost, hours, lead, pk in zip(*columns, strict=True):
         service, kind = frozen.service_codes[service_index], frozen.meta["kinds"][kind_index]
         if service not in services or kind not in kinds or not in_play.get(service) or capacity < 1:
@@ -178,7 +212,21 @@ def _from_assets(
             continue
         cap = limit.get(service)
         ready = (0.0 if cap is None else float(cap)) if hours != hours else float(hours)
-        found.append(Candidate(f"{kind}:o{pk}", kind, service, site, -1, int(capacity + 1e-6), int(cost), ready, int(lead), int(site), pk))
+        found.append(
+            Candidate(
+                f"{kind}:o{pk}",
+                kind,
+                service,
+                site,
+                -1,
+                int(capacity + 1e-6),
+                int(cost),
+                ready,
+                int(lead),
+                int(site),
+                pk,
+            )
+        )
     return found
 
 

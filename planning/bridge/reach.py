@@ -27,16 +27,29 @@ def reach_method(frozen: Frozen) -> str:
     return ReachMethod.ROADS if frozen.meta["network"] else ReachMethod.STRAIGHT
 
 
-def reach_of_service(frozen: Frozen, service: int, limit: float, unit: str, mode: str, detour: float) -> Reach:
+def reach_of_service(
+    frozen: Frozen, service: int, limit: float, unit: str, mode: str, detour: float
+) -> Reach:
     """Reach of every site of the snapshot (m rows); only sites that have, could take or could be given a role of
     `service` (its position in the snapshot) are searched, the rows of the others are empty."""
     sites = np.unique(
         np.concatenate(
-            [frozen["role_site"][frozen["role_service"] == service], frozen["option_site"][frozen["option_service"] == service]]
+            [
+                frozen["role_site"][frozen["role_service"] == service],
+                frozen["option_site"][frozen["option_service"] == service],
+            ]
         ).astype(np.int64)
     )
     x, y = np.asarray(frozen["site_x"])[sites], np.asarray(frozen["site_y"])[sites]
-    told = [frozen.meta["cells_key"], frozen.meta["network"], float(limit), unit, mode, float(detour), ENGINE_VERSION]
+    told = [
+        frozen.meta["cells_key"],
+        frozen.meta["network"],
+        float(limit),
+        unit,
+        mode,
+        float(detour),
+        ENGINE_VERSION,
+    ]
     digest = hashlib.sha256(json.dumps(told).encode())
     digest.update(np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes())
     name = f"reach/{digest.hexdigest()}"
@@ -51,11 +64,15 @@ def reach_of_service(frozen: Frozen, service: int, limit: float, unit: str, mode
     return Reach(np.concatenate([[0], np.cumsum(lengths)]), part.cell, part.cost)
 
 
-def _search(frozen: Frozen, x: np.ndarray, y: np.ndarray, limit: float, unit: str, mode: str, detour: float) -> Reach:
+def _search(
+    frozen: Frozen, x: np.ndarray, y: np.ndarray, limit: float, unit: str, mode: str, detour: float
+) -> Reach:
     cells = np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"])
     if not frozen.meta["network"]:
         return reach_straight(x, y, *cells, limit, unit, mode, detour)
-    folder = RoadNetwork.objects.values_list("folder", flat=True).filter(sha256=frozen.meta["network"]).first()
+    folder = (
+        RoadNetwork.objects.values_list("folder", flat=True).filter(sha256=frozen.meta["network"]).first()
+    )
     if folder is None:
         raise FileNotFoundError(frozen.meta["network"])
     return reach_by_road(_graph(folder), x, y, *cells, limit, unit, mode, detour)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,10 @@ def states_of(score: Score) -> np.ndarray:
 
 def people_by_service(situation: Situation) -> np.ndarray:
     """(k, n) the people each standard counts, whole layer (not only those in the scenario)."""
-    rows = [people_counted(situation.frozen, row["driver"], situation.question.time_of_day) for row in situation.standards]
+    rows = [
+        people_counted(situation.frozen, row["driver"], situation.question.time_of_day)
+        for row in situation.standards
+    ]
     return np.stack(rows) if rows else np.zeros((0, situation.frozen.cells))
 
 
@@ -65,7 +69,9 @@ def area_columns(situation: Situation, score: Score, k: int, people: np.ndarray)
 def role_columns(situation: Situation, score: Score) -> dict[str, np.ndarray]:
     """Every role of the services in play: what it supplied and why no more."""
     roles, frozen = situation.roles, situation.frozen
-    reason = np.where((score.role_reason == REASON_OTHER_ROLE) & (roles.reason == COUNTS), OTHER_ROLE, roles.reason)
+    reason = np.where(
+        (score.role_reason == REASON_OTHER_ROLE) & (roles.reason == COUNTS), OTHER_ROLE, roles.reason
+    )
     in_play = situation.world.demand.need.sum(axis=1) > 0
     kept = np.flatnonzero(in_play[roles.service]) if len(roles.service) else np.empty(0, np.int64)
     reached = np.zeros(len(roles.site), np.int64)
@@ -76,7 +82,9 @@ def role_columns(situation: Situation, score: Score) -> dict[str, np.ndarray]:
     return {
         "k": roles.service[kept],
         "site": site,
-        "facility_id": np.where(np.asarray(frozen["site_kind"])[site] == FACILITY, np.asarray(frozen["site_id"])[site], -1),
+        "facility_id": np.where(
+            np.asarray(frozen["site_kind"])[site] == FACILITY, np.asarray(frozen["site_id"])[site], -1
+        ),
         "order": roles.order[kept],
         "capacity": roles.capacity[kept],
         "served": score.role_served[kept],
@@ -117,7 +125,7 @@ def _edges(values: np.ndarray) -> list[int]:
     return edges
 
 
-def _classes(values: np.ndarray, edges: list[float]) -> list[int]:
+def _classes(values: np.ndarray, edges: Sequence[float]) -> list[int]:
     return np.bincount(np.searchsorted(edges, values, side="right"), minlength=CLASSES).tolist()
 
 
@@ -151,7 +159,9 @@ class Groups:
         self.index: dict[int, np.ndarray] = {}
         if not len(rows["id"]):
             return
-        x, y = web_mercator(np.asarray(situation.frozen["cell_lon"]), np.asarray(situation.frozen["cell_lat"]))
+        x, y = web_mercator(
+            np.asarray(situation.frozen["cell_lon"]), np.asarray(situation.frozen["cell_lat"])
+        )
         for level in np.unique(rows["level"]).tolist():
             mine = rows["level"] == level
             keys, ids = rows["key"][mine], rows["id"][mine]
@@ -167,7 +177,9 @@ class Groups:
         return np.bincount(index[held], values[held], len(self.ids[level]))
 
 
-def group_columns(groups: Groups, situation: Situation, score: Score, k: int, people: np.ndarray) -> dict[str, np.ndarray]:
+def group_columns(
+    groups: Groups, situation: Situation, score: Score, k: int, people: np.ndarray
+) -> dict[str, np.ndarray]:
     """Hexagons of all levels that hold people or need."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("group_id", "need", "people", *STATES)}
     for level, ids in groups.ids.items():
@@ -179,4 +191,6 @@ def group_columns(groups: Groups, situation: Situation, score: Score, k: int, pe
         parts["people"].append(here[rows])
         for state in STATES:
             parts[state].append(np.rint(groups.sums(level, getattr(score, state)[k])).astype(np.int64)[rows])
-    return {name: np.concatenate(values) if values else np.empty(0, np.int64) for name, values in parts.items()}
+    return {
+        name: np.concatenate(values) if values else np.empty(0, np.int64) for name, values in parts.items()
+    }

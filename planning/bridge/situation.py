@@ -39,14 +39,18 @@ def freeze_scenario(scenario: Scenario) -> dict[str, Any]:
 
 def freeze_standards(profile: StandardProfile, services: list[str]) -> list[dict[str, Any]]:
     """The standards of a profile for these services, in their order; a service without one is left out."""
-    rows = {row.service.code: row for row in profile.standards.filter(service__code__in=services).select_related("service")}
+    rows = {
+        row.service.code: row
+        for row in profile.standards.filter(service__code__in=services).select_related("service")
+    }
     names = [
         "driver", "ratio", "ratio_text", "ratio_text_en", "ratio_source", "ratio_clause", "ratio_certainty", "reach_limit",
         "reach_unit", "mode", "reach_source", "reach_clause", "reach_certainty", "conversion_limit_hours",
         "conversion_source", "conversion_clause", "conversion_certainty", "weight",
     ]  # fmt: skip
     return [
-        {"service": code, "unit": rows[code].service.unit} | {name: getattr(rows[code], name) for name in names}
+        {"service": code, "unit": rows[code].service.unit}
+        | {name: getattr(rows[code], name) for name in names}
         for code in services
         if code in rows
     ]
@@ -57,11 +61,15 @@ _WORDS = {
     "no_standard": _("The standards have no entry for the service %(what)s."),
     "no_population": _("The city has no population layer for this time of day: %(what)s."),
     "no_areas": _("The scenario strikes chosen areas, but none is chosen."),
-    "no_zones": _("The scenario strikes the zones of a hazard layer, but the layer is missing or empty. %(what)s"),
+    "no_zones": _(
+        "The scenario strikes the zones of a hazard layer, but the layer is missing or empty. %(what)s"
+    ),
     "no_affected_share": _("The share of people affected is missing."),
     "no_displaced_share": _("The share of the affected who leave home is missing."),
     "no_affected_share_in_zone": _("The share of people affected is missing for the zone class %(what)s."),
-    "no_displaced_share_in_zone": _("The share of the affected who leave home is missing for the zone class %(what)s."),
+    "no_displaced_share_in_zone": _(
+        "The share of the affected who leave home is missing for the zone class %(what)s."
+    ),
 }
 
 
@@ -72,7 +80,11 @@ def refusal_words(problem: dict[str, str]) -> str:
 
 
 def missing_rates(
-    scenario: dict[str, Any], standards: list[dict[str, Any]], layers: set[str], zone_classes: dict[str, list[str]], time_of_day: str
+    scenario: dict[str, Any],
+    standards: list[dict[str, Any]],
+    layers: set[str],
+    zone_classes: dict[str, list[str]],
+    time_of_day: str,
 ) -> list[dict[str, str]]:
     """Everything that keeps the run from being computed: `{"code", "what", "message"}`; empty when nothing does.
 
@@ -138,7 +150,9 @@ class Shares:
         self.displaced = np.where(self.inside, np.nan if displaced is None else displaced, 0.0)
 
     @staticmethod
-    def _by_class(zone: np.ndarray, classes: list[str], rates: dict[str, Any], name: str, whole: float | None) -> np.ndarray:
+    def _by_class(
+        zone: np.ndarray, classes: list[str], rates: dict[str, Any], name: str, whole: float | None
+    ) -> np.ndarray:
         by_class = []
         for klass in classes:
             own = (rates.get(klass) or {}).get(name)
@@ -168,7 +182,13 @@ def ratio_of(scenario: dict[str, Any], standard: dict[str, Any]) -> float:
     return float(scenario["ratio_overrides"].get(standard["service"], standard["ratio"]))
 
 
-def need_of(frozen: Frozen, shares: Shares, scenario: dict[str, Any], standard: dict[str, Any], time_of_day: str) -> np.ndarray:
+def need_of(
+    frozen: Frozen, shares: Shares, scenario: dict[str, Any], standard: dict[str, Any], time_of_day: str
+) -> np.ndarray:
     """(n,) whole units needed. Cells are numbered along the Morton curve, so every neighbourhood is right too."""
     driver = standard["driver"]
-    return need_units(people_counted(frozen, driver, time_of_day), share_counted(shares, driver), ratio_of(scenario, standard))
+    return need_units(
+        people_counted(frozen, driver, time_of_day),
+        share_counted(shares, driver),
+        ratio_of(scenario, standard),
+    )

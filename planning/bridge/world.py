@@ -39,7 +39,16 @@ COUNTS, OTHER_ROLE, NOT_DESIGNATED = (
 )  # fmt: skip
 _LAPSED = (_NUMBER[SupplyReason.LAPSED_AGREEMENT], _NUMBER[SupplyReason.LAPSED_CERTIFICATE])
 _ENGINE_REASON = np.array(
-    [REASON_NONE, REASON_LAPSED, REASON_LAPSED, REASON_INSIDE_HAZARD, REASON_CLOSED, REASON_NONE, REASON_CLOSED, REASON_CLOSED],
+    [
+        REASON_NONE,
+        REASON_LAPSED,
+        REASON_LAPSED,
+        REASON_INSIDE_HAZARD,
+        REASON_CLOSED,
+        REASON_NONE,
+        REASON_CLOSED,
+        REASON_CLOSED,
+    ],
     dtype=np.int8,
 )
 
@@ -114,7 +123,9 @@ def role_reasons(frozen: Frozen, scenario: dict[str, Any], shares: Shares) -> np
     if scenario["close_inside_zone"]:
         reason[shares.site_inside[site]] = _NUMBER[SupplyReason.INSIDE_HAZARD]
     closed = np.asarray(frozen["site_state"]) == PLACE_CLOSED
-    closed |= (np.asarray(frozen["site_kind"]) == FACILITY) & np.isin(frozen["site_id"], scenario["closed_facilities"])
+    closed |= (np.asarray(frozen["site_kind"]) == FACILITY) & np.isin(
+        frozen["site_id"], scenario["closed_facilities"]
+    )
     reason[closed[site]] = _NUMBER[SupplyReason.CLOSED]
     return reason
 
@@ -122,11 +133,15 @@ def role_reasons(frozen: Frozen, scenario: dict[str, Any], shares: Shares) -> np
 def sites_shut(frozen: Frozen, scenario: dict[str, Any], shares: Shares) -> np.ndarray:
     """(m,) True where nothing can be relied on in this scenario: closed, or inside the zone."""
     shut = np.asarray(frozen["site_state"]) == PLACE_CLOSED
-    shut |= (np.asarray(frozen["site_kind"]) == FACILITY) & np.isin(frozen["site_id"], scenario["closed_facilities"])
+    shut |= (np.asarray(frozen["site_kind"]) == FACILITY) & np.isin(
+        frozen["site_id"], scenario["closed_facilities"]
+    )
     return shut | (shares.site_inside & bool(scenario["close_inside_zone"]))
 
 
-def build_situation(frozen: Frozen, question: Question, changes: Sequence[Change] = (), services: Sequence[str] | None = None) -> Situation:
+def build_situation(
+    frozen: Frozen, question: Question, changes: Sequence[Change] = (), services: Sequence[str] | None = None
+) -> Situation:
     """The world of a question. `services` (codes) narrows or widens what is looked at: a service the scenario does not
     ask for gets no need, so that worlds of several scenarios can be compared."""
     wanted = set(question.scenario["services"])
@@ -138,7 +153,9 @@ def build_situation(frozen: Frozen, question: Question, changes: Sequence[Change
         if standard["service"] in wanted:
             need[k] = need_of(frozen, shares, question.scenario, standard, question.time_of_day)
     people = (
-        frozen.people(question.time_of_day) if f"cell_people_{question.time_of_day}" in frozen.arrays else np.zeros(frozen.cells)
+        frozen.people(question.time_of_day)
+        if f"cell_people_{question.time_of_day}" in frozen.arrays
+        else np.zeros(frozen.cells)
     )
     demand = Demand(frozen["cell_x"], frozen["cell_y"], need, people, frozen["cell_area"])
     roles = _roles(frozen, question, standards, shares, changes)
@@ -148,7 +165,9 @@ def build_situation(frozen: Frozen, question: Question, changes: Sequence[Change
     )  # fmt: skip
     limits = [_limit(question, standard) for standard in standards]
     reach = tuple(
-        reach_of_service(frozen, position[row["service"]], limit, row["reach_unit"], row["mode"], question.detour_factor)
+        reach_of_service(
+            frozen, position[row["service"]], limit, row["reach_unit"], row["mode"], question.detour_factor
+        )
         for row, limit in zip(standards, limits, strict=True)
     )
     rules = tuple(
@@ -166,7 +185,11 @@ def _limit(question: Question, standard: dict[str, Any]) -> float:
 
 
 def _roles(
-    frozen: Frozen, question: Question, standards: list[dict[str, Any]], shares: Shares, changes: Sequence[Change]
+    frozen: Frozen,
+    question: Question,
+    standards: list[dict[str, Any]],
+    shares: Shares,
+    changes: Sequence[Change],
 ) -> Roles:
     """Roles of the question's services, changed by the plan, capacities floored to whole units at the very end."""
     k_of = {row["service"]: k for k, row in enumerate(standards)}

@@ -32,7 +32,11 @@ def services_of(run: Run) -> list[dict[str, Any]]:
 
 
 def run_answer(run: Run) -> dict[str, Any]:
-    answer = {"ref": run.ref, "scenario": run.scenario_frozen.get("name_en") or run.scenario.name, "time_of_day": run.time_of_day}
+    answer = {
+        "ref": run.ref,
+        "scenario": run.scenario_frozen.get("name_en") or run.scenario.name,
+        "time_of_day": run.time_of_day,
+    }
     if run.state == RunState.REFUSED:
         answer["refused"] = [problem["message"] for problem in run.refusal]
     return answer | {"services": services_of(run)}
@@ -59,11 +63,16 @@ def plan_answer(version: PlanVersion) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main_answer(*, city: City, runs: Iterable[Run], version: PlanVersion | None, seconds: dict[str, float]) -> dict[str, Any]:
+def main_answer(
+    *, city: City, runs: Iterable[Run], version: PlanVersion | None, seconds: dict[str, float]
+) -> dict[str, Any]:
     """The one object that the main job prints."""
     return {
         "city": {"code": city.code, "name": city.name, "synthetic": city.synthetic},
-        "capacity": [{name: row[name] for name in ("service", "use", "unit", "capacity")} for row in capacity_table(city)],
+        "capacity": [
+            {name: row[name] for name in ("service", "use", "unit", "capacity")}
+            for row in capacity_table(city)
+        ],
         "runs": [run_answer(run) for run in runs],
         "plan": plan_answer(version) if version else None,
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
@@ -78,14 +87,25 @@ def wait_for(job: Job, say: Say, *, limit_seconds: float = 3600.0) -> Job:
         if job.over:
             break
         waited = time.monotonic() - started
-        if job.state == JobState.QUEUED and waited > NOBODY_AFTER_SECONDS and job.attempts == 0 and not _others_run(job):
+        if (
+            job.state == JobState.QUEUED
+            and waited > NOBODY_AFTER_SECONDS
+            and job.attempts == 0
+            and not _others_run(job)
+        ):
             raise DomainError(
                 "no-worker",
-                _("No worker took the job %(ref)s within %(seconds)d s. Is a Celery worker running on the queue %(queue)s, and does Redis answer?")
+                _(
+                    "No worker took the job %(ref)s within %(seconds)d s. Is a Celery worker running on the queue %(queue)s, and does Redis answer?"
+                )
                 % {"ref": job.ref, "seconds": int(waited), "queue": job.queue},
             )
         if waited > limit_seconds:
-            raise DomainError("job-too-long", _("The job %(ref)s did not end within %(seconds)d s.") % {"ref": job.ref, "seconds": int(waited)})
+            raise DomainError(
+                "job-too-long",
+                _("The job %(ref)s did not end within %(seconds)d s.")
+                % {"ref": job.ref, "seconds": int(waited)},
+            )
         if job.message and job.message != told:
             told = job.message
             say(f"  {job.progress:4.0%}  {told}")
@@ -95,14 +115,17 @@ def wait_for(job: Job, say: Say, *, limit_seconds: float = 3600.0) -> Job:
     if job.state != JobState.DONE:
         raise DomainError(
             job.error_code or "job-failed",
-            _("The job %(ref)s did not finish: %(reason)s") % {"ref": job.ref, "reason": job.error or job.message},
+            _("The job %(ref)s did not finish: %(reason)s")
+            % {"ref": job.ref, "reason": job.error or job.message},
         )
     return job
 
 
 def _others_run(job: Job) -> bool:
     """Somebody works: the job only waits its turn."""
-    return Job.objects.filter(state=JobState.RUNNING, queue=job.queue, heartbeat_at__gt=timezone.now() - timedelta(seconds=30)).exists()
+    return Job.objects.filter(
+        state=JobState.RUNNING, queue=job.queue, heartbeat_at__gt=timezone.now() - timedelta(seconds=30)
+    ).exists()
 
 
 def default_scenarios(city: City) -> list[Scenario]:
@@ -116,19 +139,30 @@ def run_defaults(*, city: City, say: Say, finish: Callable[[Job], Any]) -> list[
     for scenario in default_scenarios(city):
         made, job = runs.start_runs(user=None, city=city, scenario=scenario)
         if job is not None:
-            say(_("%(name)s: scoring, job %(ref)s") % {"name": scenario.name_en or scenario.name, "ref": job.ref})
+            say(
+                _("%(name)s: scoring, job %(ref)s")
+                % {"name": scenario.name_en or scenario.name, "ref": job.ref}
+            )
             finish(job)
         else:
             say(_("%(name)s: stored runs answer") % {"name": scenario.name_en or scenario.name})
-        found += list(Run.objects.filter(pk__in=[run.pk for run in made]).select_related("scenario").order_by("time_of_day"))
+        found += list(
+            Run.objects.filter(pk__in=[run.pk for run in made])
+            .select_related("scenario")
+            .order_by("time_of_day")
+        )
     return found
 
 
-def plan_default(*, city: City, made: Sequence[Run], say: Say, finish: Callable[[Job], Any]) -> PlanVersion | None:
+def plan_default(
+    *, city: City, made: Sequence[Run], say: Say, finish: Callable[[Job], Any]
+) -> PlanVersion | None:
     """The pack's first plan: its budget, its scenarios. None when no run was computed."""
     wanted = (city.notes or {}).get("plan") or {}
     codes = set(wanted.get("scenarios") or [])
-    baseline = [run for run in made if run.state == RunState.DONE and (not codes or run.scenario.code in codes)]
+    baseline = [
+        run for run in made if run.state == RunState.DONE and (not codes or run.scenario.code in codes)
+    ]
     if not baseline:
         return None
     services = ServiceType.objects.filter(code__in=wanted.get("services") or [])
@@ -137,7 +171,7 @@ def plan_default(*, city: City, made: Sequence[Run], say: Say, finish: Callable[
         name=wanted.get("title") or "首个补缺方案", name_en=wanted.get("title_en") or "First plan to close the gaps",
         services=list(services), time_limit_seconds=int(wanted.get("time_limit_seconds", 60)), seed=int(wanted.get("seed", 1)),
     )  # fmt: skip
-    if version.state == VersionState.COMPUTING:
+    if version.state == VersionState.COMPUTING and version.job:
         say(_("Plan: looking for the best change-set, job %(ref)s") % {"ref": version.job.ref})
         finish(version.job)
         version.refresh_from_db()
@@ -148,7 +182,10 @@ def plan_default(*, city: City, made: Sequence[Run], say: Say, finish: Callable[
 
 def readable(answer: dict[str, Any]) -> list[str]:
     """The answer in lines for a person."""
-    lines = [f"{answer['city']['name']} ({answer['city']['code']})" + (" " + _("synthetic") if answer["city"]["synthetic"] else "")]
+    lines = [
+        f"{answer['city']['name']} ({answer['city']['code']})"
+        + (" " + _("synthetic") if answer["city"]["synthetic"] else "")
+    ]
     lines.append(_("What it has or could have:"))
     for row in answer["capacity"]:
         lines.append(f"  {row['service']:<22} {row['use']:<18} {row['capacity']:>16,.1f} {row['unit']}")
@@ -162,10 +199,20 @@ def readable(answer: dict[str, Any]) -> list[str]:
     plan = answer["plan"]
     if plan is None:
         return [*lines, _("No plan: no run could be computed.")]
-    gap = _("no bound") if plan["gap"] is None else _("within %(share).2f %% of the best possible") % {"share": plan["gap"] * 100}
+    gap = (
+        _("no bound")
+        if plan["gap"] is None
+        else _("within %(share).2f %% of the best possible") % {"share": plan["gap"] * 100}
+    )
     lines.append(
         _("What to do: %(ref)s, %(count)d interventions, ¥%(cost)s of ¥%(budget)s, %(gap)s")
-        % {"ref": plan["ref"], "count": len(plan["interventions"]), "cost": f"{plan['cost_fen'] / 100:,.0f}", "budget": f"{plan['budget_fen'] / 100:,.0f}", "gap": gap}
+        % {
+            "ref": plan["ref"],
+            "count": len(plan["interventions"]),
+            "cost": f"{plan['cost_fen'] / 100:,.0f}",
+            "budget": f"{plan['budget_fen'] / 100:,.0f}",
+            "gap": gap,
+        }
     )
     for number, row in enumerate(plan["interventions"][:20], start=1):
         lines.append(

@@ -63,4 +63,6 @@ def _same(city: City, levels: list[np.ndarray], keys: list[np.ndarray]) -> bool:
         [city.pk], [("level", "int2"), ("key", "int8")],
     )  # fmt: skip
     none = np.empty(0, np.int64)
-    return np.array_equal(np.concatenate([none, *levels]), held["level"]) and np.array_equal(np.concatenate([none, *keys]), held["key"])
+    return np.array_equal(np.concatenate([none, *levels]), held["level"]) and np.array_equal(
+        np.concatenate([none, *keys]), held["key"]
+    )

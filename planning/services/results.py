@@ -42,14 +42,18 @@ def tabulate(*, city_id: int, situation: Situation, score: Score) -> Tables:
         cells.append((code, results.cell_columns(situation, score, k, people[k])))
         grouped.append((code, results.group_columns(groups, situation, score, k, people[k])))
         areas.append((code, results.area_columns(situation, score, k, people[k])))
-        breaks[code] = results.class_breaks(gap, need[k], {level: groups.sums(level, gap) for level in groups.ids})
+        breaks[code] = results.class_breaks(
+            gap, need[k], {level: groups.sums(level, gap) for level in groups.ids}
+        )
         short[code] = _short_areas(situation, areas[-1][1])
     facts = {
         "short_areas": short,
         "cells_without_area": int((np.asarray(situation.frozen["cell_area"]) < 0).sum()),
         "travel": {row["service"]: float(score.travel[k]) for k, row in enumerate(situation.standards)},
         "travel_minimised": bool(score.travel_minimised),
-        "pairs_in_reach": {row["service"]: situation.world.reach[k].pairs for k, row in enumerate(situation.standards)},
+        "pairs_in_reach": {
+            row["service"]: situation.world.reach[k].pairs for k, row in enumerate(situation.standards)
+        },
     }
     return Tables(
         cells, grouped, areas, results.role_columns(situation, score), [row["service"] for row in situation.standards],
@@ -74,13 +78,32 @@ def _short_areas(situation: Situation, columns: dict[str, np.ndarray]) -> dict[s
 def keep_score(*, name: str, situation: Situation, score: Score) -> None:
     """The score as arrays beside the rows: answers "why this number" and restricted tiles without a second run."""
     arrays = {state: getattr(score, state) for state in STATES}
-    arrays |= {f: getattr(score, f) for f in ("role_served", "role_late", "role_supply", "role_reason", "pair_role", "pair_cell", "pair_units", "pair_cost", "travel")}
+    arrays |= {
+        f: getattr(score, f)
+        for f in (
+            "role_served",
+            "role_late",
+            "role_supply",
+            "role_reason",
+            "pair_role",
+            "pair_cell",
+            "pair_units",
+            "pair_cost",
+            "travel",
+        )
+    }
     arrays["people"] = results.people_by_service(situation)
-    meta = {"services": [row["service"] for row in situation.standards], "assignment": score.assignment, "travel_minimised": bool(score.travel_minimised)}
+    meta = {
+        "services": [row["service"] for row in situation.standards],
+        "assignment": score.assignment,
+        "travel_minimised": bool(score.travel_minimised),
+    }
     artefacts.keep(name, arrays, meta)
 
 
-def write(*, run: Run, tables: Tables, service_ids: dict[str, int], interventions: dict[int, int] | None = None) -> None:
+def write(
+    *, run: Run, tables: Tables, service_ids: dict[str, int], interventions: dict[int, int] | None = None
+) -> None:
     """COPY the rows of a run. `interventions`: id by order, for a plan's new places."""
     with connection.cursor() as cursor:
         for model, key, parts in (
@@ -109,7 +132,9 @@ def write(*, run: Run, tables: Tables, service_ids: dict[str, int], intervention
         )  # fmt: skip
 
 
-def _role_rows(run: Run, tables: Tables, service_ids: dict[str, int], interventions: dict[int, int]) -> list[tuple[Any, ...]]:
+def _role_rows(
+    run: Run, tables: Tables, service_ids: dict[str, int], interventions: dict[int, int]
+) -> list[tuple[Any, ...]]:
     roles = tables.roles
     services = [service_ids[code] for code in tables.services]
     columns = (

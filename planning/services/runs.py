@@ -23,7 +23,7 @@ from engine.archive import content_hash
 from engine.coverage import score_world
 from engine.world import Score
 from planning.bridge.freeze import FACILITY, IDLE_ASSET
-from planning.bridge.frozen import load_frozen
+from planning.bridge.frozen import Frozen, load_frozen
 from planning.bridge.reach import reach_method
 from planning.bridge.situation import freeze_scenario, freeze_standards, missing_rates
 from planning.bridge.world import Change, Question, Situation, build_situation
@@ -60,7 +60,9 @@ def start_runs(
     if user is not None:
         policies.demand(user, "run.start", city)
     profile = profile or default_profile()
-    overrides = _checked(city, scenario, profile, times_of_day, assignment, reach_overrides or {}, detour_factor)
+    overrides = _checked(
+        city, scenario, profile, times_of_day, assignment, reach_overrides or {}, detour_factor
+    )
     times = list(dict.fromkeys(times_of_day or scenario.times_of_day or [TimeOfDay.NIGHT]))
     snapshot = take_snapshot(city=city)
     frozen_scenario = freeze_scenario(scenario)
@@ -71,7 +73,9 @@ def start_runs(
             settings = {
                 "time_of_day": time_of_day, "assignment": assignment, "reach_overrides": overrides, "detour_factor": detour_factor,
             }  # fmt: skip
-            runs.append(_run_for(user, city, scenario, profile, snapshot, frozen_scenario, standards, settings))
+            runs.append(
+                _run_for(user, city, scenario, profile, snapshot, frozen_scenario, standards, settings)
+            )
         waiting = [run for run in runs if run.state == RunState.WAITING]
         if waiting:
             job, created = jobs.submit(
@@ -80,14 +84,25 @@ def start_runs(
             )  # fmt: skip
             Run.objects.filter(pk__in=[run.pk for run in waiting if run.job_id is None]).update(job=job)
             if created:
-                audit.record(user=user, act="run.start", subject=waiting[0], after={"runs": [run.ref for run in waiting], "job": job.ref})
+                audit.record(
+                    user=user,
+                    act="run.start",
+                    subject=waiting[0],
+                    after={"runs": [run.ref for run in waiting], "job": job.ref},
+                )
     for run in runs:
         run.refresh_from_db()
     return runs, job
 
 
 def _checked(
-    city: City, scenario: Scenario, profile: StandardProfile, times: Sequence[str], assignment: str, overrides: dict[str, Any], detour: float
+    city: City,
+    scenario: Scenario,
+    profile: StandardProfile,
+    times: Sequence[str],
+    assignment: str,
+    overrides: dict[str, Any],
+    detour: float,
 ) -> dict[str, float]:
     """Settings a person may have got wrong; returns the reach limits as numbers."""
     if scenario.city_id != city.pk:
@@ -95,16 +110,26 @@ def _checked(
     if profile.status == ProfileStatus.RETIRED:
         raise DomainError("profile-retired", _("These standards are retired; choose others."), status=422)
     if unknown := [time for time in times if time not in TimeOfDay.values]:
-        raise DomainError("unknown-time", _("%(words)s is not a time of day.") % {"words": ", ".join(unknown)}, status=422)
+        raise DomainError(
+            "unknown-time", _("%(words)s is not a time of day.") % {"words": ", ".join(unknown)}, status=422
+        )
     if assignment not in Assignment.values:
-        raise DomainError("unknown-assignment", _("%(words)s is not a way to assign people.") % {"words": assignment}, status=422)
+        raise DomainError(
+            "unknown-assignment",
+            _("%(words)s is not a way to assign people.") % {"words": assignment},
+            status=422,
+        )
     if not 1 <= detour <= 3:
         raise DomainError("detour-out-of-range", _("The detour factor must lie between 1 and 3."), status=422)
     services = set(scenario.services.values_list("code", flat=True))
     clean: dict[str, float] = {}
     for code, limit in sorted(overrides.items()):
         if code not in services:
-            raise DomainError("unknown-service", _("%(words)s is not a service of this scenario.") % {"words": code}, status=422)
+            raise DomainError(
+                "unknown-service",
+                _("%(words)s is not a service of this scenario.") % {"words": code},
+                status=422,
+            )
         try:
             clean[code] = float(limit)
         except (TypeError, ValueError):
@@ -139,40 +164,65 @@ def _run_for(
 
 
 def params_hash(
-    snapshot: Snapshot, scenario: dict[str, Any], standards: list[dict[str, Any]], settings: dict[str, Any], changes: Sequence[Any] = ()
+    snapshot: Snapshot | None,
+    scenario: dict[str, Any],
+    standards: list[dict[str, Any]],
+    settings: dict[str, Any],
+    changes: Sequence[Any] = (),
 ) -> str:
     """Names everything that can move a number of the run."""
-    told = [snapshot.sha256, scenario, standards, settings, list(changes), ENGINE_VERSION]
+    told = [
+        snapshot.sha256 if snapshot else None,
+        scenario,
+        standards,
+        settings,
+        list(changes),
+        ENGINE_VERSION,
+    ]
     return content_hash({}, told)
 
 
 def question_of(run: Run) -> Question:
-    return Question(run.scenario_frozen, run.standards_frozen, run.time_of_day, run.reach_overrides, run.detour_factor)
+    return Question(
+        run.scenario_frozen, run.standards_frozen, run.time_of_day, run.reach_overrides, run.detour_factor
+    )
 
 
-def situation_of(run: Run, changes: Sequence[Change] = (), services: Sequence[str] | None = None) -> Situation:
+def situation_of(
+    run: Run, changes: Sequence[Change] = (), services: Sequence[str] | None = None
+) -> Situation:
     """The engine's world of a run, from its own snapshot and frozen settings."""
+    return build_situation(frozen_of(run), question_of(run), changes, services)
+
+
+def frozen_of(run: Run) -> Frozen:
+    """The inputs a run stands on."""
     if run.snapshot is None:
         raise DomainError("no-snapshot", _("This run has no snapshot."))
-    return build_situation(load_frozen(run.snapshot), question_of(run), changes, services)
+    return load_frozen(run.snapshot)
 
 
 def changes_of(run: Run) -> list[Change]:
     """The change-set behind a run of a plan, from its stored interventions; empty for a run of today's registry."""
-    if run.plan_version is None or run.snapshot is None:
+    if run.plan_version is None:
         return []
-    frozen = load_frozen(run.snapshot)
+    frozen = frozen_of(run)
     kind, pk = np.asarray(frozen["site_kind"]), np.asarray(frozen["site_id"])
     site_of = {(int(k), int(one)): n for n, (k, one) in enumerate(zip(kind, pk, strict=True))}
     service_of = {code: n for n, code in enumerate(frozen.service_codes)}
     found = []
     for row in run.plan_version.interventions.select_related("service"):
-        site = site_of[(FACILITY, row.facility_id) if row.facility_id else (IDLE_ASSET, row.idle_asset_id)]
+        site = site_of[
+            (FACILITY, row.facility_id) if row.facility_id else (IDLE_ASSET, row.idle_asset_id or 0)
+        ]
         roles = np.flatnonzero(
-            (np.asarray(frozen["role_site"]) == site) & (np.asarray(frozen["role_service"]) == service_of[row.service.code])
+            (np.asarray(frozen["role_site"]) == site)
+            & (np.asarray(frozen["role_service"]) == service_of[row.service.code])
         )
         role = int(roles[0]) if row.facility_id and len(roles) else -1
-        found.append(Change(row.kind, site, row.service.code, row.units, float(row.hours or 0.0), role, row.order))
+        found.append(
+            Change(row.kind, site, row.service.code, row.units, float(row.hours or 0.0), role, row.order)
+        )
     return found
 
 
@@ -206,7 +256,11 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
                 finish(run, situation, tables, seconds)
         except IntegrityError:
             # Another job finished the same question first: its run is the answer, this row goes.
-            twin = Run.objects.filter(params_sha256=run.params_sha256, state=RunState.DONE).exclude(pk=run.pk).first()
+            twin = (
+                Run.objects.filter(params_sha256=run.params_sha256, state=RunState.DONE)
+                .exclude(pk=run.pk)
+                .first()
+            )
             if twin is None:
                 raise
             Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
@@ -214,17 +268,27 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
     return {"result_url": f"/runs/{refs[0]}/", "result": {"runs": refs}}
 
 
-def finish(run: Run, situation: Situation, tables: results.Tables, seconds: float, interventions: dict[int, int] | None = None) -> None:
+def finish(
+    run: Run,
+    situation: Situation,
+    tables: results.Tables,
+    seconds: float,
+    interventions: dict[int, int] | None = None,
+) -> None:
     """Write the rows and move the run from waiting to done; nothing happens when it is no longer waiting."""
     moved = Run.objects.filter(pk=run.pk, state=RunState.WAITING).update(
         state=RunState.DONE, totals=tables.totals, breaks=tables.breaks, facts=tables.facts, seconds=round(seconds, 3),
         finished_at=timezone.now(), engine_version=ENGINE_VERSION,
     )  # fmt: skip
     if moved:
-        results.write(run=run, tables=tables, service_ids=situation.frozen.service_ids, interventions=interventions)
+        results.write(
+            run=run, tables=tables, service_ids=situation.frozen.service_ids, interventions=interventions
+        )
 
 
 @jobs.after(KIND)
 def tidy_runs(job: Job) -> None:
     """A job that ended without being done leaves no run waiting for ever."""
-    Run.objects.filter(ref__in=job.params["runs"], state=RunState.WAITING).update(state=RunState.FAILED, finished_at=timezone.now())
+    Run.objects.filter(ref__in=job.params["runs"], state=RunState.WAITING).update(
+        state=RunState.FAILED, finished_at=timezone.now()
+    )

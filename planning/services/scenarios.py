@@ -59,7 +59,12 @@ def create_scenario(
         )  # fmt: skip
         scenario.services.set(services)
         scenario.areas.set(areas if extent == Extent.AREAS else [])
-        audit.record(user=user, act="scenario.create", subject=scenario, after={"name": scenario.name, "hazard": hazard})
+        audit.record(
+            user=user,
+            act="scenario.create",
+            subject=scenario,
+            after={"name": scenario.name, "hazard": hazard},
+        )
     return scenario
 
 
@@ -75,7 +80,11 @@ def _check(
     if not times_of_day or set(times_of_day) - set(TimeOfDay.values):
         raise DomainError("no-time", _("Choose day, night or both."), status=422)
     if any(not isinstance(row, dict) for row in zone_rates.values()):
-        raise DomainError("bad-zone-rates", _("Rates by class are written as a share of people affected and displaced."), status=422)
+        raise DomainError(
+            "bad-zone-rates",
+            _("Rates by class are written as a share of people affected and displaced."),
+            status=422,
+        )
     listed = [*shares, *(row.get(key) for row in zone_rates.values() for key in ("affected", "displaced"))]
     for share in listed:
         if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
@@ -83,13 +92,19 @@ def _check(
     known = {row.code for row in services}
     for code, ratio in ratio_overrides.items():
         if code not in known or not isinstance(ratio, int | float) or not 0 < ratio <= 1000:
-            raise DomainError("bad-ratio", _("A ratio must be a number above 0 for a service of the scenario."), status=422)
+            raise DomainError(
+                "bad-ratio", _("A ratio must be a number above 0 for a service of the scenario."), status=422
+            )
     if extent == Extent.AREAS and not areas:
         raise DomainError("no-areas", _("Choose at least one area."), status=422)
     if extent == Extent.ZONES and hazard_layer is None:
         raise DomainError("no-hazard-layer", _("Choose the hazard layer whose zones count."), status=422)
-    if any(area.city_id != city.pk for area in areas) or (hazard_layer is not None and hazard_layer.city_id != city.pk):
-        raise DomainError("other-city", _("Areas and hazard layers must belong to the same city."), status=422)
+    if any(area.city_id != city.pk for area in areas) or (
+        hazard_layer is not None and hazard_layer.city_id != city.pk
+    ):
+        raise DomainError(
+            "other-city", _("Areas and hazard layers must belong to the same city."), status=422
+        )
 
 
 FIELDS = (
@@ -99,17 +114,30 @@ FIELDS = (
 LISTS = ("services", "areas", "closed_facilities")
 
 
-def update_scenario(*, user: Any, scenario: Scenario, version: int | None, changes: dict[str, Any]) -> Scenario:
+def update_scenario(
+    *, user: Any, scenario: Scenario, version: int | None, changes: dict[str, Any]
+) -> Scenario:
     """Change fields against the version the person has seen (None: whatever it is). Runs keep what they ran with."""
     if user is not None:
         policies.demand(user, "scenario.edit", scenario.city)
     if unknown := set(changes) - {*FIELDS, *LISTS}:
-        raise DomainError("unknown-field", _("%(words)s cannot be changed.") % {"words": ", ".join(sorted(unknown))}, status=422)
+        raise DomainError(
+            "unknown-field",
+            _("%(words)s cannot be changed.") % {"words": ", ".join(sorted(unknown))},
+            status=422,
+        )
     with transaction.atomic():
         scenario = Scenario.objects.select_for_update().get(pk=scenario.pk)
         if version is not None and version != scenario.version:
-            raise DomainError("changed-meanwhile", _("The scenario was changed meanwhile; read it again."), status=412, version=scenario.version)
-        said = {name: getattr(scenario, name) for name in FIELDS} | {name: list(getattr(scenario, name).all()) for name in LISTS}
+            raise DomainError(
+                "changed-meanwhile",
+                _("The scenario was changed meanwhile; read it again."),
+                status=412,
+                version=scenario.version,
+            )
+        said = {name: getattr(scenario, name) for name in FIELDS} | {
+            name: list(getattr(scenario, name).all()) for name in LISTS
+        }
         new = said | changes
         new |= {name: list(new[name]) for name in LISTS}
         _check(
@@ -137,7 +165,11 @@ def update_scenario(*, user: Any, scenario: Scenario, version: int | None, chang
 
 
 def _told(value: Any) -> Any:
-    return [str(getattr(one, "ref", "") or getattr(one, "code", one)) for one in value] if isinstance(value, list) else value
+    return (
+        [str(getattr(one, "ref", "") or getattr(one, "code", one)) for one in value]
+        if isinstance(value, list)
+        else value
+    )
 
 
 def copy_scenario(*, user: Any, scenario: Scenario, name: str = "", name_en: str = "") -> Scenario:

@@ -23,13 +23,13 @@ from facilities.models import Facility, ServiceType
 from inventory.choices import InterventionKind
 from inventory.models import IdleAsset
 from planning.bridge.freeze import FACILITY
-from planning.bridge.frozen import Frozen, load_frozen
+from planning.bridge.frozen import Frozen
 from planning.bridge.options import Candidate, RateCard, candidates, engine_options
 from planning.bridge.world import Change, Situation, build_situation
 from planning.choices import RunState, VersionState
 from planning.models import Intervention, PlanVersion, Run
 from planning.services import results
-from planning.services.runs import compute, finish, params_hash, question_of
+from planning.services.runs import compute, finish, frozen_of, params_hash, question_of
 
 SUGGEST, RESCORE = "site", "rescore"
 KINDS = [kind for kind in InterventionKind.values if kind != InterventionKind.RETIRE]
@@ -44,7 +44,11 @@ _STAGES = {
 
 
 def baseline(version: PlanVersion) -> list[Run]:
-    return list(version.baseline_runs.select_related("snapshot", "scenario", "profile").order_by("scenario_id", "time_of_day", "pk"))
+    return list(
+        version.baseline_runs.select_related("snapshot", "scenario", "profile").order_by(
+            "scenario_id", "time_of_day", "pk"
+        )
+    )
 
 
 def situations_of(version: PlanVersion, runs: Sequence[Run]) -> list[Situation]:
@@ -58,17 +62,26 @@ def situations_of(version: PlanVersion, runs: Sequence[Run]) -> list[Situation]:
     for run in runs:
         own = {row["service"]: row for row in run.standards_frozen}
         question = replace(question_of(run), standards=[own.get(code, row) for code, row in rows.items()])
-        situation = build_situation(load_frozen(run.snapshot), question)
+        situation = build_situation(frozen_of(run), question)
         standards = [
-            replace(rule, weight=float(version.weights.get(rule.service, rule.weight)) if rule.service in chosen else 0.0)
+            replace(
+                rule,
+                weight=float(version.weights.get(rule.service, rule.weight))
+                if rule.service in chosen
+                else 0.0,
+            )
             for rule in situation.world.standards
         ]
         found.append(replace(situation, world=replace(situation.world, standards=tuple(standards))))
     return found
 
 
-def options_of(version: PlanVersion, situations: Sequence[Situation], rates: RateCard) -> tuple[list[Candidate], dict[str, int]]:
-    services = list(version.services.values_list("code", flat=True)) or [row["service"] for row in situations[0].standards]
+def options_of(
+    version: PlanVersion, situations: Sequence[Situation], rates: RateCard
+) -> tuple[list[Candidate], dict[str, int]]:
+    services = list(version.services.values_list("code", flat=True)) or [
+        row["service"] for row in situations[0].standards
+    ]
     return candidates(situations, rates, services, version.facts.get("kinds") or KINDS)
 
 
@@ -99,7 +112,18 @@ def site(job: Job, progress: Progress) -> dict[str, Any]:
         "notes": {key: value for key, value in choice.notes.items() if isinstance(value, int | float | str)},
         "rates": rates.frozen(),
     }
-    _complete(job, progress, version, runs, situations[0].frozen, chosen, choice, facts, bound=choice.bound, candidates_count=len(listed))
+    _complete(
+        job,
+        progress,
+        version,
+        runs,
+        situations[0].frozen,
+        chosen,
+        choice,
+        facts,
+        bound=choice.bound,
+        candidates_count=len(listed),
+    )
     version.refresh_from_db()
     return _outcome(version)
 
@@ -127,9 +151,25 @@ def rescore(job: Job, progress: Progress) -> dict[str, Any]:
     first = [int(number) for number in choice.chosen]
     rest = [number for number in range(len(chosen)) if number not in set(first)]
     ordered = [chosen[number] for number in [*first, *rest]]
-    padded = replace(choice, units_newly_served=np.concatenate([choice.units_newly_served, np.zeros((len(rest), len(runs)), np.int64)]))
+    padded = replace(
+        choice,
+        units_newly_served=np.concatenate(
+            [choice.units_newly_served, np.zeros((len(rest), len(runs)), np.int64)]
+        ),
+    )
     bound = version.facts.get("parent_bound")
-    _complete(job, progress, version, runs, situations[0].frozen, ordered, padded, version.facts, bound=bound, candidates_count=len(listed))
+    _complete(
+        job,
+        progress,
+        version,
+        runs,
+        situations[0].frozen,
+        ordered,
+        padded,
+        version.facts,
+        bound=bound,
+        candidates_count=len(listed),
+    )
     version.refresh_from_db()
     return _outcome(version)
 
@@ -142,7 +182,10 @@ def _by_kind(listed: Sequence[Candidate]) -> dict[str, int]:
 
 
 def _outcome(version: PlanVersion) -> dict[str, Any]:
-    return {"result_url": f"/plans/{version.plan.ref}/?version={version.number}", "result": {"plan": version.plan.ref, "version": version.number}}
+    return {
+        "result_url": f"/plans/{version.plan.ref}/?version={version.number}",
+        "result": {"plan": version.plan.ref, "version": version.number},
+    }
 
 
 def _complete(
@@ -194,7 +237,9 @@ def after_run(version: PlanVersion, run: Run, changes: Sequence[Change]) -> Run:
         "time_of_day": run.time_of_day, "assignment": run.assignment, "reach_overrides": run.reach_overrides, "detour_factor": run.detour_factor,
     }  # fmt: skip
     told = [[c.kind, c.site, c.service, c.units, c.hours, c.role, c.order] for c in changes]
-    digest = params_hash(run.snapshot, run.scenario_frozen, run.standards_frozen, settings | {"version": version.pk}, told)  # type: ignore[arg-type]
+    digest = params_hash(
+        run.snapshot, run.scenario_frozen, run.standards_frozen, settings | {"version": version.pk}, told
+    )
     return Run(
         ref=next_ref("R"), city=run.city, scenario=run.scenario, scenario_version=run.scenario_version, scenario_frozen=run.scenario_frozen,
         profile=run.profile, standards_frozen=run.standards_frozen, snapshot=run.snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
@@ -202,7 +247,9 @@ def after_run(version: PlanVersion, run: Run, changes: Sequence[Change]) -> Run:
     )  # fmt: skip
 
 
-def _interventions(version: PlanVersion, frozen: Frozen, chosen: Sequence[Candidate], newly: Sequence[int]) -> list[Intervention]:
+def _interventions(
+    version: PlanVersion, frozen: Frozen, chosen: Sequence[Candidate], newly: Sequence[int]
+) -> list[Intervention]:
     services = {row.code: row for row in ServiceType.objects.all()}
     kind, pk = np.asarray(frozen["site_kind"]), np.asarray(frozen["site_id"])
     facilities = Facility.objects.in_bulk([int(pk[one.site]) for one in chosen if kind[one.site] == FACILITY])
@@ -227,8 +274,8 @@ def _interventions(version: PlanVersion, frozen: Frozen, chosen: Sequence[Candid
 @jobs.after(RESCORE)
 def tidy_version(job: Job) -> None:
     """A job that ended without being done leaves a version that says so."""
-    state = {JobState.CANCELLED: _("Stopped on request.")}.get(job.state, job.error)
+    reason = str(_("Stopped on request.")) if job.state == JobState.CANCELLED else job.error
     version = PlanVersion.objects.filter(pk=job.params["version"], state=VersionState.COMPUTING).first()
     if version is not None:
-        version.state, version.facts = VersionState.FAILED, version.facts | {"failure": str(state)}
+        version.state, version.facts = VersionState.FAILED, version.facts | {"failure": reason}
         version.save(update_fields=["state", "facts"])

@@ -32,7 +32,17 @@ from planning.services.siting import KINDS
 
 OPTIONS_SCORED, OPTIONS_AT_MOST = 8, 6
 KEPT_SECONDS = 3600
-ARRAYS = ("role_served", "role_late", "role_supply", "role_reason", "pair_role", "pair_cell", "pair_units", "pair_cost", "travel")
+ARRAYS = (
+    "role_served",
+    "role_late",
+    "role_supply",
+    "role_reason",
+    "pair_role",
+    "pair_cell",
+    "pair_units",
+    "pair_cost",
+    "travel",
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ def _mean(values: np.ndarray, weight: np.ndarray) -> float:
 def _score(run: Run) -> Score:
     arrays, meta = artefacts.load(run.facts["results"])
     return Score(
-        **{name: arrays[name] for name in (*STATES, *ARRAYS)},
+        **{name: arrays[name] for name in (*STATES, *ARRAYS)},  # type: ignore[arg-type]
         travel_minimised=bool(meta["travel_minimised"]), assignment=meta["assignment"],
     )  # fmt: skip
 
@@ -173,8 +183,12 @@ def _helps(run: Run, situation: Situation, score: Score, k: int, inside: np.ndar
         if min(one.units, int(within[one.site])) <= 0:
             break
         whole = engine_options(situation, [one])[0]
-        option = Option(whole.site, 0, whole.kind, whole.units, whole.cost_fen, whole.hours, -1, place.get(whole.role, -1))
-        after = score_world(apply_options(world, [option]), run.assignment, minimise_travel=False, check=False).gap[0]
+        option = Option(
+            whole.site, 0, whole.kind, whole.units, whole.cost_fen, whole.hours, -1, place.get(whole.role, -1)
+        )
+        after = score_world(
+            apply_options(world, [option]), run.assignment, minimise_travel=False, check=False
+        ).gap[0]
         rows.append(_help(situation.frozen, one, int((gap - after)[inside].sum()), int((gap - after).sum())))
     rows = [row for row in rows if row.here > 0]
     return sorted(rows, key=lambda row: (-row.here, row.cost_fen, row.key))[:OPTIONS_AT_MOST]
@@ -184,13 +198,16 @@ def _alone(world: World, score: Score, k: int) -> tuple[World, dict[int, int]]:
     """The world of one service, exactly as it plays in the whole: a role taken by another use still supplies 0."""
     supply, demand = world.supply, world.demand
     mine = np.flatnonzero(supply.role_service == k)
+    reason = np.zeros(supply.roles, np.int8) if supply.role_reason is None else supply.role_reason
     capacity = np.where(supply.role_usable[mine], score.role_supply[mine], supply.role_capacity[mine])
     own = Supply(
         supply.x_m, supply.y_m, supply.role_site[mine], np.zeros(len(mine), np.int16), capacity, supply.role_hours[mine],
-        supply.role_usable[mine], supply.role_rank[mine], np.zeros(len(mine), bool), supply.role_reason[mine],
+        supply.role_usable[mine], supply.role_rank[mine], np.zeros(len(mine), bool), reason[mine],
     )  # fmt: skip
     narrow = Demand(demand.x_m, demand.y_m, demand.need[[k]], demand.people, demand.area)
-    return World(narrow, own, (world.standards[k],), (world.reach[k],)), {int(role): n for n, role in enumerate(mine)}
+    return World(narrow, own, (world.standards[k],), (world.reach[k],)), {
+        int(role): n for n, role in enumerate(mine)
+    }
 
 
 def _help(frozen: Frozen, one: Candidate, here: int, everywhere: int) -> Help:

@@ -18,7 +18,10 @@ from tests.planning.town import build_town
 def own_artefacts(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Snapshots and reach tables of a test stay in its own folder."""
     storages = {**settings.STORAGES}
-    storages["artefacts"] = {**storages["artefacts"], "OPTIONS": {"location": str(tmp_path / "artefacts"), "base_url": None}}
+    storages["artefacts"] = {
+        **storages["artefacts"],
+        "OPTIONS": {"location": str(tmp_path / "artefacts"), "base_url": None},
+    }
     settings.STORAGES = storages
     cache.clear()
     yield
@@ -49,7 +52,9 @@ def compute(django_capture_on_commit_callbacks: Any) -> Callable[..., Any]:
 
     def act(town: SimpleNamespace, times: list[str] | None = None, **settings: Any) -> list[Any]:
         settings.setdefault("detour_factor", 1.0)
-        found, job = runs.start_runs(user=None, city=town.city, scenario=town.scenario, times_of_day=times or ["night"], **settings)
+        found, job = runs.start_runs(
+            user=None, city=town.city, scenario=town.scenario, times_of_day=times or ["night"], **settings
+        )
         if job is not None:
             jobs.perform(job.ref)
             job.refresh_from_db()

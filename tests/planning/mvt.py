@@ -51,7 +51,10 @@ def features(tile: bytes, layer: str) -> list[dict[str, Any]]:
             parts.setdefault(field, []).append(value)
         if not parts or parts[1][0].decode() != layer:
             continue
-        keys, values = [key.decode() for key in parts.get(3, [])], [_value(value) for value in parts.get(4, [])]
+        keys, values = (
+            [key.decode() for key in parts.get(3, [])],
+            [_value(value) for value in parts.get(4, [])],
+        )
         for feature in parts.get(2, []):
             said: dict[str, Any] = {}
             for field, value in _fields(feature):

@@ -30,12 +30,20 @@ def done(town, compute):
 
 def test_a_run_is_started_by_post_and_followed_as_a_job(town, program):
     lin = program("lin", "planner")
-    answer = lin.post("/api/v1/runs/", {"scenario": town.scenario.ref, "times_of_day": ["night"], "detour_factor": 1}, format="json")
+    answer = lin.post(
+        "/api/v1/runs/",
+        {"scenario": town.scenario.ref, "times_of_day": ["night"], "detour_factor": 1},
+        format="json",
+    )
     assert answer.status_code == 202 and answer["Location"] == f"/api/v1/jobs/{answer.json()['job']['ref']}/"
     jobs.perform(Job.objects.get().ref)
     run = lin.get(f"/api/v1/runs/{answer.json()['runs'][0]}/").json()
     assert run["state"] == "done" and run["totals"][0]["served"] == 60
-    again = lin.post("/api/v1/runs/", {"scenario": town.scenario.ref, "times_of_day": ["night"], "detour_factor": 1}, format="json")
+    again = lin.post(
+        "/api/v1/runs/",
+        {"scenario": town.scenario.ref, "times_of_day": ["night"], "detour_factor": 1},
+        format="json",
+    )
     assert again.status_code == 200 and again.json()["runs"] == [run["ref"]]
 
 
@@ -52,8 +60,16 @@ def test_results_are_read_by_area_cell_and_facility_in_three_formats(done, progr
     assert [(row["code"], row["need"], row["gap"]) for row in areas] == [("T1", 80, 20), ("T2", 35, 35)]
     cells = lin.get(f"/api/v1/runs/{ref}/cells/", {"format": "geojson"})
     features = json.loads(b"".join(cells.streaming_content))["features"]
-    assert len(features) == 4 and features[0]["geometry"]["type"] == "Polygon" and features[0]["properties"]["served"] == 50
-    lines = b"".join(lin.get(f"/api/v1/runs/{ref}/facilities/", {"format": "csv"}).streaming_content).decode().splitlines()
+    assert (
+        len(features) == 4
+        and features[0]["geometry"]["type"] == "Polygon"
+        and features[0]["properties"]["served"] == 50
+    )
+    lines = (
+        b"".join(lin.get(f"/api/v1/runs/{ref}/facilities/", {"format": "csv"}).streaming_content)
+        .decode()
+        .splitlines()
+    )
     assert len(lines) == 5 and "lapsed_agreement" in "\n".join(lines)
 
 
@@ -61,7 +77,14 @@ def test_results_are_read_by_area_cell_and_facility_in_three_formats(done, progr
 def test_a_person_of_one_district_reads_only_its_rows(done, program, town, path, mine):
     wang = program("wang", "viewer", town.left)
     assert wang.get(f"/api/v1/runs/{done[0].ref}/{path}/").json()["count"] == mine
-    assert len(b"".join(wang.get(f"/api/v1/runs/{done[0].ref}/{path}/", {"format": "csv"}).streaming_content).decode().splitlines()) == mine + 1
+    assert (
+        len(
+            b"".join(wang.get(f"/api/v1/runs/{done[0].ref}/{path}/", {"format": "csv"}).streaming_content)
+            .decode()
+            .splitlines()
+        )
+        == mine + 1
+    )
     assert wang.get(f"/api/v1/runs/{done[0].ref}/").json()["totals"][0]["need"] == 80
 
 
@@ -85,19 +108,41 @@ def test_why_names_the_sum_and_what_helps(done, program, town):
     assert why["need"] == 80 and why["people"] * why["share"] * why["ratio"] == pytest.approx(80)
     assert [row["facility"] for row in why["roles"]] == [town.places[0].ref]
     assert why["helps"][0]["idle_asset"] == town.yard.ref and why["helps"][0]["here"] == 20
-    assert program("wu", "viewer", town.right).get(f"/api/v1/runs/{done[0].ref}/why/", {"area": "T1", "service": SERVICE}).status_code == 404
+    assert (
+        program("wu", "viewer", town.right)
+        .get(f"/api/v1/runs/{done[0].ref}/why/", {"area": "T1", "service": SERVICE})
+        .status_code
+        == 404
+    )
 
 
 def test_a_plan_is_asked_for_read_compared_edited_and_frozen(done, program, town):
-    CostRate.objects.create(service=town.service, kind="stock", fixed_fen=5_000, per_unit_fen=100, hours=24, source="worked example")
+    CostRate.objects.create(
+        service=town.service,
+        kind="stock",
+        fixed_fen=5_000,
+        per_unit_fen=100,
+        hours=24,
+        source="worked example",
+    )
     lin = program("lin", "planner")
-    ask = {"city": "town", "name": "方案", "runs": [run.ref for run in done], "budget_fen": 200_000, "time_limit_seconds": 5}
+    ask = {
+        "city": "town",
+        "name": "方案",
+        "runs": [run.ref for run in done],
+        "budget_fen": 200_000,
+        "time_limit_seconds": 5,
+    }
     answer = lin.post("/api/v1/plans/", ask, format="json")
     assert answer.status_code == 202
     base = f"/api/v1/plans/{answer.json()['plan']}/versions/{answer.json()['version']}/"
     jobs.perform(answer.json()["job"]["ref"])
     version = lin.get(base).json()
-    assert version["state"] == "draft" and version["cost_fen"] <= 200_000 and version["bound"] >= version["value"]
+    assert (
+        version["state"] == "draft"
+        and version["cost_fen"] <= 200_000
+        and version["bound"] >= version["value"]
+    )
     steps = lin.get(f"{base}interventions/").json()["results"]
     assert {step["kind"] for step in steps} == {"stock", "build"}
     rows = lin.get(f"{base}before-after/").json()["rows"]
@@ -116,12 +161,33 @@ def test_scenarios_are_written_against_their_version(town, program):
     lin = program("lin", "planner")
     ref = town.scenario.ref
     first = lin.get(f"/api/v1/scenarios/{ref}/")
-    changed = lin.patch(f"/api/v1/scenarios/{ref}/", {"displaced_share": 0.2}, format="json", HTTP_IF_MATCH=first["ETag"])
-    assert changed.status_code == 200 and changed.json()["version"] == 2 and changed.json()["displaced_share"] == 0.2
-    late = lin.patch(f"/api/v1/scenarios/{ref}/", {"displaced_share": 0.3}, format="json", HTTP_IF_MATCH=first["ETag"])
+    changed = lin.patch(
+        f"/api/v1/scenarios/{ref}/", {"displaced_share": 0.2}, format="json", HTTP_IF_MATCH=first["ETag"]
+    )
+    assert (
+        changed.status_code == 200
+        and changed.json()["version"] == 2
+        and changed.json()["displaced_share"] == 0.2
+    )
+    late = lin.patch(
+        f"/api/v1/scenarios/{ref}/", {"displaced_share": 0.3}, format="json", HTTP_IF_MATCH=first["ETag"]
+    )
     assert late.status_code == 412
-    assert lin.patch(f"/api/v1/scenarios/{ref}/", {"displaced_share": 1.5}, format="json", HTTP_IF_MATCH="*").status_code == 400
-    new = {"city": "town", "name": "洪水", "hazard": "flood", "services": [SERVICE], "times_of_day": ["day"], "areas": ["T1"], "extent": "areas"}
+    assert (
+        lin.patch(
+            f"/api/v1/scenarios/{ref}/", {"displaced_share": 1.5}, format="json", HTTP_IF_MATCH="*"
+        ).status_code
+        == 400
+    )
+    new = {
+        "city": "town",
+        "name": "洪水",
+        "hazard": "flood",
+        "services": [SERVICE],
+        "times_of_day": ["day"],
+        "areas": ["T1"],
+        "extent": "areas",
+    }
     made = lin.post("/api/v1/scenarios/", new, format="json")
     assert made.status_code == 201 and made.json()["areas"] == ["T1"]
     copied = lin.post(f"/api/v1/scenarios/{made.json()['ref']}/copy/", {"name": "另一"}, format="json")
@@ -140,6 +206,13 @@ def test_unknown_references_are_refused_in_words(town, program):
     lin = program("lin", "planner")
     bad = {"city": "town", "name": "x", "runs": ["R-0"], "budget_fen": 1}
     assert lin.post("/api/v1/plans/", bad, format="json").json()["code"] == "unknown-run"
-    scenario = {"city": "town", "name": "x", "hazard": "flood", "services": [SERVICE], "times_of_day": ["day"], "areas": ["nowhere"]}
+    scenario = {
+        "city": "town",
+        "name": "x",
+        "hazard": "flood",
+        "services": [SERVICE],
+        "times_of_day": ["day"],
+        "areas": ["nowhere"],
+    }
     assert lin.post("/api/v1/scenarios/", scenario, format="json").status_code == 400
     assert Run.objects.count() == 0

@@ -30,14 +30,18 @@ def waiting_for(table):
         return cursor.fetchone()[0]
 
 
-def test_a_worker_killed_while_it_writes_leaves_no_half_result_and_the_job_is_done_once(start_worker, town, tmp_path):
+def test_a_worker_killed_while_it_writes_leaves_no_half_result_and_the_job_is_done_once(
+    start_worker, town, tmp_path
+):
     first = start_worker(VAR_DIR=str(tmp_path), JOB_LOST_AFTER_SECONDS="5")
     blocker = connection.get_new_connection(connection.get_connection_params())
     try:
         with blocker.cursor() as cursor:
             cursor.execute("begin")
             cursor.execute("lock table planning_arearesult in access exclusive mode")
-        (run,), job = runs.start_runs(user=None, city=town.city, scenario=town.scenario, times_of_day=["night"], detour_factor=1.0)
+        (run,), job = runs.start_runs(
+            user=None, city=town.city, scenario=town.scenario, times_of_day=["night"], detour_factor=1.0
+        )
         # Cells are written, areas are not: the worker stands in the middle of its transaction.
         until(lambda: waiting_for("planning_arearesult") > 0)
         first.kill()
@@ -54,7 +58,11 @@ def test_a_worker_killed_while_it_writes_leaves_no_half_result_and_the_job_is_do
     until(lambda: type(job).objects.get(pk=job.pk).state == JobState.DONE)
     job.refresh_from_db()
     assert job.attempts == 2
-    assert CellResult.objects.count() == 4 and AreaResult.objects.count() == 3 and FacilityResult.objects.count() == 4
+    assert (
+        CellResult.objects.count() == 4
+        and AreaResult.objects.count() == 3
+        and FacilityResult.objects.count() == 4
+    )
 
 
 def test_without_a_worker_the_command_says_so(transactional_db, town, monkeypatch):
@@ -65,15 +73,25 @@ def test_without_a_worker_the_command_says_so(transactional_db, town, monkeypatc
         call_command("score", "--city", "town")
 
 
-def test_the_main_job_answers_what_how_much_and_where_for_chengdu(start_worker, shared_data_dir, tmp_path, settings, capsys):
+def test_the_main_job_answers_what_how_much_and_where_for_chengdu(
+    start_worker, shared_data_dir, tmp_path, settings, capsys
+):
     start_worker(VAR_DIR=str(tmp_path))
     pack = Path(settings.BASE_DIR) / "cases" / "chengdu"
     call_command("serve_main_job", "--pack", str(pack), "--json")
     answer = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert set(answer) == {"city", "capacity", "runs", "plan", "seconds"}
     assert answer["city"] == {"code": "510100", "name": "成都市", "synthetic": False}
-    shelters = sum(row["capacity"] for row in answer["capacity"] if row["service"] == "short_fixed_shelter" and row["use"] != "hotel")
-    hotels = next(row["capacity"] for row in answer["capacity"] if row["service"] == "short_fixed_shelter" and row["use"] == "hotel")
+    shelters = sum(
+        row["capacity"]
+        for row in answer["capacity"]
+        if row["service"] == "short_fixed_shelter" and row["use"] != "hotel"
+    )
+    hotels = next(
+        row["capacity"]
+        for row in answer["capacity"]
+        if row["service"] == "short_fixed_shelter" and row["use"] == "hotel"
+    )
     assert shelters == pytest.approx(9_474_161, abs=1) and hotels == pytest.approx(290_393.6, abs=0.01)
     assert {run["time_of_day"] for run in answer["runs"]} == {"day", "night"}
     for run in answer["runs"]:
@@ -83,8 +101,19 @@ def test_the_main_job_answers_what_how_much_and_where_for_chengdu(start_worker, 
     plan = answer["plan"]
     assert set(plan) == {"ref", "budget_fen", "cost_fen", "value", "bound", "gap", "status", "interventions"}
     assert plan["cost_fen"] == sum(row["cost_fen"] for row in plan["interventions"]) <= plan["budget_fen"]
-    assert 0 < plan["value"] <= plan["bound"] and plan["gap"] == pytest.approx((plan["bound"] - plan["value"]) / plan["bound"])
-    assert set(plan["interventions"][0]) == {"kind", "service", "units", "name", "lon", "lat", "cost_fen", "people_newly_served"}
+    assert 0 < plan["value"] <= plan["bound"] and plan["gap"] == pytest.approx(
+        (plan["bound"] - plan["value"]) / plan["bound"]
+    )
+    assert set(plan["interventions"][0]) == {
+        "kind",
+        "service",
+        "units",
+        "name",
+        "lon",
+        "lat",
+        "cost_fen",
+        "people_newly_served",
+    }
     levels_add_up()
     call_command("serve_main_job", "--pack", str(pack), "--json")
     again = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
@@ -104,7 +133,9 @@ def levels_add_up():
             ):
                 cursor.execute(query, [run.pk])
                 for code, _level, *states in cursor.fetchall():
-                    assert [int(value) for value in states] == [total[code][name] for name in ("need", *STATES)]
+                    assert [int(value) for value in states] == [
+                        total[code][name] for name in ("need", *STATES)
+                    ]
             cursor.execute(
                 "select s.code, sum(served), sum(late) from planning_facilityresult r join facilities_servicetype s on s.id = r.service_id"
                 " where run_id = %s group by 1", [run.pk],

@@ -16,15 +16,29 @@ STATES = ("need", "served", "late", "no_room", "out_of_reach")
 @pytest.fixture
 def priced(town):
     """Prices: extend A by 30 for 40,000; stock B for 8,000; renew C for 20,000; convert D for 50,000; yard 100,000."""
-    for kind, fixed, unit, share in (("extend", 10_000, 1_000, 0.5), ("stock", 5_000, 100, None), ("upgrade", 20_000, 0, None)):
-        CostRate.objects.create(service=town.service, kind=kind, fixed_fen=fixed, per_unit_fen=unit, max_share=share, hours=24, source="worked example")
+    for kind, fixed, unit, share in (
+        ("extend", 10_000, 1_000, 0.5),
+        ("stock", 5_000, 100, None),
+        ("upgrade", 20_000, 0, None),
+    ):
+        CostRate.objects.create(
+            service=town.service,
+            kind=kind,
+            fixed_fen=fixed,
+            per_unit_fen=unit,
+            max_share=share,
+            hours=24,
+            source="worked example",
+        )
     town.roles[3].conversion_cost_fen = 50_000
     town.roles[3].save()
     return town
 
 
 def suggested(town, runs, budget, **more):
-    version = plans.suggest_plan(user=None, city=town.city, runs=runs, budget_fen=budget, name="方案", time_limit_seconds=10, **more)
+    version = plans.suggest_plan(
+        user=None, city=town.city, runs=runs, budget_fen=budget, name="方案", time_limit_seconds=10, **more
+    )
     if version.state == VersionState.COMPUTING:
         jobs.perform(version.job.ref)
         version.job.refresh_from_db()
@@ -89,7 +103,14 @@ def test_an_idle_place_becomes_a_role_with_its_own_result(priced, compute):
 
 
 def test_one_idle_place_becomes_only_one_thing(priced, compute):
-    AssetOption.objects.create(asset=priced.yard, service=priced.service, kind="convert", capacity=10, cost_fen=1_000, conversion_hours=24)
+    AssetOption.objects.create(
+        asset=priced.yard,
+        service=priced.service,
+        kind="convert",
+        capacity=10,
+        cost_fen=1_000,
+        conversion_hours=24,
+    )
     version = suggested(priced, compute(priced), 10_000_000)
     assert version.interventions.filter(idle_asset=priced.yard).count() <= 1
 
@@ -113,7 +134,9 @@ def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, co
     version = suggested(priced, compute(priced), 70_000)
     stocked = version.interventions.get(kind="stock")
     option = next(row for row in plans.open_options(version=version) if row["kind"] == "convert")
-    edited = plans.edit_version(user=None, version=version, remove=[stocked.order], add=[option["key"]], budget_fen=150_000)
+    edited = plans.edit_version(
+        user=None, version=version, remove=[stocked.order], add=[option["key"]], budget_fen=150_000
+    )
     jobs.perform(edited.job.ref)
     edited.refresh_from_db()
     assert edited.state == VersionState.DRAFT and edited.number == 2 and edited.cost_fen == 110_000
@@ -140,7 +163,9 @@ def test_a_job_that_fails_leaves_a_version_that_says_so(priced, compute, monkeyp
         raise RuntimeError("no more memory")
 
     monkeypatch.setattr(siting, "suggest_sites", broken)
-    version = plans.suggest_plan(user=None, city=priced.city, runs=compute(priced), budget_fen=70_000, name="方案")
+    version = plans.suggest_plan(
+        user=None, city=priced.city, runs=compute(priced), budget_fen=70_000, name="方案"
+    )
     jobs.perform(version.job.ref)
     version.refresh_from_db()
     assert version.state == VersionState.FAILED and "no more memory" in version.facts["failure"]

@@ -20,7 +20,12 @@ def test_the_town_ends_in_the_four_states_worked_out_by_hand(town, compute):
     assert [total[name] for name in STATES] == [115, 60, 20, 20, 15]
     assert total["service"] == SERVICE and total["people"] == 230
     cells = {row.cell.code: states(row) for row in CellResult.objects.filter(run=run).select_related("cell")}
-    assert cells == {"c1": (50, 50, 0, 0, 0), "c2": (30, 10, 0, 20, 0), "c3": (20, 0, 20, 0, 0), "c4": (15, 0, 0, 0, 15)}
+    assert cells == {
+        "c1": (50, 50, 0, 0, 0),
+        "c2": (30, 10, 0, 20, 0),
+        "c3": (20, 0, 20, 0, 0),
+        "c4": (15, 0, 0, 0, 15),
+    }
 
 
 def test_need_and_states_are_equal_at_every_level(town, compute):
@@ -33,7 +38,10 @@ def test_need_and_states_are_equal_at_every_level(town, compute):
 
 def test_every_role_says_why_it_supplies_what_it_supplies(town, compute):
     run = compute(town)[0]
-    rows = {row.facility.source_id: row for row in FacilityResult.objects.filter(run=run).select_related("facility")}
+    rows = {
+        row.facility.source_id: row
+        for row in FacilityResult.objects.filter(run=run).select_related("facility")
+    }
     assert {key: row.reason for key, row in rows.items()} == {
         "t1": "counts", "t2": "counts", "t3": "lapsed_agreement", "t4": "not_designated"
     }  # fmt: skip

@@ -54,7 +54,9 @@ def total(features, name):
 def test_a_tile_holds_the_four_states_of_the_run(grouped, compute, person, z):
     run = compute(grouped)[0]
     features = cells(person("lin", "planner"), z, grouped, run=run.ref, service=SERVICE)
-    assert [total(features, name) for name in ("need", "served", "late", "no_room", "out_of_reach", "gap")] == [115, 60, 20, 20, 15, 55]
+    assert [
+        total(features, name) for name in ("need", "served", "late", "no_room", "out_of_reach", "gap")
+    ] == [115, 60, 20, 20, 15, 55]
     assert total(features, "people") == 230
 
 
@@ -91,7 +93,10 @@ def test_two_runs_show_the_gap_before_and_after(grouped, compute, person, z, who
 @pytest.mark.parametrize("z", [NEAR, WIDE])
 def test_population_tiles_hold_the_people(grouped, person, z):
     assert total(cells(person("lin", "viewer"), z, grouped, "population", layer="night"), "people") == 230
-    assert total(cells(person("wu", "viewer", grouped.right), z, grouped, "population", time="day"), "people") == 10
+    assert (
+        total(cells(person("wu", "viewer", grouped.right), z, grouped, "population", time="day"), "people")
+        == 10
+    )
 
 
 def test_every_point_lies_in_the_hexagon_of_its_key():

@@ -12,12 +12,20 @@ from tests.planning.town import box
 def flooded(town):
     """The deep zone covers c2 and the yard, the shallow one c1 and c2 with A between them; c3 and c4 stay dry."""
     layer = HazardLayer.objects.create(city=town.city, code="flood100", name="洪水", hazard="flood")
-    for klass, severity, ground in (("shallow", 1, box(-60, -60, 460, 60)), ("deep", 2, box(340, -60, 470, 60))):
-        HazardZone.objects.create(layer=layer, klass=klass, severity=severity, geometry=MultiPolygon(ground, srid=4326))
+    for klass, severity, ground in (
+        ("shallow", 1, box(-60, -60, 460, 60)),
+        ("deep", 2, box(340, -60, 470, 60)),
+    ):
+        HazardZone.objects.create(
+            layer=layer, klass=klass, severity=severity, geometry=MultiPolygon(ground, srid=4326)
+        )
     scenario = town.scenario
     scenario.extent, scenario.hazard_layer, scenario.hazard = "zones", layer, "flood"
     scenario.affected_share = scenario.displaced_share = None
-    scenario.zone_rates = {"shallow": {"affected": 1, "displaced": 0.1}, "deep": {"affected": 1, "displaced": 0.5}}
+    scenario.zone_rates = {
+        "shallow": {"affected": 1, "displaced": 0.1},
+        "deep": {"affected": 1, "displaced": 0.5},
+    }
     scenario.save()
     return town
 
@@ -25,12 +33,18 @@ def flooded(town):
 def test_the_highest_severity_wins_where_zones_overlap(flooded, compute):
     run = compute(flooded)[0]
     assert run.totals[0]["need"] == round(100 * 0.1 + 60 * 0.5)
-    assert {row.cell.code: row.need for row in run.cell_results.select_related("cell")} == {"c1": 10, "c2": 30}
+    assert {row.cell.code: row.need for row in run.cell_results.select_related("cell")} == {
+        "c1": 10,
+        "c2": 30,
+    }
 
 
 def test_places_inside_the_zone_supply_nothing_and_say_so(flooded, compute):
     run = compute(flooded)[0]
-    reasons = {row.facility.source_id: row.reason for row in FacilityResult.objects.filter(run=run).select_related("facility")}
+    reasons = {
+        row.facility.source_id: row.reason
+        for row in FacilityResult.objects.filter(run=run).select_related("facility")
+    }
     assert reasons["t1"] == "inside_hazard" and reasons["t2"] == "counts"
     assert run.totals[0]["served"] == 0
     flooded.scenario.close_inside_zone = False
@@ -66,12 +80,29 @@ def test_of_two_exclusive_roles_only_the_first_in_rank_counts(town, compute):
     from facilities.models import Capability, ServiceType
     from tests.planning.town import standard
 
-    lodging = ServiceType.objects.create(code="isolation_lodging", name="隔离", name_en="Isolation", domain="lodging", unit="rooms", unit_name="间")
+    lodging = ServiceType.objects.create(
+        code="isolation_lodging",
+        name="隔离",
+        name_en="Isolation",
+        domain="lodging",
+        unit="rooms",
+        unit_name="间",
+    )
     standard(town.profile, lodging, driver="residents", ratio=0.1, reach_limit=5000)
-    Capability.objects.create(facility=town.places[0], service=lodging, status="active", capacity=10, conversion_hours_declared=1, rank=2)
+    Capability.objects.create(
+        facility=town.places[0],
+        service=lodging,
+        status="active",
+        capacity=10,
+        conversion_hours_declared=1,
+        rank=2,
+    )
     town.scenario.services.add(lodging)
     run = compute(town)[0]
-    rows = {row.service.code: row for row in FacilityResult.objects.filter(run=run, facility=town.places[0]).select_related("service")}
+    rows = {
+        row.service.code: row
+        for row in FacilityResult.objects.filter(run=run, facility=town.places[0]).select_related("service")
+    }
     assert rows["short_fixed_shelter"].reason == "counts" and rows["isolation_lodging"].reason == "other_role"
     need = {row["service"]: row["need"] for row in run.totals}
     assert need == {"short_fixed_shelter": 115, "isolation_lodging": 23}

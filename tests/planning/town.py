@@ -62,39 +62,74 @@ def facility(city: City, area: Area, number: int, x: float, use: PeacetimeUse) -
 def build_town() -> SimpleNamespace:
     """The town in the database; attributes name its records."""
     city = City.objects.create(
-        code="town", name="小镇", name_en="Town", synthetic=True, bounds=box(-500, -500, 3500, 500), loaded_at=timezone.now()
+        code="town",
+        name="小镇",
+        name_en="Town",
+        synthetic=True,
+        bounds=box(-500, -500, 3500, 500),
+        loaded_at=timezone.now(),
     )
     whole, west, east = box(-500, -500, 3500, 500), box(-500, -500, 700, 500), box(700, -500, 3500, 500)
 
     def area(code: str, name: str, level: int, ground: Polygon, parent: Area | None) -> Area:
         return Area.objects.create(
-            city=city, code=code, name=name, name_en=name, level=level, parent=parent, path=(parent.path if parent else "") + f"{code}/",
-            geometry=MultiPolygon(ground, srid=4326), label_point=ground.centroid,
+            city=city,
+            code=code,
+            name=name,
+            name_en=name,
+            level=level,
+            parent=parent,
+            path=(parent.path if parent else "") + f"{code}/",
+            geometry=MultiPolygon(ground, srid=4326),
+            label_point=ground.centroid,
         )
 
     root = area("T", "Town", AreaLevel.CITY, whole, None)
-    left, right = area("T1", "West", AreaLevel.DISTRICT, west, root), area("T2", "East", AreaLevel.DISTRICT, east, root)
+    left, right = (
+        area("T1", "West", AreaLevel.DISTRICT, west, root),
+        area("T2", "East", AreaLevel.DISTRICT, east, root),
+    )
     cells = [
         DemandCell.objects.create(
-            city=city, number=n, code=f"c{n + 1}", area=left if n < 2 else right, point=at(x), geometry=box(x - 50, -50, x + 50, 50)
+            city=city,
+            number=n,
+            code=f"c{n + 1}",
+            area=left if n < 2 else right,
+            point=at(x),
+            geometry=box(x - 50, -50, x + 50, 50),
         )
         for n, x in enumerate(CELLS_AT)
     ]
     layers = {}
     for time, counts in (("night", NIGHT), ("day", DAY)):
-        layers[time] = PopulationLayer.objects.create(city=city, code=time, name=time, time_of_day=time, people=sum(counts), cells=4)
+        layers[time] = PopulationLayer.objects.create(
+            city=city, code=time, name=time, time_of_day=time, people=sum(counts), cells=4
+        )
         for cell, people in zip(cells, counts, strict=True):
             CellPopulation.objects.create(layer=layers[time], cell=cell, people=people)
-    service = ServiceType.objects.create(code=SERVICE, name="短期固定避难场所", name_en="Short fixed shelter", domain="shelter", unit="places", unit_name="人")
+    service = ServiceType.objects.create(
+        code=SERVICE,
+        name="短期固定避难场所",
+        name_en="Short fixed shelter",
+        domain="shelter",
+        unit="places",
+        unit_name="人",
+    )
     park = PeacetimeUse.objects.create(code="park", name="公园", name_en="Park")
     hotel = PeacetimeUse.objects.create(code="hotel", name="酒店", name_en="Hotel")
     places = [
         facility(city, left, 1, 100, park), facility(city, right, 2, 950, park), facility(city, right, 3, 3000, park), facility(city, right, 4, 3050, hotel)
     ]  # fmt: skip
     roles = [
-        Capability.objects.create(facility=place, service=service, status=status, capacity=capacity, conversion_hours_declared=hours)
+        Capability.objects.create(
+            facility=place, service=service, status=status, capacity=capacity, conversion_hours_declared=hours
+        )
         for place, status, capacity, hours in zip(
-            places, ("active", "active", "active", "possible"), (60.9, 30, 40, 15), (24, 100, 24, 48), strict=True
+            places,
+            ("active", "active", "active", "possible"),
+            (60.9, 30, 40, 15),
+            (24, 100, 24, 48),
+            strict=True,
         )
     ]
     Agreement.objects.create(facility=places[2], valid_from=date(2020, 1, 1), valid_to=date(2021, 1, 1))
@@ -103,8 +138,18 @@ def build_town() -> SimpleNamespace:
         city=city, ref="IA-90001", source_id="y", name="旧厂", name_en="Old yard", kind="land", area=left, point=yard_point, datum="WGS-84",
         original_x=yard_point.x, original_y=yard_point.y,
     )  # fmt: skip
-    option = AssetOption.objects.create(asset=yard, service=service, kind="build", capacity=25, cost_fen=100_000, conversion_hours=24, lead_months=9)
-    profile = StandardProfile.objects.create(code="worked", name="算例", name_en="Worked example", status="published", is_default=True)
+    option = AssetOption.objects.create(
+        asset=yard,
+        service=service,
+        kind="build",
+        capacity=25,
+        cost_fen=100_000,
+        conversion_hours=24,
+        lead_months=9,
+    )
+    profile = StandardProfile.objects.create(
+        code="worked", name="算例", name_en="Worked example", status="published", is_default=True
+    )
     standard(profile, service)
     scenario = Scenario.objects.create(
         city=city, ref="S-90001", name="地震", name_en="Earthquake", hazard="earthquake", affected_share=1, displaced_share=0.5,

@@ -25,15 +25,23 @@ def city_named(code: str) -> City:
 
 
 class Command(BaseCommand):
-    help = "Score scenarios of a city: need and its four states. Stored runs are answered, not computed again."
+    help = (
+        "Score scenarios of a city: need and its four states. Stored runs are answered, not computed again."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--city", default="", help="code; the city loaded last when empty")
         parser.add_argument("--scenario", default="", help="reference or code; every scenario when empty")
-        parser.add_argument("--time", choices=TimeOfDay.values, help="every time of the scenario when not given")
+        parser.add_argument(
+            "--time", choices=TimeOfDay.values, help="every time of the scenario when not given"
+        )
         parser.add_argument("--assignment", choices=Assignment.values, default=Assignment.NEAREST)
-        parser.add_argument("--profile", default="", help="code of the standards; the default ones when empty")
-        parser.add_argument("--inline", action="store_true", help="compute in this process instead of a worker")
+        parser.add_argument(
+            "--profile", default="", help="code of the standards; the default ones when empty"
+        )
+        parser.add_argument(
+            "--inline", action="store_true", help="compute in this process instead of a worker"
+        )
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -27,8 +27,14 @@ class Command(BaseCommand):
     help = "Load a city pack (the synthetic city when none is named and none is loaded), score it, plan, print the answer."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--pack", default="", help="city pack to load; empty: the city in the database, else the synthetic one")
-        parser.add_argument("--json", action="store_true", help="print the answer as one JSON object, the last line")
+        parser.add_argument(
+            "--pack",
+            default="",
+            help="city pack to load; empty: the city in the database, else the synthetic one",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the answer as one JSON object, the last line"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.say = self.stderr.write if options["json"] else self.stdout.write
@@ -40,10 +46,16 @@ class Command(BaseCommand):
             made = run_defaults(city=city, say=self.say, finish=lambda job: wait_for(job, self.say))
             seconds["score"] = time.monotonic() - mark
             mark = time.monotonic()
-            version = plan_default(city=city, made=made, say=self.say, finish=lambda job: wait_for(job, self.say))
+            version = plan_default(
+                city=city, made=made, say=self.say, finish=lambda job: wait_for(job, self.say)
+            )
             seconds["site"] = time.monotonic() - mark
         except InvalidInput as refused:
-            raise CommandError("\n".join([str(refused.message), *(f"  {one.place()}: {one.message}" for one in refused.problems)])) from None
+            raise CommandError(
+                "\n".join(
+                    [str(refused.message), *(f"  {one.place()}: {one.message}" for one in refused.problems)]
+                )
+            ) from None
         except DomainError as refused:
             raise CommandError(str(refused.message)) from None
         seconds["main_job"] = time.monotonic() - began
@@ -90,5 +102,7 @@ class Command(BaseCommand):
 
 def _earlier_stages() -> dict[str, float]:
     """What the script that calls this spent before: PINGJI_STAGE_SECONDS=bootstrap=1.2,services=0.4."""
-    pairs = (part.partition("=") for part in os.environ.get("PINGJI_STAGE_SECONDS", "").split(",") if "=" in part)
+    pairs = (
+        part.partition("=") for part in os.environ.get("PINGJI_STAGE_SECONDS", "").split(",") if "=" in part
+    )
     return {name: float(value) for name, _equals, value in pairs}

@@ -23,18 +23,31 @@ class Command(BaseCommand):
         parser.add_argument("--city", default="")
         parser.add_argument("--runs", nargs="+", required=True, metavar="REF")
         parser.add_argument("--budget-yuan", type=float, required=True)
-        parser.add_argument("--service", action="append", default=[], help="code; every service of the runs when not given")
-        parser.add_argument("--kind", action="append", default=[], help="convert, extend, upgrade, build, stock; all when not given")
+        parser.add_argument(
+            "--service", action="append", default=[], help="code; every service of the runs when not given"
+        )
+        parser.add_argument(
+            "--kind",
+            action="append",
+            default=[],
+            help="convert, extend, upgrade, build, stock; all when not given",
+        )
         parser.add_argument("--weight", action="append", default=[], metavar="SERVICE=VALUE")
         parser.add_argument("--name", default="方案")
         parser.add_argument("--seconds", type=int, default=60, help="time limit of the solver")
         parser.add_argument("--seed", type=int, default=1)
-        parser.add_argument("--inline", action="store_true", help="compute in this process instead of a worker")
+        parser.add_argument(
+            "--inline", action="store_true", help="compute in this process instead of a worker"
+        )
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         city = city_named(options["city"])
-        chosen = list(Run.objects.filter(city=city, ref__in=options["runs"], state=RunState.DONE).select_related("scenario"))
+        chosen = list(
+            Run.objects.filter(city=city, ref__in=options["runs"], state=RunState.DONE).select_related(
+                "scenario"
+            )
+        )
         if missing := set(options["runs"]) - {run.ref for run in chosen}:
             raise CommandError(f"no finished run {', '.join(sorted(missing))}")
         try:
