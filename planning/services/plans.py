@@ -24,6 +24,7 @@ from planning.bridge.options import Candidate, RateCard
 from planning.choices import RunState, VersionState
 from planning.models import Plan, PlanVersion, Run
 from planning.services import siting
+from planning.services.runs import one_at_a_time
 
 
 def suggest_plan(
@@ -64,15 +65,16 @@ def suggest_plan(
     )
     if plan is not None:
         same = same.filter(plan=plan)
-    for found in same:
-        running = (
-            found.state == VersionState.COMPUTING
-            and found.job
-            and found.job.state in (JobState.QUEUED, JobState.RUNNING)
-        )
-        if running or found.state in (VersionState.DRAFT, VersionState.FROZEN):
-            return found
     with transaction.atomic():
+        one_at_a_time(digest)
+        for found in same:
+            running = (
+                found.state == VersionState.COMPUTING
+                and found.job
+                and found.job.state in (JobState.QUEUED, JobState.RUNNING)
+            )
+            if running or found.state in (VersionState.DRAFT, VersionState.FROZEN):
+                return found
         if plan is None:
             plan = Plan.objects.create(
                 city=city, ref=next_ref("P"), name=name, name_en=name_en, created_by=_who(user)

@@ -77,7 +77,8 @@ def _short_areas(situation: Situation, columns: dict[str, np.ndarray]) -> dict[s
 
 def keep_score(*, name: str, situation: Situation, score: Score) -> None:
     """The score as arrays beside the rows: answers "why this number" and restricted tiles without a second run."""
-    arrays = {state: getattr(score, state) for state in STATES}
+    # A cell needs fewer than two thousand million units; half the bytes for a city of millions of cells.
+    arrays = {state: getattr(score, state).astype(np.int32) for state in STATES}
     arrays |= {
         f: getattr(score, f)
         for f in (
@@ -92,7 +93,7 @@ def keep_score(*, name: str, situation: Situation, score: Score) -> None:
             "travel",
         )
     }
-    arrays["people"] = results.people_by_service(situation)
+    arrays["people"] = results.people_by_service(situation).astype(np.float32)
     meta = {
         "services": [row["service"] for row in situation.standards],
         "assignment": score.assignment,

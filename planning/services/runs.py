@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -146,6 +146,7 @@ def _run_for(
     """The stored run with these settings, or a new one: waiting, or refused with everything that is missing."""
     digest = params_hash(snapshot, frozen, standards, settings)
     same = Run.objects.filter(params_sha256=digest, city=city)
+    one_at_a_time(digest)
     if found := same.filter(state=RunState.DONE).first():
         return found
     alive = same.filter(state=RunState.WAITING, job__state__in=[JobState.QUEUED, JobState.RUNNING]).first()
@@ -154,6 +155,8 @@ def _run_for(
     meta = load_frozen(snapshot).meta
     zones = {code: layer["classes"] for code, layer in meta["zones"].items()}
     problems = missing_rates(frozen, standards, set(meta["layers"]), zones, settings["time_of_day"])
+    if problems and (found := same.filter(state=RunState.REFUSED, refusal=problems).first()):
+        return found
     return Run.objects.create(
         ref=next_ref("R"), city=city, scenario=scenario, scenario_version=scenario.version, scenario_frozen=frozen,
         profile=profile, standards_frozen=standards, snapshot=snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
@@ -161,6 +164,12 @@ def _run_for(
         refusal=problems, finished_at=timezone.now() if problems else None,
         created_by=user if getattr(user, "is_authenticated", False) else None, **settings,
     )  # fmt: skip
+
+
+def one_at_a_time(digest: str) -> None:
+    """Two people who ask the same at once get one answer: the second waits until the first has stored the question."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [int(digest[:15], 16)])
 
 
 def params_hash(

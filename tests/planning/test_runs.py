@@ -59,6 +59,13 @@ def test_a_missing_rate_refuses_the_run_and_is_named(town, compute):
     assert not CellResult.objects.filter(run=run).exists()
 
 
+def test_a_question_that_is_refused_again_is_one_run(town, compute):
+    town.scenario.displaced_share = None
+    town.scenario.save()
+    assert compute(town)[0].ref == compute(town)[0].ref
+    assert Run.objects.count() == 1
+
+
 def test_the_same_question_is_answered_by_the_stored_run(town, compute):
     first = compute(town, ["night", "day"])
     again = compute(town, ["night", "day"])
