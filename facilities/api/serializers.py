@@ -258,3 +258,21 @@ class ImportBatchDetailSerializer(ImportBatchSerializer):
     def get_issues(self, batch: ImportBatch) -> Any:
         """The first thousand."""
         return RowIssueSerializer(batch.issues.order_by("id")[:1000], many=True).data
+
+
+class NewImportSerializer(StrictSerializer):
+    """Sent as multipart/form-data. `columns` is a JSON object, field -> column name; what it leaves out is guessed."""
+
+    city = serializers.CharField()
+    file = serializers.FileField()
+    datum = serializers.CharField(max_length=16)
+    columns = serializers.JSONField(required=False)
+    use = serializers.CharField(required=False, allow_blank=True, help_text="Peacetime use of every row.")
+    encoding = serializers.ChoiceField(["utf-8-sig", "utf-8", "gb18030"], required=False)
+    synthetic = serializers.BooleanField(required=False, default=False)
+    apply = serializers.BooleanField(required=False, default=True, help_text="False only checks.")
+
+    def validate_columns(self, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+            raise serializers.ValidationError(_("Write it as a JSON object: field -> column name."))
+        return value

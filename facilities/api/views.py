@@ -6,21 +6,25 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
+from core.api.problems import problem
 from core.api.viewsets import ReadViewSet
 from core.models import City
 from facilities import filters
 from facilities.api import serializers as forms
+from facilities.choices import BatchState
 from facilities.models import Capability, CapacityRule, Facility, PeacetimeUse, ServiceType
 from facilities.selectors import facilities as registry
-from facilities.services import capabilities, papers, proposals
+from facilities.services import capabilities, intake, papers, proposals
 from facilities.services import facilities as writing
 
 IF_MATCH = OpenApiParameter(
@@ -278,9 +282,30 @@ class ImportViewSet(ReadViewSet):
     filterset_class = filters.ImportFilter
     ordering_fields = ["id", "created_at"]
     lookup_field = "ref"
+    parser_classes = [MultiPartParser]
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return registry.imports_for(user).select_related("city", "layer", "created_by")
 
     def get_serializer_class(self) -> type:
         return forms.ImportBatchDetailSerializer if self.action == "retrieve" else forms.ImportBatchSerializer
+
+    @extend_schema(
+        request={"multipart/form-data": forms.NewImportSerializer},
+        responses={201: forms.ImportBatchDetailSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        """Bring a file in, whole or not at all. A refused file answers 422 with every problem, and keeps its record."""
+        form = forms.NewImportSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        said = dict(form.validated_data)
+        cities = City.objects.filter(policies.visible_cities(request.user))
+        city = get_object_or_404(cities, code=said.pop("city"))
+        batch = intake.import_upload(
+            user=request.user, city=city, upload=said.pop("file"), columns=said.pop("columns", {}), **said
+        )
+        body = forms.ImportBatchDetailSerializer(batch).data
+        if batch.state == BatchState.REFUSED:
+            title = _("The file was refused; nothing was written.")
+            return problem(422, "import-refused", title, ref=batch.ref, problems=body["issues"])
+        return Response(body, status=201, headers={"Location": f"/api/v1/imports/{batch.ref}/"})

@@ -31,6 +31,8 @@ join facilities_capacityrule r on r.use_id = f.use_id
 join facilities_servicetype s on s.id = r.service_id
 cross join lateral (select {SIZE} as size) sized
 where f.city_id = %(city)s and sized.size is not null and (%(ids)s::bigint[] is null or f.id = any(%(ids)s))
+  and (%(all_roles)s or not exists (select 1 from facilities_capability k where k.facility_id = f.id)
+       or exists (select 1 from facilities_capability k where k.facility_id = f.id and k.service_id = r.service_id))
 on conflict (facility_id, service_id) do update
     set capacity = excluded.capacity, rule_id = excluded.rule_id,
         status = case when c.status = 'retired' and c.capacity = 0 then excluded.status else c.status end
@@ -52,17 +54,23 @@ where f.id = c.facility_id and f.city_id = %(city)s and (%(ids)s::bigint[] is nu
 
 @transaction.atomic
 def derive_capabilities(
-    *, city: City, facility_ids: Iterable[int] | None = None, designated: Collection[str] = ()
+    *,
+    city: City,
+    facility_ids: Iterable[int] | None = None,
+    designated: Collection[str] = (),
+    all_roles: bool = True,
 ) -> dict[str, int]:
     """Capacity of every role that a rule gives a facility, in one statement; declared capacities are left alone.
 
-    New roles are `active` for the service codes in `designated`, else `possible`. Returns added, changed, retired.
-    No policy: it is a step of intake and of edits, whose own service asked.
+    New roles are `active` for the service codes in `designated`, else `possible`. With `all_roles=False` a place that
+    has roles gets no further ones: whoever chose its roles (a city pack, a steward) left the others out on purpose.
+    Returns added, changed, retired. No policy: it is a step of intake and of edits, whose own service asked.
     """
     values = {
         "city": city.pk,
         "ids": None if facility_ids is None else list(facility_ids),
         "designated": list(designated),
+        "all_roles": all_roles,
     }
     with connection.cursor() as cursor:
         cursor.execute(DERIVE, values)
@@ -161,7 +169,7 @@ def set_capability(
         capability.rule = None
     capability.save()
     if capability.capacity_source == CapacitySource.RULE:
-        derive_capabilities(city=facility.city, facility_ids=[facility.pk])
+        derive_capabilities(city=facility.city, facility_ids=[facility.pk], all_roles=False)
         capability.refresh_from_db()
     after = capability_state(capability)
     if after != before:

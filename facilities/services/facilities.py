@@ -288,7 +288,7 @@ def update_facility(
     kept.version += 1
     kept.save()
     if {"use", *SIZES} & set(changed):
-        derive_capabilities(city=kept.city, facility_ids=[kept.pk])
+        derive_capabilities(city=kept.city, facility_ids=[kept.pk], all_roles="use" in changed)
     audit.record(
         user=user, act=act, subject=kept,
         before={name: before[name] for name in changed} | {"version": kept.version - 1},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.functions import TransactionNow
 from django.core import signing
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from engine import crs
 from facilities.choices import BatchState
 from facilities.importers.registry import FIELDS, FacilityMapping
 from facilities.importers.tables import FORMATS
-from facilities.models import ImportBatch
+from facilities.models import Facility, ImportBatch
 from facilities.services.capabilities import derive_capabilities
 from facilities.services.imports import import_facilities
 
@@ -146,7 +147,35 @@ def run_upload(
             encoding=kept["encoding"], delimiter=delimiter_of(kept), synthetic=kept["synthetic"], apply=apply,
         )  # fmt: skip
         if batch.state == BatchState.APPLIED:
-            derive_capabilities(city=city)
+            # What this transaction wrote carries its time.
+            written = Facility.objects.filter(city=city, updated_at=TransactionNow()).values_list(
+                "pk", flat=True
+            )
+            derive_capabilities(city=city, facility_ids=written, all_roles=False)
     if batch.state == BatchState.APPLIED:
         kept["path"].unlink(missing_ok=True)
     return batch
+
+
+def import_upload(
+    *,
+    user: Any,
+    city: City,
+    upload: Any,
+    datum: str,
+    columns: dict[str, str],
+    use: str = "",
+    encoding: str = "",
+    synthetic: bool = False,
+    apply: bool = True,
+) -> ImportBatch:
+    """The whole way in one call, for programs. Columns that are not named are guessed from the header."""
+    token = keep_upload(
+        user=user, city=city, upload=upload, datum=datum, encoding=encoding, synthetic=synthetic
+    )
+    kept = open_upload(user=user, token=token)
+    try:
+        chosen = {**guess(header_of(kept)), **columns}
+        return run_upload(user=user, city=city, token=token, columns=chosen, use=use, apply=apply)
+    finally:
+        kept["path"].unlink(missing_ok=True)

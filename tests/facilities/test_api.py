@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from facilities.models import Agreement, Capability
 
@@ -172,3 +173,27 @@ def test_a_proposal_goes_from_one_program_to_another(api: Any, person: Any, thre
     assert asks.post(f"{address}accept/", {}, format="json").status_code == 403
     assert decides.post(f"{address}accept/", {}, format="json").json()["state"] == "accepted"
     assert asks.get(f"{URL}{three['gym'].ref}/").json()["owner"] == "甲"
+
+
+def test_a_program_brings_a_file_in_or_learns_every_problem(api: Any, person: Any, town: Any) -> None:
+    program = api(person("sun", "steward"))
+
+    def send(text: str, **more: Any) -> Any:
+        file = SimpleUploadedFile("gyms.csv", text.encode())
+        body = {"city": "51", "file": file, "datum": "WGS-84", "use": "gym", **more}
+        return program.post("/api/v1/imports/", body, format="multipart")
+
+    rows = "name,lon,lat,size\n甲馆,104.05,30.05,1000\n"
+    refused = send(rows + "乙馆,here,30.05,1\n", columns=json.dumps({"area_m2": "size"}))
+    assert refused.status_code == 422 and refused.json()["problems"][0]["row"] == 3
+    assert program.get(f"/api/v1/imports/{refused.json()['ref']}/").json()["state"] == "refused"
+    checked = send(rows, apply=False)
+    assert checked.status_code == 201 and checked.json()["state"] == "checked"
+    assert refs(program.get(URL)) == []
+    applied = send(rows, columns=json.dumps({"area_m2": "size"}))
+    assert applied.status_code == 201 and applied.json()["added"] == 1
+    (row,) = program.get(URL).json()["results"]
+    assert row["capacity"] == pytest.approx(650) and row["area"] == "5101"
+    assert send(rows, columns=json.dumps({"area_m2": "size"})).json()["unchanged"] == 1
+    assert api(person("lin", "planner")).post("/api/v1/imports/", {}, format="multipart").status_code == 400
+    assert send("").status_code == 400

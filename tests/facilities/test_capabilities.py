@@ -65,6 +65,19 @@ def test_a_role_without_ground_is_retired_and_comes_back_with_it(facility: Any, 
     assert role(gym, "medical_point").capacity == pytest.approx(325)
 
 
+def test_a_changed_size_adds_no_role_that_was_left_out_but_another_use_does(
+    facility: Any, person: Any
+) -> None:
+    gym, sun = facility("gym", area_m2=2_000), person("sun", "steward")
+    Capability.objects.filter(facility=gym).exclude(service__code="short_fixed_shelter").delete()
+    changed = update_facility(user=sun, facility=gym, version=1, fields={"area_m2": 4_000})
+    assert [role.capacity for role in Capability.objects.filter(facility=gym)] == pytest.approx([1_300])
+    update_facility(user=sun, facility=changed, version=2, fields={"use": "school"})
+    assert set(Capability.objects.filter(facility=gym).values_list("service__code", flat=True)) == {
+        "short_fixed_shelter", "emergency_shelter",
+    }  # fmt: skip
+
+
 def test_readiness_says_what_a_drill_showed(facility: Any) -> None:
     gym = facility("gym", area_m2=2_000)
     assert readiness(gym, "short_fixed_shelter") == Readiness.UNTRIED

@@ -191,6 +191,21 @@ def test_the_wizard_maps_checks_and_applies(client: Any, sun: Any, town: Any) ->
     ).get().capacity == pytest.approx(325)
 
 
+def test_a_file_leaves_the_roles_of_other_places_alone(client: Any, sun: Any, facility: Any) -> None:
+    other = facility("park", area_m2=5_000)
+    Capability.objects.filter(facility=other).exclude(service__code="short_fixed_shelter").delete()
+    body = {
+        "column-name": "名称",
+        "column-lon": "经度",
+        "column-lat": "纬度",
+        "column-area_m2": "面积",
+        "use": "gym",
+    }
+    client.post(start(client, upload(ROWS)).url, {**body, "step": "apply"})
+    assert Capability.objects.filter(facility=other).count() == 1
+    assert Capability.objects.exclude(facility=other).count() == 6
+
+
 def test_the_wizard_lists_every_bad_cell_and_writes_nothing(client: Any, sun: Any, town: Any) -> None:
     step = start(client, upload(ROWS + "丙馆,many,30.05,3000\n丁馆,30.05,104.05,10\n"))
     body = {
