@@ -19,6 +19,7 @@ _END = b"\xff\xff"
 _FIXED = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": "?"}
 _POINT_HEAD = np.frombuffer(b"\x01\x01\x00\x00\x20" + SRID.to_bytes(4, "little"), dtype=np.uint8)
 BLOCK_ROWS = 50_000
+READ_BYTES = 1 << 20
 
 
 def points_ewkb(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
@@ -53,7 +54,7 @@ def copy_arrays(cursor: Any, table: str, columns: Sequence[tuple[str, str, np.nd
     count = len(columns[0][2])
     names = ", ".join(f'"{name}"' for name, _kind, _array in columns)
     statement = f'copy "{table}" ({names}) from stdin with (format binary)'
-    cursor.copy_expert(statement, _Stream(_binary(columns, count)))
+    cursor.copy_expert(statement, _Stream(_binary(columns, count)), READ_BYTES)
     return count
 
 
@@ -63,24 +64,25 @@ def _binary(columns: Sequence[tuple[str, str, np.ndarray]], count: int) -> Itera
         part = slice(start, min(start + BLOCK_ROWS, count))
         fields = [_field(kind, array[part]) for _name, kind, array in columns]
         lengths = np.column_stack([length for length, _values in fields])
+        groups: Iterable[np.ndarray | None]
         if (lengths == lengths[0]).all():
-            groups: Iterable[np.ndarray] = [np.arange(len(lengths))]
+            groups = [None]
         else:
             _unique, inverse = np.unique(lengths, axis=0, return_inverse=True)
             order = np.argsort(inverse.ravel(), kind="stable")
             groups = np.split(order, np.flatnonzero(np.diff(inverse.ravel()[order])) + 1)
         for rows in groups:
-            yield _block(fields, lengths[rows[0]], rows)
+            yield _block(fields, lengths[0 if rows is None else rows[0]], rows)
     yield _END
 
 
 def _field(kind: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Byte length of every value (-1 = NULL) and the values in network order."""
+    """Byte length of every value (-1 = NULL) and the values: an (n, k) uint8 matrix, or bytes objects for text."""
     n = len(array)
     if kind == "bytes":
         return np.full(n, array.shape[1]), array
     if kind == "text":
-        coded = [None if value is None else value.encode() for value in array]
+        coded = [None if value is None else value.encode() for value in array.tolist()]
         lengths = np.array([-1 if value is None else len(value) for value in coded])
         values = np.empty(n, dtype=object)
         values[:] = coded
@@ -92,42 +94,41 @@ def _field(kind: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths[np.isnan(array)] = -1
     elif nullable:
         lengths[array < 0] = -1
-    return lengths, np.asarray(array).astype(dtype)
+    return lengths, np.ascontiguousarray(array).astype(dtype).view(np.uint8).reshape(n, dtype.itemsize)
 
 
-def _block(fields: list[tuple[np.ndarray, np.ndarray]], lengths: np.ndarray, rows: np.ndarray) -> bytes:
-    layout: list[tuple[Any, ...]] = [("n", ">i2")]
-    for i, (length, (_all, values)) in enumerate(zip(lengths, fields, strict=True)):
-        layout.append((f"l{i}", ">i4"))
+def _block(
+    fields: list[tuple[np.ndarray, np.ndarray]], lengths: np.ndarray, rows: np.ndarray | None
+) -> bytes:
+    """Rows of equal layout as one byte matrix; `rows` None takes them all."""
+    count = len(fields[0][1]) if rows is None else len(rows)
+    out = np.empty((count, 2 + 4 * len(fields) + int(np.maximum(lengths, 0).sum())), dtype=np.uint8)
+    out[:, :2] = np.frombuffer(len(fields).to_bytes(2, "big"), dtype=np.uint8)
+    at = 2
+    for length, (_all, values) in zip(lengths.tolist(), fields, strict=True):
+        out[:, at : at + 4] = np.frombuffer(length.to_bytes(4, "big", signed=True), dtype=np.uint8)
+        at += 4
         if length > 0:
-            kind = f"S{length}" if values.dtype == object else values.dtype
-            layout.append((f"v{i}", kind, (int(length),)) if values.ndim == 2 else (f"v{i}", kind))
-    out = np.zeros(len(rows), dtype=layout)
-    out["n"] = len(fields)
-    for i, (length, (_all, values)) in enumerate(zip(lengths, fields, strict=True)):
-        out[f"l{i}"] = length
-        if length > 0:
-            out[f"v{i}"] = values[rows]
+            chosen = values if rows is None else values[rows]
+            if chosen.dtype == object:
+                chosen = chosen.astype(f"S{length}").view(np.uint8).reshape(count, length)
+            out[:, at : at + length] = chosen
+            at += length
     return out.tobytes()
 
 
-class _Stream(io.RawIOBase):
-    """What copy_expert reads from: blocks made as they are asked for."""
+class _Stream:
+    """What copy_expert reads from: blocks made as they are asked for, handed out without copying the rest."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks, self._rest = blocks, b""
+        self._blocks, self._block, self._at = blocks, b"", 0
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._rest:
-            self._rest = next(self._blocks, b"")
-        if size is None or size < 0 or size >= len(self._rest):
-            out, self._rest = self._rest, b""
-        else:
-            out, self._rest = self._rest[:size], self._rest[size:]
-        return out
+    def read(self, size: int) -> bytes:
+        if self._at >= len(self._block):
+            self._block, self._at = next(self._blocks, b""), 0
+        part = self._block[self._at : self._at + size]
+        self._at += size
+        return part
 
 
 def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
