@@ -22,7 +22,7 @@ GROUPS = (
 
 
 def plain(value: Any) -> Any:
-    """4466.0 as people write it: 4466."""
+    """4466.0 as people write it: 4466. Other digits stay: a form sent back unchanged must change nothing."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -55,8 +55,10 @@ def facility_list(request: HttpRequest) -> HttpResponse:
 
 
 def record_or_404(request: HttpRequest, ref: str) -> Facility:
-    """The facility if the person may see it; the city in view follows the record."""
-    return get_object_or_404(registry.facilities_for(request.user).select_related("layer"), ref=ref)
+    """The facility if the person may see it; the city around the page is that of the record."""
+    facility = get_object_or_404(registry.facilities_for(request.user).select_related("layer"), ref=ref)
+    request.city = facility.city
+    return facility
 
 
 @page

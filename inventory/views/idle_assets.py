@@ -55,7 +55,9 @@ def asset_list(request: HttpRequest) -> HttpResponse:
 
 
 def _asset(request: HttpRequest, ref: str) -> IdleAsset:
-    return get_object_or_404(selectors.assets_for(request.user).select_related("layer"), ref=ref)
+    asset = get_object_or_404(selectors.assets_for(request.user).select_related("layer"), ref=ref)
+    request.city = asset.city
+    return asset
 
 
 @page

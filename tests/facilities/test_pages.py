@@ -116,6 +116,13 @@ def test_two_editors_at_once_lose_nothing(client: Any, sun: Any, facility: Any) 
     assert (gym.owner, gym.operator, gym.contact, gym.version) == ("我写的", "我的公司", "12345", 3)
 
 
+def test_a_form_sent_back_unchanged_changes_nothing(client: Any, sun: Any, facility: Any) -> None:
+    gym = facility("gym", area_m2=580_607.1234567891, lon=104.05123456789012)
+    assert client.post(f"/facilities/{gym.ref}/edit/", posted(gym)).status_code == 302
+    gym.refresh_from_db()
+    assert gym.version == 1
+
+
 def test_the_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(
     client: Any, sun: Any, town: Any
 ) -> None:
