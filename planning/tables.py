@@ -24,4 +24,5 @@ def ordered(rows: QuerySet[Any], columns: dict[str, Any], ordering: str, default
     asked = ordering if ordering.lstrip("-") in columns else default
     expression = columns[asked.lstrip("-")]
     direction = expression.desc(nulls_last=True) if asked.startswith("-") else expression.asc(nulls_last=True)
-    return rows.order_by(direction, "pk")
+    ties = [] if asked.lstrip("-") == "gap" or "gap" not in columns else [columns["gap"].desc()]
+    return rows.order_by(direction, *ties, "pk")

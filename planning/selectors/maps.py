@@ -120,7 +120,7 @@ def levels_shown(levels: dict[int, int]) -> list[int]:
 
 
 def empty_cells(city: City, time_of_day: str) -> dict[str, int]:
-    """Cells where the layer says that nobody is, and cells it says nothing about: two different things."""
+    """Cells where the layer says that nobody is, cells it says nothing about (two different things), and the others."""
     key = f"empty-cells:{_version(city)}:{time_of_day}"
     counts = cache.get(key)
     if counts is None:
@@ -129,6 +129,10 @@ def empty_cells(city: City, time_of_day: str) -> dict[str, int]:
         held = CellPopulation.objects.filter(layer=layer).aggregate(
             rows=Count("pk"), nobody=Count("pk", filter=Q(people__lte=0))
         )
-        counts = {"nobody": held["nobody"], "no_data": max(cells - held["rows"], 0)}
+        counts = {
+            "nobody": held["nobody"],
+            "no_data": max(cells - held["rows"], 0),
+            "peopled": held["rows"] - held["nobody"],
+        }
         cache.set(key, counts, 600)
     return counts

@@ -104,10 +104,14 @@ def run_classes(user: Any, run: Run, service: ServiceType) -> dict[str, Any]:
         "legends": legends,
         "wide": {"words": wide, "title": _("Gap, %(unit)s per hexagon") % {"unit": unit(service)}},
         "big": gaps.big_capacity(run, service),
-        "nothing": {"zero": found.get("zero"), **maps.empty_cells(run.city, run.time_of_day)}
-        if whole
-        else {},
+        "nothing": _nothing(run, gap.get("counts") or []) if whole else {},
     }
+
+
+def _nothing(run: Run, counts: list[int]) -> dict[str, int]:
+    """Cells that have no colour of the ramp: people but no gap, nobody, no data."""
+    empty = maps.empty_cells(run.city, run.time_of_day)
+    return {**empty, "zero": max(empty["peopled"] - sum(counts), 0)}
 
 
 def plan_classes(user: Any, run: Run, service: ServiceType) -> dict[str, Any]:
