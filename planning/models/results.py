@@ -21,15 +21,31 @@ class FourStates(models.Model):
         return self.late + self.no_room + self.out_of_reach
 
 
-ADDS_UP = models.Q(need=models.F("served") + models.F("late") + models.F("no_room") + models.F("out_of_reach"))
+ADDS_UP = models.Q(
+    need=models.F("served") + models.F("late") + models.F("no_room") + models.F("out_of_reach")
+)
 
 
 class CellResult(FourStates):
-    """Cells with need. A cell with people and no row has need 0."""
+    """Cells with need. A cell with people and no row has need 0.
 
-    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="cell_results")
-    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
-    cell = models.ForeignKey("planning.DemandCell", on_delete=models.CASCADE, related_name="results")
+    Millions of rows come in one COPY from ids that the snapshot holds: a foreign-key check a row would take longer than
+    the engine. The run's key is checked; its unique key serves as its index.
+    """
+
+    run = models.ForeignKey(
+        "planning.Run", on_delete=models.CASCADE, related_name="cell_results", db_index=False
+    )
+    service = models.ForeignKey(
+        "facilities.ServiceType",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    cell = models.ForeignKey(
+        "planning.DemandCell", on_delete=models.CASCADE, related_name="results", db_constraint=False
+    )
     people = models.FloatField()
 
     class Meta:
@@ -40,9 +56,19 @@ class CellResult(FourStates):
 
 
 class CellGroupResult(FourStates):
-    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="group_results")
-    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
-    group = models.ForeignKey("planning.CellGroup", on_delete=models.CASCADE, related_name="results")
+    run = models.ForeignKey(
+        "planning.Run", on_delete=models.CASCADE, related_name="group_results", db_index=False
+    )
+    service = models.ForeignKey(
+        "facilities.ServiceType",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    group = models.ForeignKey(
+        "planning.CellGroup", on_delete=models.CASCADE, related_name="results", db_constraint=False
+    )
     people = models.FloatField()
 
     class Meta:
@@ -71,8 +97,12 @@ class FacilityResult(models.Model):
 
     run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="facility_results")
     service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
-    facility = models.ForeignKey("facilities.Facility", on_delete=models.CASCADE, null=True, blank=True, related_name="results")
-    intervention = models.ForeignKey("planning.Intervention", on_delete=models.CASCADE, null=True, blank=True, related_name="results")
+    facility = models.ForeignKey(
+        "facilities.Facility", on_delete=models.CASCADE, null=True, blank=True, related_name="results"
+    )
+    intervention = models.ForeignKey(
+        "planning.Intervention", on_delete=models.CASCADE, null=True, blank=True, related_name="results"
+    )
     capacity = models.BigIntegerField(_("capacity"))
     served = models.BigIntegerField(_("served"))
     late = models.BigIntegerField(_("late"))
@@ -83,7 +113,9 @@ class FacilityResult(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(served__gte=0, late__gte=0, capacity__gte=models.F("served") + models.F("late")),
+                condition=models.Q(
+                    served__gte=0, late__gte=0, capacity__gte=models.F("served") + models.F("late")
+                ),
                 name="facility_result_within_capacity",
             )
         ]
