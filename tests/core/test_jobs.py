@@ -43,6 +43,14 @@ def words(diary: Path) -> Counter[str]:
     )
 
 
+def started(diary: Path, **options: Any) -> Job:
+    """A long job that a worker has really begun."""
+    job = wait_for(sleeper(diary, seconds=120, **options), "running")
+    while not words(diary):
+        time.sleep(0.05)
+    return job
+
+
 def holder(job: Job) -> int:
     return int(job.worker_token.split("|")[1])
 
@@ -63,7 +71,7 @@ def test_a_killed_child_process_is_noticed_and_its_job_is_taken_up_again(
     start_worker: Callable[..., Any], tmp_path: Path
 ) -> None:
     start_worker(**OWN_KINDS)
-    job = wait_for(sleeper(tmp_path / "diary", seconds=120), "running")
+    job = started(tmp_path / "diary")
     os.kill(holder(job), signal.SIGKILL)
     job = wait_for(job, "done", seconds=60)
     assert (job.attempts, words(tmp_path / "diary")) == (2, {"start": 2, "end": 1})
@@ -73,7 +81,7 @@ def test_a_killed_worker_leaves_its_job_to_the_next_worker_without_a_scheduler(
     start_worker: Callable[..., Any], tmp_path: Path
 ) -> None:
     first = start_worker(**OWN_KINDS)
-    job = wait_for(sleeper(tmp_path / "diary", seconds=120), "running")
+    job = started(tmp_path / "diary")
     first.kill()
     killed_at = time.monotonic()
     start_worker(**OWN_KINDS)
@@ -96,7 +104,7 @@ def test_a_running_job_stops_when_asked_and_tidies_up(
     start_worker: Callable[..., Any], tmp_path: Path, admin_user: Any
 ) -> None:
     start_worker(**OWN_KINDS)
-    job = wait_for(sleeper(tmp_path / "diary", seconds=120), "running")
+    job = started(tmp_path / "diary")
     jobs.cancel(user=admin_user, job=job)
     job = wait_for(job, "cancelled", seconds=15)
     assert words(tmp_path / "diary") == {"start": 1, "tidied": 1}

@@ -196,3 +196,12 @@ def test_a_page_that_is_not_there_says_so_in_words(browser: Any) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(User.objects.get())
     assert strict.post("/language/", {"language": "en"}).status_code == 403
+
+
+def test_emptying_the_cache_leaves_the_queues_of_the_broker(db: None) -> None:
+    client = cache._cache.get_client(None, write=True)
+    client.set("some-queue", b"a message")
+    cache.set("a", 1)
+    cache.clear()
+    assert (cache.get("a"), client.get("some-queue")) == (None, b"a message")
+    client.delete("some-queue")
