@@ -126,6 +126,7 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
     context: dict[str, Any] = {
         "plan": plan,
         "version": version,
+        "versions": list(plan.versions.order_by("-number")),
         "may_edit": policies.allows(request.user, "plan.edit", request.city),
     }
     if version is None or version.state in {VersionState.COMPUTING, VersionState.FAILED}:
@@ -134,7 +135,7 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
     pairs = change_sets.pairs(version)
     views = [
         {"key": f"{pair.before.ref}.{outcome.service.code}", "pair": pair, "outcome": outcome,
-         "label": f"{local_name(outcome.service)}, {pair.before.get_time_of_day_display()}"}
+         "label": _(", ").join([local_name(outcome.service), pair.before.get_time_of_day_display()])}
         for pair in pairs for outcome in change_sets.outcomes(pair, user=request.user)
     ]  # fmt: skip
     # open on what the plan changes most, in the run that its interventions are counted in
