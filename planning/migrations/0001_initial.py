@@ -13,9 +13,9 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('core', '0003_who_holds_and_where'),
+        ('core', '0001_initial'),
         ('facilities', '0001_initial'),
-        ('inventory', '0002_ledger_is_append_only'),
+        ('inventory', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
