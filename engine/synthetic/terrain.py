@@ -143,7 +143,7 @@ def make_terrain(rng: np.random.Generator, size_m: float) -> Terrain:
     width = waves(rng, 130 * scale, 25 * scale, 0.35 * size_m, 2)
     river = Band(angle, bend, _mirrored(width), width, -reach, reach)
     flood, inner = [], width
-    for code, extra in (("deep", 170), ("medium", 280), ("shallow", 420)):
+    for code, extra in (("deep", 110), ("medium", 170), ("shallow", 240)):
         outer = _shifted(inner, waves(rng, extra * scale, 0.30 * extra * scale, 0.25 * size_m))
         bands: tuple[Band, ...]
         if code == "deep":

@@ -210,7 +210,7 @@ class _Writer:
             "agreements.csv", "facility,party,valid_from,valid_to", "%s,%s,%s,%s\n",
             (
                 [ids[i] for i in signed], [f"{city.city_name[0]}市应急管理局"] * len(signed),
-                [_month(places.agreement[i] - 36) for i in signed], [_month(places.agreement[i]) for i in signed],
+                [_month(min(places.agreement[i] - 36, -1 - i % 24)) for i in signed], [_month(places.agreement[i]) for i in signed],
             ),
         )  # fmt: skip
         checked = np.flatnonzero(~np.isnan(places.certificate))
@@ -218,7 +218,7 @@ class _Writer:
             "certificates.csv", "facility,kind,number,valid_from,valid_to", "%s,%s,%s,%s,%s\n",
             (
                 [ids[i] for i in checked], ["消防验收 fire safety"] * len(checked),
-                [f"SYN-{i + 1:06d}" for i in checked], [_month(places.certificate[i] - 36) for i in checked],
+                [f"SYN-{i + 1:06d}" for i in checked], [_month(min(places.certificate[i] - 36, -1 - i % 24)) for i in checked],
                 [_month(places.certificate[i]) for i in checked],
             ),
         )  # fmt: skip

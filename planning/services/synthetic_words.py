@@ -246,7 +246,7 @@ hazard_layer = "flood-zone"
 zone_rates = {{ deep = {{ affected = 1.0, displaced = 0.60 }}, medium = {{ affected = 1.0, displaced = 0.30 }}, shallow = {{ affected = 1.0, displaced = 0.10 }} }}
 rate_source = "Our proposal; shallow follows relocated / affected of Henan 2021 (10.1 %)"
 rate_certainty = "D"
-services = ["emergency_shelter", "short_fixed_shelter", "supply_warehouse"]
+services = ["short_fixed_shelter", "supply_warehouse"]
 times_of_day = ["day", "night"]
 synthetic = true
 
@@ -257,9 +257,9 @@ title_en = "Earthquake on the fault"
 hazard = "earthquake"
 extent = "zones"
 hazard_layer = "fault-zone"
-zone_rates = {{ IX = {{ affected = 1.0, displaced = 0.75 }}, VIII = {{ affected = 1.0, displaced = 0.50 }}, VII = {{ affected = 1.0, displaced = 0.10 }} }}
-rate_source = "InaSAFE earthquake ladder of 2013, hazard_classifications.py @677c0421"
-rate_certainty = "A"
+zone_rates = {{ IX = {{ affected = 1.0, displaced = 0.75 }}, VIII = {{ affected = 0.80, displaced = 0.625 }}, VII = {{ affected = 0.25, displaced = 0.40 }} }}
+rate_source = "Displaced of all people 75, 50 and 10 %: InaSAFE earthquake ladder of 2013 (hazard_classifications.py @677c0421); the share affected is our proposal"
+rate_certainty = "D"
 services = ["emergency_shelter", "short_fixed_shelter", "medical_point", "supply_warehouse"]
 times_of_day = ["day", "night"]
 close_inside_zone = false
