@@ -28,7 +28,7 @@ SHAPES = {
 # Service types may name their shape by the role it stands for.
 SHAPE_OF_ROLE = {
     "shelter": "circle",
-    "fixed": "diamond",
+    "open": "diamond",
     "lodging": "square",
     "medical": "cross",
     "supply": "triangle",

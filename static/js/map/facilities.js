@@ -5,7 +5,7 @@ import { tileSource } from "./style.js";
 const polygon = points => pen => { pen.beginPath(); for (const [x, y] of points) pen.lineTo(x, y); pen.closePath(); };
 const SHAPES = {
   circle: { colour: "shelter", path: pen => { pen.beginPath(); pen.arc(0, 0, 15, 0, 7); } },
-  diamond: { colour: "fixed", path: polygon([[0, -18], [18, 0], [0, 18], [-18, 0]]) },
+  diamond: { colour: "open", path: polygon([[0, -18], [18, 0], [0, 18], [-18, 0]]) },
   square: { colour: "lodging", path: polygon([[-14, -14], [14, -14], [14, 14], [-14, 14]]) },
   cross: { colour: "medical", path: polygon([[-5, -16], [5, -16], [5, -5], [16, -5], [16, 5], [5, 5], [5, 16], [-5, 16], [-5, 5], [-16, 5], [-16, -5], [-5, -5]]) },
   triangle: { colour: "supply", path: polygon([[0, -17], [17, 14], [-17, 14]]) },
@@ -18,7 +18,7 @@ function picture(draw) {
 }
 
 // Service types name their shape by the role it stands for; the drawn form is the same.
-const NAMES = { shelter: "circle", fixed: "diamond", lodging: "square", medical: "cross", supply: "triangle" };
+const NAMES = { shelter: "circle", open: "diamond", lodging: "square", medical: "cross", supply: "triangle" };
 
 export function addShapes(map) {
   const all = [...Object.entries(SHAPES), ...Object.entries(NAMES).map(([name, form]) => [name, SHAPES[form]])];
