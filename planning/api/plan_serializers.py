@@ -9,6 +9,7 @@ from core.api.fields import PointField
 from facilities.models import ServiceType
 from planning.api.serializers import code_of
 from planning.models import Intervention, Plan, PlanVersion
+from planning.services.answers import people_behind, ratios_of
 from planning.services.siting import KINDS
 
 
@@ -18,13 +19,24 @@ class InterventionSerializer(serializers.ModelSerializer):
     idle_asset = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
     area = code_of(allow_null=True)
     point = PointField(read_only=True)
+    need_newly_served = serializers.IntegerField(
+        source="people_newly_served", read_only=True, help_text="In units of the service."
+    )
+    people_newly_served = serializers.SerializerMethodField()
 
     class Meta:
         model = Intervention
         fields = [
             "order", "kind", "service", "units", "name", "name_en", "facility", "idle_asset", "area", "point", "cost_fen", "hours",
-            "lead_months", "people_newly_served",
+            "lead_months", "need_newly_served", "people_newly_served",
         ]  # fmt: skip
+
+    def get_people_newly_served(self, row: Intervention) -> int:
+        """How many people's need that is, by the standard's ratio."""
+        ratios = self.context.setdefault("ratios", {})
+        if row.version_id not in ratios:
+            ratios[row.version_id] = ratios_of(row.version)
+        return people_behind(row.people_newly_served, ratios[row.version_id].get(row.service.code))
 
 
 class PlanVersionSerializer(serializers.ModelSerializer):

@@ -180,9 +180,9 @@ def before_after_rows(version: PlanVersion, user: Any, level: int) -> list[dict[
 class InterventionViewSet(ListViewSet):
     """The change-set of one version, in order: what is done where, its size, cost and what it adds."""
 
-    queryset = Intervention.objects.select_related("service", "facility", "idle_asset", "area").order_by(
-        "order"
-    )
+    queryset = Intervention.objects.select_related(
+        "version", "service", "facility", "idle_asset", "area"
+    ).order_by("order")
     serializer_class = forms.InterventionSerializer
     filterset_class = filters.InterventionFilter
     ordering_fields = ["order", "cost_fen", "units"]

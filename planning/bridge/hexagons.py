@@ -15,7 +15,7 @@ _BITS = 25
 FIRST_LEVEL = 6
 LAST_LEVEL = 14
 # A tile of raw cells stays below the size a browser takes in one bite.
-CELLS_A_TILE = 3_000
+CELLS_A_TILE = 6_000
 
 
 def web_mercator(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,13 +58,12 @@ def hexagon_corners(keys: np.ndarray, level: int) -> np.ndarray:
 
 
 def group_levels(x: np.ndarray, y: np.ndarray) -> range:
-    """Zoom levels that need grouping: up to where a tile holds few enough cells to draw them as they are."""
-    if len(x) <= CELLS_A_TILE:
-        return range(FIRST_LEVEL, FIRST_LEVEL)
-    # The dense end decides: most tiles people look at lie there.
-    _keys, counts = np.unique(hexagon_keys(x, y, 11), return_counts=True)
-    density = np.quantile(counts, 0.9) / (np.sqrt(3) / 2 * hexagon_width(11) ** 2)
+    """Zoom levels that need grouping: up to where the fullest tile holds few enough cells to draw them as they are."""
     level = FIRST_LEVEL
-    while level <= LAST_LEVEL and density * (WORLD_M / 2**level) ** 2 > CELLS_A_TILE:
+    while level <= LAST_LEVEL:
+        tile_m = WORLD_M / 2**level
+        tiles = (np.floor(x / tile_m).astype(np.int64) << 32) + np.floor(y / tile_m).astype(np.int64)
+        if np.unique(tiles, return_counts=True)[1].max(initial=0) <= CELLS_A_TILE:
+            break
         level += 1
     return range(FIRST_LEVEL, level)

@@ -42,8 +42,25 @@ def run_answer(run: Run) -> dict[str, Any]:
     return answer | {"services": services_of(run)}
 
 
+def ratios_of(version: PlanVersion) -> dict[str, float]:
+    """Units a person needs, by service, as the version's baseline counted them."""
+    found: dict[str, float] = {}
+    for run in version.baseline_runs.order_by("pk"):
+        for row in run.standards_frozen:
+            ratio = run.scenario_frozen["ratio_overrides"].get(row["service"], row["ratio"])
+            found.setdefault(row["service"], float(ratio))
+    return found
+
+
+def people_behind(units: int, ratio: float | None) -> int:
+    """How many people's need that many units meet under the standard: 75 m² of relief store at 0.075 m² a person are
+    1,000 people, one shelter place is one."""
+    return round(units / ratio) if ratio else units
+
+
 def plan_answer(version: PlanVersion) -> dict[str, Any]:
     rows = version.interventions.select_related("service").order_by("order")
+    ratios = ratios_of(version)
     return {
         "ref": version.plan.ref,
         "budget_fen": version.budget_fen,
@@ -56,7 +73,7 @@ def plan_answer(version: PlanVersion) -> dict[str, Any]:
             {
                 "kind": row.kind, "service": row.service.code, "units": row.units, "name": row.name,
                 "lon": round(row.point.x, 6), "lat": round(row.point.y, 6), "cost_fen": row.cost_fen,
-                "people_newly_served": row.people_newly_served,
+                "people_newly_served": people_behind(row.people_newly_served, ratios.get(row.service.code)),
             }
             for row in rows
         ],

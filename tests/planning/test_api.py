@@ -145,6 +145,7 @@ def test_a_plan_is_asked_for_read_compared_edited_and_frozen(done, program, town
     )
     steps = lin.get(f"{base}interventions/").json()["results"]
     assert {step["kind"] for step in steps} == {"stock", "build"}
+    assert all(step["need_newly_served"] == step["people_newly_served"] == 20 for step in steps)
     rows = lin.get(f"{base}before-after/").json()["rows"]
     west = next(row for row in rows if row["area"] == "T1" and row["run"] == done[0].ref)
     assert (west["before"]["gap"], west["after"]["gap"]) == (20, 0)

@@ -170,3 +170,14 @@ def test_a_job_that_fails_leaves_a_version_that_says_so(priced, compute, monkeyp
     version.refresh_from_db()
     assert version.state == VersionState.FAILED and "no more memory" in version.facts["failure"]
     assert not version.interventions.exists() and not Run.objects.filter(plan_version=version).exists()
+
+
+def test_people_newly_served_are_people_and_not_units(priced, compute):
+    """At two units a person, 30 units more are the need of 15 people."""
+    from planning.services.answers import plan_answer
+
+    priced.scenario.ratio_overrides = {SERVICE: 2.0}
+    priced.scenario.save()
+    version = suggested(priced, compute(priced), 8_000)
+    assert [row.people_newly_served for row in version.interventions.all()] == [30]
+    assert [row["people_newly_served"] for row in plan_answer(version)["interventions"]] == [15]
