@@ -13,6 +13,8 @@ from planning.services.city_packs import LoadReport, load_city
 
 class Command(BaseCommand):
     help = "Load a city pack: PATH is a folder with city.toml, or the file itself."
+    # a long job from a script: it needs the records, not the pages
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path")
