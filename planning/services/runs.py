@@ -77,19 +77,20 @@ def start_runs(
                 _run_for(user, city, scenario, profile, snapshot, frozen_scenario, standards, settings)
             )
         waiting = [run for run in runs if run.state == RunState.WAITING]
-        if waiting:
-            job, created = jobs.submit(
-                kind=KIND, user=user, city=city, title=scenario.name_en or scenario.name,
-                params={"runs": [run.ref for run in waiting]}, queue="analysis",
-            )  # fmt: skip
-            Run.objects.filter(pk__in=[run.pk for run in waiting if run.job_id is None]).update(job=job)
-            if created:
-                audit.record(
-                    user=user,
-                    act="run.start",
-                    subject=waiting[0],
-                    after={"runs": [run.ref for run in waiting], "job": job.ref},
-                )
+        new = [run for run in waiting if run.job_id is None]
+        job = next((run.job for run in waiting if run.job_id), None)
+        if new:
+            refs = [run.ref for run in new]
+            job, _created = jobs.submit(
+                kind=KIND,
+                user=user,
+                city=city,
+                title=scenario.name_en or scenario.name,
+                params={"runs": refs},
+                queue="analysis",
+            )
+            Run.objects.filter(pk__in=[run.pk for run in new]).update(job=job)
+            audit.record(user=user, act="run.start", subject=new[0], after={"runs": refs, "job": job.ref})
     for run in runs:
         run.refresh_from_db()
     return runs, job

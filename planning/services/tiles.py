@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from django.core.cache import cache
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.choices import TimeOfDay
+from core.errors import DomainError
 from core.models import City
 from core.selectors.tiles import (
     BOUNDS,
@@ -180,7 +182,12 @@ def _own_groups(
 
 def _kept(run: Run, service: ServiceType) -> dict[str, np.ndarray]:
     """(n,) people, need and states of one service from the arrays kept beside the run."""
-    arrays, meta = artefacts.load(run.facts["results"])
+    try:
+        arrays, meta = artefacts.load(run.facts["results"])
+    except (KeyError, FileNotFoundError):
+        raise DomainError(
+            "no-score", _("This run keeps no details. Run it again to see why."), status=404
+        ) from None
     k = meta["services"].index(service.code)
     kept = {name: np.asarray(arrays[name][k]) for name in ("people", *STATES)}
     kept["need"] = sum(kept[name] for name in STATES)  # type: ignore[assignment]

@@ -143,7 +143,10 @@ def _mean(values: np.ndarray, weight: np.ndarray) -> float:
 
 
 def _score(run: Run) -> Score:
-    arrays, meta = artefacts.load(run.facts["results"])
+    try:
+        arrays, meta = artefacts.load(run.facts["results"])
+    except FileNotFoundError:
+        raise DomainError("no-score", _("This run keeps no details. Run it again to see why.")) from None
     return Score(
         **{name: arrays[name] for name in (*STATES, *ARRAYS)},  # type: ignore[arg-type]
         travel_minimised=bool(meta["travel_minimised"]), assignment=meta["assignment"],
