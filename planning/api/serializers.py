@@ -28,6 +28,7 @@ from planning.models import (
     Standard,
     StandardProfile,
 )
+from planning.selectors import gaps
 
 STATES = ["need", "served", "late", "no_room", "out_of_reach", "gap"]
 
@@ -274,8 +275,28 @@ class RunSerializer(serializers.ModelSerializer):
 
 
 class RunDetailSerializer(RunSerializer):
+    breaks = serializers.SerializerMethodField()
+
     class Meta(RunSerializer.Meta):
         fields = [*RunSerializer.Meta.fields, "scenario_frozen", "standards_frozen", "breaks"]
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "description": "Class edges by service; counts of cells for those who may see the whole city.",
+        }
+    )
+    def get_breaks(self, run: Run) -> dict[str, Any]:
+        if gaps.sees_whole_city(self.context["request"].user, run.city_id):
+            return run.breaks
+        return {
+            code: {
+                "gap": {"edges": said["gap"]["edges"]},
+                "coverage": {"edges": said["coverage"]["edges"]},
+                "levels": said["levels"],
+            }
+            for code, said in run.breaks.items()
+        }
 
 
 class NewRunSerializer(serializers.Serializer):
