@@ -27,6 +27,7 @@ from engine.world import Choice, Option, World
 OPTIMAL_GAP = 1e-6
 TARGET_GAP = 1e-4
 SMALL_MODEL_EDGES = 20_000
+QUICK_EFFORT = 300_000  # edges a re-routing may look at while plans are compared, on models larger than this
 LARGEST_MIP_EDGES = 300_000  # beyond, HiGHS rarely gets past its first linear program in a minute
 
 Progress = Callable[[float, str], None]
@@ -109,17 +110,20 @@ def _choose(
         return np.zeros(0, bool), 0.0, "nothing can help", notes
     left = lambda: deadline - time.monotonic()  # noqa: E731
     begun = left()
-    start = OpenSet(model)
+    start = OpenSet(model, _effort(model))
     existing_value = float(np.sum((model.node_units * model.node_weight)[model.node_option < 0]))
     first = np.array([_gain(start, o, tell, 0.05) for o in range(len(model.options))])
     work = start
     empty = work.save()
     best, best_value = work.taken.copy(), 0.0
+    plenty = np.zeros(model.groups, bool)
     for by_cost in (True, False):
+        if not by_cost and left() < 0.85 * begun:
+            break
         work.restore(empty)
-        fill_greedily(work, first, budget, by_cost, lambda: left() < 0.6 * begun, tell)
+        fill_greedily(work, first, budget, by_cost, lambda: left() < 0.65 * begun, tell)
         if work.value > best_value:
-            best, best_value = work.taken.copy(), work.value
+            best, best_value, plenty = work.taken.copy(), work.value, work.plenty()
     notes["greedy_value"] = float(best_value)
     if first.sum() == 0:
         return best, 0.0, "nothing can help", notes
@@ -147,6 +151,7 @@ def _choose(
         best_value,
         stop,
         lambda share: tell(0.3 + 0.25 * share, "bound"),
+        plenty.astype(float),
     )
     bound, source = dual.value, "dual prices"
     if mip_bound < bound:
@@ -193,6 +198,10 @@ def _choose(
     return best, max(bound, best_value), source, notes
 
 
+def _effort(model: SitingModel) -> int:
+    return QUICK_EFFORT if model.edges > QUICK_EFFORT else 1 << 60
+
+
 def _gain(state: OpenSet, option: int, tell: Progress, share: float) -> float:
     if option % 64 == 0:
         tell(share, "greedy")
@@ -215,12 +224,10 @@ def fill_greedily(
     order: list[int] = []
     looked = 0
     while heap:
-        rate, option, seen = heapq.heappop(heap)
+        _, option, seen = heapq.heappop(heap)
         if not state.allowed(option, budget):
             continue
         if seen == len(order) or out_of_time():
-            if -rate <= 0:
-                break
             state.add(option)
             order.append(option)
             continue
@@ -329,19 +336,25 @@ def _refill(work: OpenSet, pool, upper, price, budget: int) -> None:
 
 def _answer(worlds, options, weights, model, taken, bound, source, notes, seed, started, still) -> Choice:
     """Measure the chosen options on the cells as they came, and share the value out in order of value for money."""
-    state = OpenSet(model)
-    chosen_positions = np.flatnonzero(taken)
+    state = OpenSet(model, _effort(model))
+    empty = state.save()
     upper = np.zeros(len(taken))
-    for position in chosen_positions.tolist():
+    for position in np.flatnonzero(taken).tolist():
         upper[position] = state.gain(position)
-    order = fill_greedily(
-        state, upper, int(model.cost[taken].sum()), True
-    )  # what adds nothing is not proposed
-    state = OpenSet(model)
+    order = fill_greedily(state, upper, int(model.cost[taken].sum()), True)
+    ordered = set(order)
+    order += [o for o in np.flatnonzero(taken).tolist() if o not in ordered]
+    state.restore(empty)
     units = np.zeros((len(order), len(worlds)), np.int64)
     for row, position in enumerate(order):
         gained = state.add(position)
         np.add.at(units[row], model.node_world[state.nodes_of[position]], gained)
+    rest = state.complete()
+    for row, position in enumerate(order):
+        nodes = state.nodes_of[position]
+        np.add.at(units[row], model.node_world[nodes], rest[nodes])
+    useful = units.any(axis=1)  # what adds nothing is not proposed
+    order, units = [o for o, use in zip(order, useful, strict=True) if use], units[useful]
     still()
     chosen = model.options[order].astype(np.int64)
     after = model.base.copy()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -32,7 +32,8 @@ TEMPERATURES = (0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 class Bound:
     """value: the proven bound above what exists. price: (g,) the certificate, relative to the group's weight.
     profit: (o,) worth of each option less its price in money; key_profit: (o,) best of its exclusive set;
-    second_profit: (o,) best of that set without it. share: (o,) near-primal shares."""
+    second_profit: (o,) best of that set without it. share: (o,) near-primal shares. fee (v,) and money: the prices of
+    room and budget that go with it."""
 
     value: float
     price: Floats
@@ -40,12 +41,15 @@ class Bound:
     key_profit: Floats
     second_profit: Floats
     share: Floats
+    fee: Floats
+    money: float
 
 
 @njit(cache=True, nogil=True)
 def node_worth(node_ptr, edge_group, units, need, price):
-    """(v,) best filling of each node at relative prices: units go to the groups that pay 1 - price most."""
-    out = np.zeros(units.size)
+    """(v,) best filling of each node at relative prices: units go to the groups that pay 1 - price most. And (v,) what
+    the last of its units earns: 0 where it is not filled."""
+    out, last = np.zeros(units.size), np.zeros(units.size)
     for v in range(units.size):
         lo, hi = node_ptr[v], node_ptr[v + 1]
         pay = np.empty(hi - lo)
@@ -67,8 +71,10 @@ def node_worth(node_ptr, edge_group, units, need, price):
                 take = min(room, need[edge_group[lo + i]])
                 worth += (1.0 - pay[i]) * take
                 room -= take
+                if room == 0:
+                    last[v] = 1.0 - pay[i]
         out[v] = worth
-    return out
+    return out, last
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -131,7 +137,8 @@ class DualPrices:
         """The exact bound at relative prices (g,), with the best money price found by a line search."""
         m = self.model
         price = np.clip(price, 0.0, 1.0)
-        worth = node_worth(m.node_ptr, m.edge_group, m.node_units, m.group_need, price) * m.node_weight
+        worth, fee = node_worth(m.node_ptr, m.edge_group, m.node_units, m.group_need, price)
+        worth *= m.node_weight
         phi = np.bincount(self.option, np.where(self.existing, 0, worth), self.options)
         fixed = (
             float(np.sum(m.group_need * m.group_weight * price) + worth[self.existing].sum())
@@ -165,7 +172,9 @@ class DualPrices:
         several = np.bincount(self.key[lead], minlength=self.options) > 1
         alone = np.where(several, best, alone)
         second = np.where(profit >= best[self.key] - 1e-12, alone[self.key], best[self.key])
-        return Bound(fixed + total, price, profit, best[self.key], second, np.zeros(self.options))
+        return Bound(
+            fixed + total, price, profit, best[self.key], second, np.zeros(self.options), fee, float(money)
+        )
 
     def _best(self, profit: Floats) -> Floats:
         best = np.zeros(self.options)
@@ -178,8 +187,10 @@ class DualPrices:
         target: float,
         should_stop: Callable[[], bool],
         seen: Callable[[float], None] = lambda share: None,
+        guess: Floats | None = None,
     ) -> Bound:
-        """Descend until the time is up, the bound is within 1e-5 of `target`, or the last temperature is cold."""
+        """Descend until the time is up, the bound is within 1e-5 of `target`, or the last temperature is cold. `guess`
+        (g,): prices to start from, for example those of a good plan."""
         m, started = self.model, time.monotonic()
         size = m.group_need * m.group_weight
         u_scale = np.sqrt(max(float(size.mean()), 1e-12) / np.maximum(size, 1e-12))
@@ -187,8 +198,12 @@ class DualPrices:
         v_scale = np.sqrt(float(node_size.mean()) / node_size)
         total = max(self.existing_value + abs(target), float(size.sum()) * 1e-3, 1e-9)
         groups, nodes = m.groups, m.nodes
-        x = np.concatenate([np.zeros(groups), 1.0 / v_scale, [0.0]])
-        best = self.evaluate(np.zeros(groups))
+        best, heats = self.evaluate(np.zeros(groups)), TEMPERATURES
+        if guess is not None:
+            guessed = self.evaluate(guess)
+            if guessed.value < best.value:
+                best, heats = guessed, TEMPERATURES[2:]  # near already: heat would only drive it away
+        x = np.concatenate([best.price / u_scale, best.fee / v_scale, [best.money / total]])
         share = np.zeros(self.options)
         worth, slope = np.empty(nodes), np.empty(m.edges)
         units = m.node_units.astype(np.float64)
@@ -222,8 +237,8 @@ class DualPrices:
         def go_on() -> bool:
             return time.monotonic() - started < seconds and not should_stop()
 
-        for step, heat in enumerate(TEMPERATURES):
-            share_of_time = (step + 1) / len(TEMPERATURES)
+        for step, heat in enumerate(heats):
+            share_of_time = (step + 1) / len(heats)
 
             def cooling(share: float = share_of_time) -> bool:
                 return go_on() and time.monotonic() - started < seconds * share
@@ -232,21 +247,12 @@ class DualPrices:
             ended = not go_on()
             found = self.evaluate(x[:groups] * u_scale)
             if found.value < best.value:
-                best = Bound(
-                    found.value,
-                    found.price,
-                    found.profit,
-                    found.key_profit,
-                    found.second_profit,
-                    share.copy(),
-                )
-            seen((step + 1) / len(TEMPERATURES))
+                best = replace(found, share=share.copy())
+            seen((step + 1) / len(heats))
             if ended or best.value <= target * (1 + 1e-5) + 1e-9:
                 break
         if not best.share.any():
-            best = Bound(
-                best.value, best.price, best.profit, best.key_profit, best.second_profit, share.copy()
-            )
+            best = replace(best, share=share.copy())
         return best
 
 

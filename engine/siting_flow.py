@@ -30,6 +30,8 @@ class Net(NamedTuple):
     via_node: NDArray
     via_group: NDArray
     queue: NDArray
+    dead_group: NDArray
+    effort: NDArray
     stamp: NDArray
     journal_at: NDArray
     journal_by: NDArray
@@ -49,6 +51,8 @@ def _note(net, at, by):
 def fill(net, j, keep_journal):
     """Bring as many unserved units as possible to node j's room, re-routing others. Units added.
 
+    Once a search has looked at more than `effort` edges no new one is begun, and what was found stands.
+
     Journal: edge e moved by d as (e, d); deficit of group g fell by d as (-1-g, d).
     """
     added = np.int64(0)
@@ -65,51 +69,60 @@ def fill(net, j, keep_journal):
             if keep_journal:
                 _note(net, e, d)
                 _note(net, -1 - g, d)
-    while net.room[j] > 0:
+    looked = np.int64(0)
+    while net.room[j] > 0 and looked < net.effort[0]:
         net.stamp[0] += 1
         stamp = net.stamp[0]
-        head, tail, broken = 0, 1, False
+        head, tail, level_end, pushed = 0, 1, 1, np.int64(0)
         net.queue[0] = j
         net.mark_node[j] = stamp
-        while head < tail and not broken and net.room[j] > 0:
+        while head < tail and net.room[j] > 0:
+            if head == level_end:
+                if pushed > 0:  # shortest re-routings first, each length to its end (Dinic 1970)
+                    break
+                level_end = tail
             v = net.queue[head]
             head += 1
+            if looked > 4 * net.effort[0]:
+                return added + pushed
+            looked += net.node_ptr[v + 1] - net.node_ptr[v]
             for e in range(net.node_ptr[v], net.node_ptr[v + 1]):
                 g = net.edge_group[e]
-                if net.mark_group[g] == stamp:
+                if net.mark_group[g] == stamp or net.dead_group[g]:
                     continue
                 net.mark_group[g] = stamp
                 net.via_group[g] = e
                 if net.deficit[g] > 0:
+                    # A branch of the tree that an earlier push used up shows as 0 here; the next search takes it up.
                     d = min(net.room[j], net.deficit[g])
                     x = v
-                    while x != j:
+                    while x != j and d > 0:
                         back = net.via_node[x]
                         d = min(d, net.flow[back])
                         x = net.edge_node[net.via_group[net.edge_group[back]]]
-                    if keep_journal and net.journal_size[0] + 4 * net.room.size + 8 > net.journal_at.size:
-                        return added  # too long to undo: a gain that is stated too low is still a gain
-                    net.flow[e] += d
-                    if keep_journal:
-                        _note(net, e, d)
-                        _note(net, -1 - g, d)
-                    x = v
-                    while x != j:
-                        back = net.via_node[x]
-                        net.flow[back] -= d
-                        if net.flow[back] == 0:
-                            broken = True
-                        on = net.via_group[net.edge_group[back]]
-                        net.flow[on] += d
+                    if d > 0:
+                        if keep_journal and net.journal_size[0] + 4 * net.room.size + 8 > net.journal_at.size:
+                            return added  # too long to undo: a gain that is stated too low is still a gain
+                        net.flow[e] += d
                         if keep_journal:
-                            _note(net, back, -d)
-                            _note(net, on, d)
-                        x = net.edge_node[on]
-                    net.deficit[g] -= d
-                    net.room[j] -= d
-                    added += d
-                    if broken or net.room[j] == 0:
-                        break
+                            _note(net, e, d)
+                            _note(net, -1 - g, d)
+                        x = v
+                        while x != j:
+                            back = net.via_node[x]
+                            net.flow[back] -= d
+                            on = net.via_group[net.edge_group[back]]
+                            net.flow[on] += d
+                            if keep_journal:
+                                _note(net, back, -d)
+                                _note(net, on, d)
+                            x = net.edge_node[on]
+                        net.deficit[g] -= d
+                        net.room[j] -= d
+                        pushed += d
+                        if net.room[j] == 0:
+                            break
+                looked += net.group_ptr[g + 1] - net.group_ptr[g]
                 for q in range(net.group_ptr[g], net.group_ptr[g + 1]):
                     back = net.group_edge[q]
                     if net.flow[back] > 0:
@@ -119,7 +132,14 @@ def fill(net, j, keep_journal):
                             net.via_node[w] = back
                             net.queue[tail] = w
                             tail += 1
-        if not broken:
+        added += pushed
+        if pushed == 0:
+            # Nobody unserved can be reached from here; while options are only added, that stays so.
+            if added == 0 or not keep_journal:
+                for i in range(tail):
+                    v = net.queue[i]
+                    for e in range(net.node_ptr[v], net.node_ptr[v + 1]):
+                        net.dead_group[net.edge_group[e]] = True
             break
     return added
 
@@ -157,6 +177,7 @@ def open_nodes(net, nodes, units, gained):
 def close_nodes(net, nodes):
     """Close nodes and send their people elsewhere as far as open room allows. Net units lost."""
     lost = np.int64(0)
+    net.dead_group[:] = False
     for i in range(nodes.size):
         j = nodes[i]
         net.open_node[j] = False
@@ -245,9 +266,13 @@ def _rehome(net, source, wanted, dead):
 
 
 class OpenSet:
-    """A set of open options with its exact maximal flow; `value` is weighted units above what exists already."""
+    """A set of open options with its maximal flow; `value` is weighted units above what exists already.
 
-    def __init__(self, model: SitingModel) -> None:
+    effort: edges a re-routing may look at; by default any number, so that the flow is exactly maximal. A search that
+    weighs thousands of plans gives less and may state a plan's value a little too low, never too high.
+    """
+
+    def __init__(self, model: SitingModel, effort: int = 1 << 60) -> None:
         self.model = model
         lengths = np.diff(model.node_ptr)
         edge_node = np.repeat(np.arange(model.nodes), lengths).astype(np.int32)
@@ -259,7 +284,7 @@ class OpenSet:
             model.node_ptr, model.edge_group, edge_node, group_ptr, by_group.astype(np.int64),
             np.zeros(model.edges, np.int64), model.group_need.copy(), np.zeros(model.nodes, np.int64),
             np.zeros(model.nodes, np.bool_), np.zeros(model.nodes, np.int64), np.zeros(model.groups, np.int64),
-            np.zeros(model.nodes, np.int64), np.zeros(model.groups, np.int64), np.zeros(longest, np.int64),
+            np.zeros(model.nodes, np.int64), np.zeros(model.groups, np.int64), np.zeros(longest, np.int64), np.zeros(model.groups, np.bool_), np.array([effort]),
             np.zeros(1, np.int64), np.zeros(journal, np.int64), np.zeros(journal, np.int64), np.zeros(1, np.int64),
         )  # fmt: skip
         order = np.argsort(model.node_option, kind="stable")
@@ -268,7 +293,9 @@ class OpenSet:
         self.taken = np.zeros(len(model.options), bool)
         self.value, self.cost = 0.0, 0
         existing = order[: first[0]] if len(first) else order
+        self.net.effort[0] = 1 << 60
         open_nodes(self.net, existing, model.node_units, np.zeros(len(existing), np.int64))
+        self.net.effort[0] = effort
         self.rivals: list[list[NDArray]] = [[] for _ in model.options]
         for members in model.conflicts:
             for member in members:
@@ -301,6 +328,31 @@ class OpenSet:
         self.taken[option] = False
         self.cost -= int(self.model.cost[option])
 
+    def complete(self) -> NDArray[np.int64]:
+        """Finish what limited effort left undone: the flow is exactly maximal after it. (v,) units each node gains."""
+        limit, gained = int(self.net.effort[0]), np.zeros(self.model.nodes, np.int64)
+        self.net.effort[0] = 1 << 60
+        for node in np.flatnonzero(self.net.room > 0):
+            gained[node] = fill(self.net, node, False)
+        self.net.effort[0] = limit
+        self.value += float(np.sum(gained * self.model.node_weight))
+        return gained
+
+    def plenty(self) -> NDArray[np.bool_]:
+        """(g,) groups whose people all have a place and whose places nobody short could use, even by re-routing. At a
+        maximal flow they are one side of a minimal cut."""
+        model, felt = self.model, self.net.deficit > 0
+        used = self.net.flow > 0
+        open_edge = self.net.open_node[self.net.edge_node]
+        while True:
+            node = np.zeros(model.nodes, bool)
+            node[self.net.edge_node[felt[model.edge_group] & open_edge]] = True
+            grown = felt.copy()
+            grown[model.edge_group[used & node[self.net.edge_node]]] = True
+            if np.array_equal(grown, felt):
+                return ~felt
+            felt = grown
+
     def save(self) -> tuple:
         net = self.net
         return (net.flow.copy(), net.deficit.copy(), net.room.copy(), net.open_node.copy(), self.taken.copy(),
@@ -310,5 +362,6 @@ class OpenSet:
         net = self.net
         for array, old in zip((net.flow, net.deficit, net.room, net.open_node), saved[:4], strict=True):
             array[:] = old
+        net.dead_group[:] = False
         self.taken[:] = saved[4]
         self.value, self.cost = saved[5], saved[6]
