@@ -1,7 +1,7 @@
 """Hexagons over the web map's plane (EPSG:3857): which one holds a point, and where its corners are.
 
 For each zoom level the plane is tiled by pointy-top hexagons, `ACROSS` of them to the width of a tile, so a wide view
-draws about a thousand shapes instead of all the cells. A hexagon's key holds its two axial coordinates.
+draws two or three thousand shapes instead of all the cells. A hexagon's key holds its two axial coordinates.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 WORLD_M = 40_075_016.685578488
-ACROSS = 32
+ACROSS = 48
 _HALF = 1 << 24
 _BITS = 25
 FIRST_LEVEL = 6
 LAST_LEVEL = 14
 # A tile of raw cells stays below the size a browser takes in one bite.
-CELLS_A_TILE = 6_000
+CELLS_A_TILE = 8_000
 
 
 def web_mercator(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,15 +7,21 @@ import json
 from functools import lru_cache
 
 import numpy as np
+from django.utils.translation import gettext as _
 
+from core.errors import DomainError
 from engine import ENGINE_VERSION
 from engine.network import RoadGraph
-from engine.travel import reach_by_road, reach_straight
+from engine.travel import DETOUR, WALK_M_PER_MIN, reach_by_road, reach_straight
 from engine.world import Reach
 from planning.bridge import artefacts
 from planning.bridge.frozen import Frozen
 from planning.choices import ReachMethod
 from planning.models import RoadNetwork
+
+# Eight bytes a pair, twice while rows are put together: what a worker of 8 GiB can hold.
+MOST_PAIRS = 400_000_000
+USUAL_DRIVE_M_PER_MIN = 500.0
 
 
 @lru_cache(maxsize=2)
@@ -64,9 +70,30 @@ def reach_of_service(
     return Reach(np.concatenate([[0], np.cumsum(lengths)]), part.cell, part.cost)
 
 
+def _refuse_if_too_large(
+    frozen: Frozen, x: np.ndarray, y: np.ndarray, limit: float, unit: str, mode: str
+) -> None:
+    """Say in words what would otherwise end a worker for want of memory. Estimated on a sample of places."""
+    if len(x) * frozen.cells <= MOST_PAIRS:
+        return
+    metres = limit if unit == "m" else limit * (WALK_M_PER_MIN if mode == "walk" else USUAL_DRIVE_M_PER_MIN)
+    cx, cy = np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"])
+    sample = np.linspace(0, len(x) - 1, min(len(x), 40)).astype(int)
+    near = [np.count_nonzero(np.hypot(cx - x[n], cy - y[n]) <= metres / DETOUR) for n in sample]
+    pairs = float(np.mean(near)) * len(x)
+    if pairs > MOST_PAIRS:
+        words = _(
+            "About %(pairs)d million pairs of places and cells lie within this reach, more than the"
+            " %(most)d million a worker can hold. Set a shorter reach, or load the people in larger cells."
+        )
+        facts = {"pairs": round(pairs / 1e6), "most": MOST_PAIRS // 10**6}
+        raise DomainError("reach-too-large", words % facts)
+
+
 def _search(
     frozen: Frozen, x: np.ndarray, y: np.ndarray, limit: float, unit: str, mode: str, detour: float
 ) -> Reach:
+    _refuse_if_too_large(frozen, x, y, limit, unit, mode)
     cells = np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"])
     if not frozen.meta["network"]:
         return reach_straight(x, y, *cells, limit, unit, mode, detour)

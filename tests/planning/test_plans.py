@@ -181,3 +181,41 @@ def test_people_newly_served_are_people_and_not_units(priced, compute):
     version = suggested(priced, compute(priced), 8_000)
     assert [row.people_newly_served for row in version.interventions.all()] == [30]
     assert [row["people_newly_served"] for row in plan_answer(version)["interventions"]] == [15]
+
+
+def test_a_place_never_gets_two_roles_that_exclude_each_other(priced, compute):
+    """C's shelter lapsed and may be renewed; C could also become lodging. Both would pay, only one is chosen."""
+    from facilities.models import Capability, ServiceType
+    from tests.planning.town import standard
+
+    lodging = ServiceType.objects.create(
+        code="isolation_lodging",
+        name="隔离",
+        name_en="Isolation",
+        domain="lodging",
+        unit="rooms",
+        unit_name="间",
+    )
+    standard(priced.profile, lodging, driver="residents", ratio=0.1, reach_limit=5000)
+    priced.scenario.services.add(lodging)
+    Capability.objects.create(
+        facility=priced.places[2], service=lodging, status="possible", capacity=20, conversion_hours_declared=24,
+        conversion_cost_fen=1_000, rank=2,
+    )  # fmt: skip
+    version = suggested(priced, compute(priced), 10_000_000)
+    assert version.interventions.filter(facility=priced.places[2]).count() == 1
+    after = {row["service"]: row for row in Run.objects.get(plan_version=version).totals}
+    before = {row["service"]: row for row in version.baseline_runs.get().totals}
+    gained = sum(after[code]["served"] - before[code]["served"] for code in after)
+    assert gained == sum(row.people_newly_served for row in version.interventions.all())
+
+
+def test_a_reach_that_no_worker_could_hold_is_refused_in_words(town, compute, monkeypatch):
+    from planning.bridge import reach
+    from planning.services import runs
+
+    monkeypatch.setattr(reach, "MOST_PAIRS", 3)
+    _runs, job = runs.start_runs(user=None, city=town.city, scenario=town.scenario, times_of_day=["night"])
+    jobs.perform(job.ref)
+    job.refresh_from_db()
+    assert job.state == "failed" and job.error_code == "reach-too-large" and "shorter reach" in job.error
