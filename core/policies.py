@@ -107,18 +107,20 @@ def demand(user: Any, act: str, subject: Any = None) -> None:
         raise Forbidden(_("Your roles do not allow this here."), act=act)
 
 
-def visible(user: Any, *, area: str = "area", city: str = "city") -> Q:
+def visible(user: Any, *, area: str = "area", city: str = "city", shared: bool = False) -> Q:
     """The filter for what a person may see. `area` and `city` are the lookups of those fields.
 
-    Rows without an area belong to the whole city: anyone with a role in the city sees them.
+    A place outside every area may be in anybody's district, so only those with a role for the whole city see it.
+    `shared`: rows without an area concern everyone in the city, and everyone there sees them.
     """
     if getattr(user, "is_superuser", False):
         return Q()
     query = Q(pk__in=[])
     for _role, top, city_id in memberships(user):
-        query |= Q(**{f"{city}_id" if not city.endswith("__id") else city: city_id}) & (
-            Q(**{f"{area}__path__startswith": top}) | Q(**{f"{area}__isnull": True})
-        )
+        places = Q(**{f"{area}__path__startswith": top})
+        if shared or city_wide(top):
+            places |= Q(**{f"{area}__isnull": True})
+        query |= Q(**{f"{city}_id" if not city.endswith("__id") else city: city_id}) & places
     return query
 
 
@@ -150,6 +152,12 @@ def visible_cities(user: Any) -> Q:
 def city_wide(top: str) -> bool:
     """Is this area path that of a whole city?"""
     return top.count("/") == 1
+
+
+def sees_whole_city(user: Any, city_id: int) -> bool:
+    """Counts and sums of a whole city are for those who may see all of it."""
+    paths = visible_paths(user, city_id)
+    return paths is None or any(city_wide(path) for path in paths)
 
 
 def cities_with(user: Any, act: str) -> set[int]:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers
 
 from core import policies
-from core.api.fields import GEOJSON_SCHEMA, GeometryField
+from core.api.fields import GEOJSON_SCHEMA, GeometryField, WholeCityFields
 from core.api.viewsets import ReadViewSet
 from core.filters import AreaSetFilter, PackLayerFilter
 from core.models import Area, City, PackLayer
@@ -112,7 +112,7 @@ class AreaViewSet(ReadViewSet):
         return "geometry" if self.wants_geometry else "label_point"
 
 
-class PackLayerSerializer(serializers.ModelSerializer):
+class PackLayerSerializer(WholeCityFields, serializers.ModelSerializer):
     city: Any = serializers.SlugRelatedField(slug_field="code", read_only=True)
     shifted = serializers.BooleanField(
         read_only=True, help_text="Coordinates were moved from a shifted datum."
@@ -124,6 +124,7 @@ class PackLayerSerializer(serializers.ModelSerializer):
             "id", "city", "name", "kind", "file_name", "sha256", "datum", "shifted", "median_shift_m", "licence", "source",
             "synthetic", "rows", "warnings", "loaded_at",
         ]  # fmt: skip
+        whole_city_fields = ("rows", "warnings")
 
 
 class PackLayerViewSet(ReadViewSet):

@@ -7,6 +7,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core import policies
 from core.errors import DomainError
 from core.services.geometry import checked_geometry
 
@@ -44,3 +45,24 @@ class PointField(GeometryField):
 class MultiPolygonField(GeometryField):
     def __init__(self, **options: Any) -> None:
         super().__init__(kinds=("MultiPolygon",), **options)
+
+
+class WholeCityFields:
+    """A serializer whose `Meta.whole_city_fields` count or sum a whole city: null for who may see only parts of it."""
+
+    def city_id_of(self, row: Any) -> int:
+        return row.city_id
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()  # type: ignore[misc]
+        for name in self.Meta.whole_city_fields:  # type: ignore[attr-defined]
+            fields[name].allow_null = True
+            fields[name].help_text = "Null for those who may not see the whole city."
+        return fields
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        said = super().to_representation(row)  # type: ignore[misc]
+        user = getattr(self.context.get("request"), "user", None)  # type: ignore[attr-defined]
+        if not policies.sees_whole_city(user, self.city_id_of(row)):
+            said |= dict.fromkeys(self.Meta.whole_city_fields)  # type: ignore[attr-defined]
+        return said

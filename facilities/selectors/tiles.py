@@ -66,9 +66,10 @@ def rights_sql(paths: list[str] | None) -> tuple[str, dict[str, Any]]:
     if paths is None:
         return "true", {}
     below = [path.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%") + "%" for path in paths]
-    return "((a.id is null and cardinality(%(below)s::text[]) > 0) or a.path like any(%(below)s::text[]))", {
-        "below": below
-    }
+    rights = "a.path like any(%(below)s::text[])"
+    if any(policies.city_wide(path) for path in paths):
+        rights = f"(a.id is null or {rights})"
+    return rights, {"below": below}
 
 
 def facility_tile(

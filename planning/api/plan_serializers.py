@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import PointField
+from core.api.fields import PointField, WholeCityFields
 from facilities.models import ServiceType
 from planning.api.serializers import code_of
 from planning.models import Intervention, Plan, PlanVersion
@@ -39,7 +39,7 @@ class InterventionSerializer(serializers.ModelSerializer):
         return people_behind(row.people_newly_served, ratios[row.version_id].get(row.service.code))
 
 
-class PlanVersionSerializer(serializers.ModelSerializer):
+class PlanVersionSerializer(WholeCityFields, serializers.ModelSerializer):
     baseline_runs = serializers.SlugRelatedField(slug_field="ref", many=True, read_only=True)
     services = code_of(many=True)
     job = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
@@ -51,6 +51,10 @@ class PlanVersionSerializer(serializers.ModelSerializer):
             "number", "state", "baseline_runs", "after_runs", "budget_fen", "cost_fen", "services", "weights", "value", "bound", "gap",
             "status", "seed", "time_limit_seconds", "seconds", "engine_version", "candidates", "job", "created_at", "frozen_at",
         ]  # fmt: skip
+        whole_city_fields = ("cost_fen", "value", "bound", "candidates")
+
+    def city_id_of(self, row: PlanVersion) -> int:
+        return row.plan.city_id
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_after_runs(self, version: PlanVersion) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import MultiPolygonField
+from core.api.fields import MultiPolygonField, WholeCityFields
 from core.choices import Certainty, TimeOfDay
 from core.models import Area
 from facilities.choices import Hazard
@@ -37,12 +37,13 @@ def code_of(**more: Any) -> serializers.SlugRelatedField:
     return serializers.SlugRelatedField(slug_field="code", read_only=True, **more)
 
 
-class PopulationLayerSerializer(serializers.ModelSerializer):
+class PopulationLayerSerializer(WholeCityFields, serializers.ModelSerializer):
     city = code_of()
 
     class Meta:
         model = PopulationLayer
         fields = ["id", "code", "name", "name_en", "city", "time_of_day", "people", "cells", "synthetic"]
+        whole_city_fields = ("people", "cells")
 
 
 class StandardSerializer(serializers.ModelSerializer):
@@ -155,13 +156,14 @@ class RoadNetworkSerializer(serializers.ModelSerializer):
         ]
 
 
-class SnapshotSerializer(serializers.ModelSerializer):
+class SnapshotSerializer(WholeCityFields, serializers.ModelSerializer):
     city = code_of()
     network = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
 
     class Meta:
         model = Snapshot
         fields = ["sha256", "city", "cells", "sites", "network", "as_of", "created_at"]
+        whole_city_fields = ("cells", "sites")
 
 
 # --- scenarios -------------------------------------------------------------------------------------

@@ -54,8 +54,12 @@ class LeadGroup:
 def plans_visible_to(user: Any, city: City) -> QuerySet[Plan]:
     if not policies.allows(user, "view", city):
         return Plan.objects.none()
+    # counted and summed like everything else: only what lies where the person may see
+    mine = policies.visible(user, area="interventions__area", city="plan__city")
     versions = PlanVersion.objects.order_by("-number").annotate(
-        steps=Count("interventions"), people=Sum("interventions__people_newly_served")
+        steps=Count("interventions", filter=mine),
+        cost=Sum("interventions__cost_fen", filter=mine),
+        people=Sum("interventions__people_newly_served", filter=mine),
     )
     return (
         Plan.objects.filter(city=city).select_related("created_by").order_by("-id")

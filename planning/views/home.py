@@ -28,6 +28,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "widest": selectors.widest_gaps(**who),
         "jobs": selectors.latest_jobs(**who),
         "layers": selectors.layers(city),
+        "whole_city": gaps.sees_whole_city(request.user, city.pk),
         "run": run,
         "service": service,
         "districts": gaps.area_rows(run, service, user=request.user, level=AreaLevel.DISTRICT)

@@ -31,12 +31,16 @@ def plan_list(request: HttpRequest) -> HttpResponse:
 
 
 def _stats(
-    version: Any, interventions: list[Any], pair: change_sets.Pair | None, outcome: change_sets.Outcome | None
+    version: Any,
+    interventions: list[Any],
+    pair: change_sets.Pair | None,
+    outcome: change_sets.Outcome | None,
+    whole_city: bool,
 ) -> list[dict[str, str]]:
     stats = [
         {
             "label": _("Cost, %(count)s interventions") % {"count": num(len(interventions))},
-            "value": yuan(version.cost_fen),
+            "value": yuan(sum(one.cost_fen for one in interventions)),
             "unit": _("of %(budget)s") % {"budget": yuan(version.budget_fen)},
             "note": _("proposed prices; see the rate card"),
         }
@@ -70,8 +74,8 @@ def _stats(
             "unit": "",
             "note": _("no plan in this budget can close more than %(bound)s (weighted)")
             % {"bound": num(version.bound)}
-            if version.bound is not None
-            else _("the search gave no bound"),
+            if version.bound is not None and whole_city
+            else ("" if version.bound is not None else _("the search gave no bound")),
         }
     )
     return stats
@@ -146,7 +150,10 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
     used = {one.kind for one in interventions}
     context |= {
         "interventions": interventions, "pairs": pairs, "views": views, "view_key": view["key"] if view else "",
-        "stats": _stats(version, interventions, view["pair"] if view else None, view["outcome"] if view else None),
+        "stats": _stats(
+            version, interventions, view["pair"] if view else None, view["outcome"] if view else None,
+            gaps.sees_whole_city(request.user, plan.city_id),
+        ),
         "curve": _curve(version, interventions), "lead_bars": _lead_bars(interventions),
         "kinds": [(code, label) for code, label in InterventionKind.choices if code in used],
         "shows": list(zip(PLAN_SHOWS, (_("Difference"), _("Before"), _("After")), strict=True)),

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
+from core.selectors.jobs import jobs_visible_to
 from core.views.pages import page, page_of
 from planning.bridge.situation import refusal_words
 from planning.choices import RunState, SupplyReason
@@ -46,5 +47,7 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
         "refusal": [refusal_words(problem) for problem in run.refusal],
         "run": run, "results": results, "districts": districts, "service": service, "reasons": reasons,
         "first_column": _("District"),
+        "whole_city": gaps.sees_whole_city(request.user, run.city_id),
+        "may_see_job": run.job is not None and jobs_visible_to(request.user).filter(pk=run.job_id).exists(),
     }  # fmt: skip
     return render(request, "planning/run.html", context)
