@@ -20,14 +20,17 @@ from engine.checks import check_siting
 from engine.coverage import served_in_time
 from engine.interventions import apply_options
 from engine.siting_bound import DualPrices, surely_out
-from engine.siting_flow import OpenSet
+from engine.siting_flow import UNHURRIED, OpenSet
 from engine.siting_model import SitingModel, build_model, focus
 from engine.world import Choice, Option, World
 
 OPTIMAL_GAP = 1e-6
 TARGET_GAP = 1e-4
 SMALL_MODEL_EDGES = 20_000
-QUICK_EFFORT = 300_000  # edges a re-routing may look at while plans are compared, on models larger than this
+UNHURRIED_EDGES = (
+    200_000  # on larger models a re-routing may look at QUICK_EFFORT edges while plans are compared
+)
+QUICK_EFFORT = 50_000
 LARGEST_MIP_EDGES = 300_000  # beyond, HiGHS rarely gets past its first linear program in a minute
 
 Progress = Callable[[float, str], None]
@@ -122,14 +125,18 @@ def _choose(
             break
         work.restore(empty)
         fill_greedily(work, first, budget, by_cost, lambda: left() < 0.65 * begun, tell)
+        work.complete()
         if work.value > best_value:
             best, best_value, plenty = work.taken.copy(), work.value, work.plenty()
     notes["greedy_value"] = float(best_value)
-    if first.sum() == 0:
+    if first.sum() == 0 and _effort(model) == UNHURRIED:
         return best, 0.0, "nothing can help", notes
-    whole_cost = int(model.cost[first > 0].sum())
-    if whole_cost <= budget and not model.conflicts:
-        return best, best_value, "everything fits the budget", notes
+    if int(model.cost.sum()) <= budget and not model.conflicts:
+        work.restore(empty)
+        for option in range(len(model.options)):
+            work.add(option)
+        work.complete()
+        return work.taken.copy(), work.value, "everything fits the budget", notes
     none, every = np.zeros(len(model.options), bool), np.ones(len(model.options), bool)
 
     mip_bound = float("inf")
@@ -199,7 +206,7 @@ def _choose(
 
 
 def _effort(model: SitingModel) -> int:
-    return QUICK_EFFORT if model.edges > QUICK_EFFORT else 1 << 60
+    return QUICK_EFFORT if model.edges > UNHURRIED_EDGES else UNHURRIED
 
 
 def _gain(state: OpenSet, option: int, tell: Progress, share: float) -> float:

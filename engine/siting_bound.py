@@ -202,7 +202,7 @@ class DualPrices:
         if guess is not None:
             guessed = self.evaluate(guess)
             if guessed.value < best.value:
-                best, heats = guessed, TEMPERATURES[2:]  # near already: heat would only drive it away
+                best, heats = guessed, TEMPERATURES[2:5]  # near already: heat would only drive it away
         x = np.concatenate([best.price / u_scale, best.fee / v_scale, [best.money / total]])
         share = np.zeros(self.options)
         worth, slope = np.empty(nodes), np.empty(m.edges)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from engine.siting_model import SitingModel
 
+UNHURRIED = 1 << 60  # edges: no limit
+
 
 class Net(NamedTuple):
     node_ptr: NDArray
@@ -272,7 +274,7 @@ class OpenSet:
     weighs thousands of plans gives less and may state a plan's value a little too low, never too high.
     """
 
-    def __init__(self, model: SitingModel, effort: int = 1 << 60) -> None:
+    def __init__(self, model: SitingModel, effort: int = UNHURRIED) -> None:
         self.model = model
         lengths = np.diff(model.node_ptr)
         edge_node = np.repeat(np.arange(model.nodes), lengths).astype(np.int32)
@@ -293,7 +295,7 @@ class OpenSet:
         self.taken = np.zeros(len(model.options), bool)
         self.value, self.cost = 0.0, 0
         existing = order[: first[0]] if len(first) else order
-        self.net.effort[0] = 1 << 60
+        self.net.effort[0] = UNHURRIED
         open_nodes(self.net, existing, model.node_units, np.zeros(len(existing), np.int64))
         self.net.effort[0] = effort
         self.rivals: list[list[NDArray]] = [[] for _ in model.options]
@@ -331,7 +333,7 @@ class OpenSet:
     def complete(self) -> NDArray[np.int64]:
         """Finish what limited effort left undone: the flow is exactly maximal after it. (v,) units each node gains."""
         limit, gained = int(self.net.effort[0]), np.zeros(self.model.nodes, np.int64)
-        self.net.effort[0] = 1 << 60
+        self.net.effort[0] = UNHURRIED
         for node in np.flatnonzero(self.net.room > 0):
             gained[node] = fill(self.net, node, False)
         self.net.effort[0] = limit
