@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
@@ -81,6 +83,17 @@ class PlanVersion(models.Model):
             models.UniqueConstraint(fields=["plan", "number"], name="plan_version_once"),
             models.CheckConstraint(condition=models.Q(cost_fen__lte=models.F("budget_fen")), name="plan_within_budget"),
         ]
+
+    def worth_of(self, orders: Iterable[int]) -> float:
+        """Weighted need newly served by these interventions, mean of the baseline runs, under the best possible
+        assignment, each counted after those before it: all together they are worth `value`."""
+        worth = self.facts.get("worth") or []
+        return float(sum(worth[order - 1] for order in orders if order <= len(worth)))
+
+    @property
+    def worth_seen(self) -> float | None:
+        """The same for the interventions listed in `orders`; None where a version does not tell."""
+        return self.worth_of(getattr(self, "orders", [])) if self.facts.get("worth") is not None else None
 
 
 class Intervention(models.Model):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 
 from core import policies
@@ -59,7 +60,7 @@ def plans_visible_to(user: Any, city: City) -> QuerySet[Plan]:
     versions = PlanVersion.objects.order_by("-number").annotate(
         steps=Count("interventions", filter=mine),
         cost=Sum("interventions__cost_fen", filter=mine),
-        people=Sum("interventions__people_newly_served", filter=mine),
+        orders=ArrayAgg("interventions__order", filter=mine, default=Value([])),
     )
     return (
         Plan.objects.filter(city=city).select_related("created_by").order_by("-id")
@@ -123,11 +124,12 @@ def lead_groups(interventions: list[Intervention]) -> list[LeadGroup]:
 
 
 def money_curve(version: PlanVersion, interventions: list[Intervention]) -> list[dict[str, float]]:
-    """What each further intervention buys: cumulated cost (fen) and need newly served, in the plan's order."""
-    points, cost, served = [{"order": 0, "cost_fen": 0, "served": 0}], 0, 0
+    """What each further intervention buys: cumulated cost (fen) and weighted need newly served, mean of the runs, in the
+    plan's order. Over the whole change-set it ends at the version's value."""
+    points, cost, served = [{"order": 0, "cost_fen": 0, "served": 0.0}], 0, 0.0
     for one in interventions:
         cost += one.cost_fen
-        served += one.people_newly_served
+        served += version.worth_of([one.order])
         points.append({"order": one.order, "cost_fen": cost, "served": served})
     return points
 

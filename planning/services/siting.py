@@ -156,6 +156,7 @@ def rescore(job: Job, progress: Progress) -> dict[str, Any]:
         units_newly_served=np.concatenate(
             [choice.units_newly_served, np.zeros((len(rest), len(runs)), np.int64)]
         ),
+        people_newly_served=np.concatenate([choice.people_newly_served, np.zeros(len(rest))]),
     )
     bound = version.facts.get("parent_bound")
     _complete(
@@ -197,7 +198,9 @@ def _complete(
     # Each intervention is told by the run where it helps most: one that only helps by night is not worth nothing.
     newly = choice.units_newly_served.max(axis=1).tolist() if len(chosen) else []
     by_run = {run.ref: choice.units_newly_served[:, number].tolist() for number, run in enumerate(runs)}
-    facts = facts | {"newly_served_by_run": by_run, "keys": [one.key for one in chosen]}
+    # Those maxima belong to different runs and services and must not be summed; what may be is the weighted worth.
+    worth = choice.people_newly_served.tolist()
+    facts = facts | {"newly_served_by_run": by_run, "worth": worth, "keys": [one.key for one in chosen]}
     after = []
     for number, run in enumerate(runs):
         progress(0.7 + 0.2 * number / len(runs), str(_("Scoring after the plan: %(ref)s")) % {"ref": run.ref})

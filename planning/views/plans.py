@@ -112,12 +112,12 @@ def _curve(version: Any, interventions: list[Any]) -> dict[str, Any]:
         for point in change_sets.money_curve(version, interventions)
     ]
     if version.value and version.bound and points[-1]["y"]:
-        # The bound is in weighted units; drawn in the same proportion as it stands to the plan's value.
+        # For who sees the whole city this is the bound itself; for others it stands in proportion to what they see.
         points[0]["bound"] = points[-1]["bound"] = points[-1]["y"] * version.bound / version.value
     return {
         "points": points if len(points) > 1 else [], "this": len(points) - 1,
         "thisLabel": _("This plan: %(served)s") % {"served": num(points[-1]["y"])},
-        "xTitle": _("Cost, %(unit)s") % {"unit": money_unit()}, "yTitle": _("Need newly served, best possible assignment"),
+        "xTitle": _("Cost, %(unit)s") % {"unit": money_unit()}, "yTitle": _("Weighted need newly served, best possible assignment"),
         "label": _("Need newly served against cost; the change set holds every value"),
     }  # fmt: skip
 
