@@ -10,5 +10,5 @@ class PlanningConfig(AppConfig):
         # Job kinds and what tidies up after them must be known wherever a job may end: worker, web and command.
         from planning import tasks  # noqa: F401
 
-        # Registers what the search over everything finds here.
-        from planning.selectors import found  # noqa: F401
+        # Registers what the search over everything finds here, and what records of facilities show of runs.
+        from planning.selectors import found, panels  # noqa: F401

@@ -245,3 +245,14 @@ def test_a_scenario_written_on_the_page_keeps_an_empty_rate_open(ran, browse):
     assert scenario.affected_share == pytest.approx(0.3) and scenario.displaced_share is None
     wrong = browse("other", "planner").post("/scenarios/new/", {**form, "extent": "areas"})
     assert wrong.status_code == 422 and "Choose at least one area" in wrong.content.decode()
+
+
+def test_the_record_of_a_facility_says_what_the_newest_run_took(ran, browse):
+    result = (
+        ran.day.facility_results.filter(facility__isnull=False, reason="counts").order_by("-served").first()
+    )
+    page = browse().get(f"/facilities/{result.facility.ref}/")
+    stat = next(stat for stat in page.context["stats"] if ran.day.ref in str(stat["label"]))
+    assert stat["value"] == f"{result.served + result.late:,}"
+    assert str(result.capacity) in stat["unit"]
+    assert page.context["config"]["ring"]["metres"] == ran.day.standards_frozen[0]["reach_limit"]
