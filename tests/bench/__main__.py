@@ -14,11 +14,15 @@ NAMES = ("coverage", "db", "siting", "travel")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="script/bench", description="Measure the platform against its peers.")
+    parser = argparse.ArgumentParser(
+        prog="script/bench", description="Measure the platform against its peers."
+    )
     parser.add_argument("name", choices=NAMES)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", dest="size", action="store_const", const=_rows.QUICK, help="under a minute")
-    size.add_argument("--tiny", dest="size", action="store_const", const=_rows.TINY, help="a few seconds: does it run?")
+    size.add_argument(
+        "--tiny", dest="size", action="store_const", const=_rows.TINY, help="a few seconds: does it run?"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     asked = parser.parse_args(arguments)
     module = importlib.import_module(f"tests.bench.{asked.name}")

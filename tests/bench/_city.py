@@ -34,10 +34,15 @@ def road_grid(nodes: int, random: np.random.Generator) -> dict[str, np.ndarray]:
     faster roads every 8 and every 32 lines, a tenth of the small streets one-way."""
     side = int(np.ceil(np.sqrt(nodes)))
     line, column = np.divmod(np.arange(side * side), side)
-    x, y = column * 150.0 + random.uniform(-50, 50, side * side), line * 150.0 + random.uniform(-50, 50, side * side)
+    x, y = (
+        column * 150.0 + random.uniform(-50, 50, side * side),
+        line * 150.0 + random.uniform(-50, 50, side * side),
+    )
     number = np.arange(side * side).reshape(side, side)
     starts, ends = [number[:, :-1].ravel(), number[:-1].ravel()], [number[:, 1:].ravel(), number[1:].ravel()]
-    along = np.concatenate([line.reshape(side, side)[:, :-1].ravel(), column.reshape(side, side)[:-1].ravel()])
+    along = np.concatenate(
+        [line.reshape(side, side)[:, :-1].ravel(), column.reshape(side, side)[:-1].ravel()]
+    )
     start, end = np.concatenate(starts), np.concatenate(ends)
     speed = np.where(along % 32 == 0, 70.0, np.where(along % 8 == 0, 45.0, 25.0))
     keep = (random.random(len(start)) > 1 / 7) | (speed > 25)

@@ -68,7 +68,9 @@ def grid_city(cells: int, seed: int = 2) -> Grid:
     made = Cells(code, lon, lat, corners, np.full(cells, 10_000.0), {"night": people.astype(float)})
     order = morton_order(lon * np.cos(np.radians(LAT0)), lat)
     made.put_in(order)
-    city = City.objects.create(code=f"bench{cells}", name="bench", synthetic=True, pack_sha256=uuid.uuid4().hex)
+    city = City.objects.create(
+        code=f"bench{cells}", name="bench", synthetic=True, pack_sha256=uuid.uuid4().hex
+    )
     box = Polygon.from_bbox((lon.min() - 0.1, lat.min() - 0.1, lon.max() + 0.1, lat.max() + 0.1))
     Area.objects.create(
         city=city, code="bench", name="bench", level=1, path="bench/", geometry=MultiPolygon(box, srid=4326),

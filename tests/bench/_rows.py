@@ -65,7 +65,9 @@ def clock(action: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def compare(
-    sides: dict[str, Callable[[], Any]], rounds: int, timed: Callable[[Callable[[], Any]], float] | None = None
+    sides: dict[str, Callable[[], Any]],
+    rounds: int,
+    timed: Callable[[Callable[[], Any]], float] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds by side and round. The sides take turns, in turned order each round, so that a machine that slows down
     slows them all. A side that takes over a minute runs in the first round only. Warm up before calling this.
@@ -84,7 +86,13 @@ def compare(
 
 
 def row(
-    id: str, what: str, ours: Sequence[float], peer: str, theirs: Sequence[float], target: float | None, check: str
+    id: str,
+    what: str,
+    ours: Sequence[float],
+    peer: str,
+    theirs: Sequence[float],
+    target: float | None,
+    check: str,
 ) -> Row:
     """One row from the seconds of each round; rounds that only one side ran count for its own median."""
     pairs = min(len(ours), len(theirs))
@@ -126,7 +134,9 @@ def as_dict(one: Row) -> dict[str, Any]:
 def as_words(rows: Sequence[Row]) -> str:
     lines = []
     for one in rows:
-        goal = "no target" if one.target is None else f"target {one.target:g}x, {'met' if one.ok else 'missed'}"
+        goal = (
+            "no target" if one.target is None else f"target {one.target:g}x, {'met' if one.ok else 'missed'}"
+        )
         lines += [
             f"{one.id}  {one.what}",
             f"    ours {one.ours_s:.4g} s, {one.peer} {one.peer_s:.4g} s: {one.ratio:g}x ({goal};"

@@ -154,8 +154,14 @@ def measure(id: str, cells: int, sites: int, rounds: int) -> list[_rows.Row]:
         check = f"both assign {demand_met:,} of {total:,} units and travel {travel:.6g} unit-metres"
     seconds = _rows.compare({"ours": ours, "highs": lambda: solve(given, gain, quickest)}, rounds)
     peer = f"HiGHS {quickest} on the transport LP" + ("" if flow is not None else f", > {TIME_LIMIT_S:g} s")
-    rows = [_rows.row(f"{id}-best", f"best possible, {what}", seconds["ours"], peer, seconds["highs"], TARGET, check)]
-    _rows.demand(np.array_equal(nearest(), nearest_by_rounds(given)), "nearest-first differs from its other rule")
+    rows = [
+        _rows.row(
+            f"{id}-best", f"best possible, {what}", seconds["ours"], peer, seconds["highs"], TARGET, check
+        )
+    ]
+    _rows.demand(
+        np.array_equal(nearest(), nearest_by_rounds(given)), "nearest-first differs from its other rule"
+    )
     served = int(nearest().sum())
     _rows.demand(served <= demand_met, "nearest-first assigns more than is possible")
     flat = np.ones(len(cost))
@@ -180,4 +186,6 @@ def _arguments(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _within(given: dict[str, np.ndarray], units: np.ndarray) -> None:
     used = np.bincount(given["facility"], units, len(given["capacity"]))
     gone = np.bincount(given["cell"], units, len(given["need"]))
-    _rows.demand(bool((used <= given["capacity"]).all() and (gone <= given["need"]).all()), "a limit is broken")
+    _rows.demand(
+        bool((used <= given["capacity"]).all() and (gone <= given["need"]).all()), "a limit is broken"
+    )

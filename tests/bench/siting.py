@@ -45,13 +45,17 @@ def town(cells: int, places: int, seed: int = 3) -> tuple[World, list[Option], i
         kind = "extend" if site < existing else "convert" if site % 2 else "build"
         units = int(max(1, typical * random.uniform(0.3, 2.0)))
         fixed, each = {"extend": (0, 250), "convert": (20_000, 150), "build": (60_000, 400)}[kind]
-        options.append(Option(site, 0, kind, units, int((fixed + each * units) * random.uniform(0.8, 1.25)) * 100))
+        options.append(
+            Option(site, 0, kind, units, int((fixed + each * units) * random.uniform(0.8, 1.25)) * 100)
+        )
     budget = int(sum(option.cost_fen for option in options) * 0.25)
     demand = Demand(x, y, need[None], people, np.full(cells, -1))
     return World(demand, supply, (standard,), (reach,)), options, budget
 
 
-def plain_model(world: World, options: list[Option], budget: int, seconds: float) -> tuple[float, float, np.ndarray]:
+def plain_model(
+    world: World, options: list[Option], budget: int, seconds: float
+) -> tuple[float, float, np.ndarray]:
     """(value, bound, taken (o,)): units newly served, by HiGHS on cells and sites as they are. Facilities that exist
     and options are nodes; each flow of an option is at most need x open, which is what makes the bound good."""
     supply, reach, need = world.supply, world.reach[0], world.demand.need[0]
@@ -89,7 +93,12 @@ def plain_model(world: World, options: list[Option], budget: int, seconds: float
     lp.sense_ = highspy.ObjSense.kMaximize
     lp.integrality_ = [highspy.HighsVarType.kInteger] * o + [highspy.HighsVarType.kContinuous] * e
     solver = highspy.Highs()
-    for name, setting in (("output_flag", False), ("time_limit", seconds), ("mip_rel_gap", 0.0), ("threads", 2)):
+    for name, setting in (
+        ("output_flag", False),
+        ("time_limit", seconds),
+        ("mip_rel_gap", 0.0),
+        ("threads", 2),
+    ):
         solver.setOptionValue(name, setting)
     solver.passModel(lp)
     solver.run()

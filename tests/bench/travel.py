@@ -115,9 +115,14 @@ def run(size: str) -> list[_rows.Row]:
     snapped = SnappedOnce.from_arrays(graph.arrays())
     again = ours(snapped, chosen, limit)
     _rows.demand(
-        np.array_equal(reach.cell, again.cell) and np.array_equal(reach.cost, again.cost), "snapped once differs"
+        np.array_equal(reach.cell, again.cell) and np.array_equal(reach.cost, again.cost),
+        "snapped once differs",
     )
-    sides = {"search": lambda: ours(snapped, chosen, limit), "call": lambda: ours(graph, chosen, limit), "scipy": lambda: scipy_block(matrix, chosen, limit)}
+    sides = {
+        "search": lambda: ours(snapped, chosen, limit),
+        "call": lambda: ours(graph, chosen, limit),
+        "scipy": lambda: scipy_block(matrix, chosen, limit),
+    }
     pandana_check = ""
     if _rows.with_peers():
         network, numbers = pandana_network(graph)
@@ -125,12 +130,17 @@ def run(size: str) -> list[_rows.Row]:
         theirs = pandana_block(network, numbers, chosen, limit)
         gap, both = largest_difference(reach, theirs, limit, slack)
         _rows.demand(gap <= slack, f"minutes differ from pandana by {gap}")
-        pandana_check = f"{both:,} times, largest difference {gap:.2g} min (it counts in thousandths a street)"
+        pandana_check = (
+            f"{both:,} times, largest difference {gap:.2g} min (it counts in thousandths a street)"
+        )
         sides["pandana"] = lambda: pandana_block(network, numbers, chosen, limit)
     seconds = _rows.compare(sides, rounds)
     told = f"{pairs:,} times, largest difference {difference:.2g} min (float32)"
     search, call = f"search alone, {what}", f"whole call with snapping every node, {what}"
-    scipy_name, pandana_name = "scipy.sparse.csgraph.dijkstra(limit)", "pandana nodes_in_range, preprocessing not counted"
+    scipy_name, pandana_name = (
+        "scipy.sparse.csgraph.dijkstra(limit)",
+        "pandana nodes_in_range, preprocessing not counted",
+    )
     rows = [
         _rows.row("T4-scipy", search, seconds["search"], scipy_name, seconds["scipy"], SCIPY_TARGET, told),
         _rows.row("T4-scipy-call", call, seconds["call"], scipy_name, seconds["scipy"], None, told),
@@ -138,7 +148,13 @@ def run(size: str) -> list[_rows.Row]:
     if pandana_check:
         rows.append(
             _rows.row(
-                "T4-pandana", search, seconds["search"], pandana_name, seconds["pandana"], PANDANA_TARGET, pandana_check
+                "T4-pandana",
+                search,
+                seconds["search"],
+                pandana_name,
+                seconds["pandana"],
+                PANDANA_TARGET,
+                pandana_check,
             )
         )
     return rows
