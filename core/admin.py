@@ -116,7 +116,7 @@ class PackLayerAdmin(ReadOnly):
 class JobAdmin(ReadOnly):
     list_display = ["ref", "kind", "state", "attempts", "created_by", "created_at", "finished_at"]
     list_filter = ["state", "kind", "queue"]
-    search_fields = ["ref", "title"]
+    search_fields = ["ref", "title", "title_en"]
     list_select_related = ["created_by"]
 
 

@@ -181,7 +181,7 @@ def ordered(
 
 
 class JobFilter(SharedFilter):
-    search_fields = ("ref", "title", "kind")
+    search_fields = ("ref", "title", "title_en", "kind")
     state = django_filters.MultipleChoiceFilter(choices=JobState.choices, label=_("state"))
 
     class Meta:

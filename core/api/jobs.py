@@ -24,7 +24,7 @@ class JobSerializer(serializers.ModelSerializer):
     class Meta:
         model = Job
         fields = [
-            "ref", "kind", "title", "city", "state", "over", "progress", "message", "error_code", "error", "result_url",
+            "ref", "kind", "title", "title_en", "city", "state", "over", "progress", "message", "error_code", "error", "result_url",
             "result", "cancel_requested", "attempts", "created_by", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields

@@ -20,6 +20,7 @@ class Job(models.Model):
         verbose_name=_("city"),
     )
     title = models.CharField(_("title"), max_length=200, blank=True)
+    title_en = models.CharField(_("English title"), max_length=200, blank=True)
     params = models.JSONField(_("parameters"), default=dict, blank=True)
     dedupe_key = models.CharField(
         max_length=64, blank=True, help_text=_("Same key while waiting or running: the same job is answered.")

@@ -10,9 +10,7 @@ from core.models import AuditEntry, City, Membership, Organisation
 
 def organisations_visible_to(user: Any) -> QuerySet[Organisation]:
     """Organisations of the areas a person has a role in, and those of the whole city."""
-    return Organisation.objects.select_related("city", "area").filter(
-        policies.visible(user, shared=True)
-    )
+    return Organisation.objects.select_related("city", "area").filter(policies.visible(user, shared=True))
 
 
 def memberships_visible_to(user: Any) -> QuerySet[Membership]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
@@ -78,6 +79,15 @@ def search(*, user: Any, city: City | None, query: str, limit: int = 8) -> list[
     return answers
 
 
+def _name(area: Area) -> str:
+    return area.name if (get_language() or "").startswith("zh") else area.name_en or area.name
+
+
+def _other_name(area: Area) -> str:
+    """A hit may have been found by the name that the reader's language does not show."""
+    return area.name_en if _name(area) == area.name else area.name
+
+
 @register("areas", _("Areas"), order=30)
 def search_areas(*, user: Any, city: City, words: list[str], limit: int) -> list[Hit]:
     areas = (
@@ -89,9 +99,9 @@ def search_areas(*, user: Any, city: City, words: list[str], limit: int) -> list
     return [
         Hit(
             f"/map/?area={area.code}",
-            area.name,
+            _name(area),
             area.code,
-            " · ".join(filter(None, [area.name_en, area.parent.name if area.parent else ""])),
+            " · ".join(filter(None, [_other_name(area), _name(area.parent) if area.parent else ""])),
         )
         for area in rows
     ]

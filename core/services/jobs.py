@@ -85,6 +85,7 @@ def submit(
     user: Any = None,
     city: Any = None,
     title: str = "",
+    title_en: str = "",
     params: dict[str, Any],
     queue: str = "analysis",
     dedupe: bool = True,
@@ -100,7 +101,8 @@ def submit(
         try:
             with transaction.atomic():
                 job = Job.objects.create(
-                    ref=next_ref("J"), kind=kind, queue=queue, city=city, title=str(title)[:200], params=params,
+                    ref=next_ref("J"), kind=kind, queue=queue, city=city, title=str(title)[:200], title_en=str(title_en)[:200],
+                    params=params,
                     dedupe_key=key, language=get_language() or "",
                     created_by=user if getattr(user, "is_authenticated", False) else None,
                 )  # fmt: skip

@@ -87,7 +87,8 @@ def suggest_plan(
             kind=siting.SUGGEST,
             user=user,
             city=city,
-            title=plan.name_en or plan.name,
+            title=plan.name,
+            title_en=plan.name_en,
             params={"version": version.pk},
         )
         version.save()
@@ -234,7 +235,8 @@ def edit_version(
             "parent_bound": bound,
         }
         new.job, _created = jobs.submit(
-            kind=siting.RESCORE, user=user, city=version.plan.city, title=version.plan.name_en or version.plan.name,
+            kind=siting.RESCORE, user=user, city=version.plan.city, title=version.plan.name,
+            title_en=version.plan.name_en,
             params={"version": new.pk, "keys": wanted},
         )  # fmt: skip
         new.save()

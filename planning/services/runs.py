@@ -85,7 +85,8 @@ def start_runs(
                 kind=KIND,
                 user=user,
                 city=city,
-                title=scenario.name_en or scenario.name,
+                title=scenario.name,
+                title_en=scenario.name_en,
                 params={"runs": refs},
                 queue="analysis",
             )
