@@ -351,6 +351,25 @@ def test_what_a_plan_is_worth_is_what_a_linear_program_finds_before_and_after(ci
         assert max(gained) <= mine <= sum(gained)
 
 
+def test_what_each_intervention_is_worth_adds_up_to_the_value(city):
+    facts = rows("select facts from planning_planversion")[0][0]
+    facts = facts if isinstance(facts, dict) else json.loads(facts)
+    assert sum(facts["worth"]) == pytest.approx(city.plan["value"], rel=1e-9)
+    weight = {
+        service: rule["weight"]
+        for question in city.questions.values()
+        for service, rule in question.standards.items()
+    }
+    for number, step in enumerate(interventions(city)):
+        by_run = [units[number] for units in facts["newly_served_by_run"].values()]
+        assert facts["worth"][number] == pytest.approx(
+            sum(by_run) * weight[step["service"]] / len(city.nearest)
+        )
+        assert step["newly"] == max(by_run) <= step["units"]
+    listed = signed_in().get("/plans/").content.decode()
+    assert f"{round(city.plan['value']):,}" in listed
+
+
 def test_the_runs_after_a_plan_are_those_of_the_changed_roles(city):
     steps = interventions(city)
     for run in city.nearest:
