@@ -134,6 +134,17 @@ def money_curve(version: PlanVersion, interventions: list[Intervention]) -> list
     return points
 
 
+def best_closed(
+    version: PlanVersion, interventions: list[Intervention], before: Run, service: ServiceType
+) -> int | None:
+    """What these interventions close in one run under the best possible assignment, which is what the search counts:
+    people who go to the nearest place with room may leave part of it unused. None where a version does not tell."""
+    units = (version.facts.get("newly_served_by_run") or {}).get(before.ref)
+    if units is None:
+        return None
+    return sum(units[one.order - 1] for one in interventions if one.service_id == service.pk)
+
+
 def plan_counts(user: Any, city: City) -> dict[str, int]:
     plans = plans_visible_to(user, city)
     return {

@@ -47,16 +47,18 @@ def _stats(
     ]
     if pair is not None and outcome is not None and outcome.after is not None:
         service, before, after = outcome.service, outcome.before, outcome.after
+        best = change_sets.best_closed(version, interventions, pair.before, service)
         stats += [
             {
                 "label": _("Gap closed, %(service)s") % {"service": local_name(service)},
                 "value": num(outcome.closed),
                 "unit": unit(service),
-                "note": _("%(before)s → %(after)s, %(assignment)s")
+                "note": _("%(before)s → %(after)s, %(assignment)s; best possible assignment closes %(best)s")
                 % {
                     "before": num(before.gap),
                     "after": num(after.gap),
                     "assignment": str(pair.before.get_assignment_display()).lower(),
+                    "best": num(best),
                 },
             },
             {
