@@ -80,11 +80,11 @@ def city(
         if request.param == "chengdu":
             shared = request.getfixturevalue("shared_data_dir")
             call_command("load_city", str(Path(settings.BASE_DIR) / "cases" / "chengdu"), stdout=StringIO())
-            budget, seconds = "100000000", 12
+            budget, seconds = "100000000", 6
         else:
             call_command("make_city", str(folder / "pack"), people=200_000, seed=3, stdout=StringIO())
             call_command("load_city", str(folder / "pack"), stdout=StringIO())
-            budget, seconds = "6000000", 12
+            budget, seconds = "6000000", 6
         pk = rows("select id from core_city")[0][0]
         plane = second.plane_of(pk)
         roads = (
@@ -331,6 +331,8 @@ def test_a_plan_keeps_its_budget_and_takes_one_exclusive_role_at_a_place(city):
 
 def test_what_a_plan_is_worth_is_what_a_linear_program_finds_before_and_after(city):
     steps, value, gains = interventions(city), 0.0, {}
+    facts = rows("select facts from planning_planversion")[0][0]
+    facts = facts if isinstance(facts, dict) else json.loads(facts)
     for run in city.nearest:
         question = city.questions[run["ref"]]
         roles = changed(city, question, steps)
@@ -343,6 +345,9 @@ def test_what_a_plan_is_worth_is_what_a_linear_program_finds_before_and_after(ci
             ]
             gained = found[1] - found[0]
             gains.setdefault(service, []).append(gained)
+            told_of = facts["newly_served_by_run"][run["ref"]]
+            mine = [step["service"] == service for step in steps]
+            assert sum(units for units, own in zip(told_of, mine, strict=True) if own) == gained
             value += gained * rule["weight"] / len(city.nearest)
     assert city.plan["value"] == pytest.approx(value, rel=1e-9)
     # each step is told by the run where it helps most, so their sum reaches at least the best run's
