@@ -25,8 +25,7 @@ class PrefixedRedisCache(redis.RedisCache):
         super().__init__(server, params)
         self._class = Client
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         # The empty key spells the prefix and version; letters that mean something else in a pattern are put in brackets.
         prefix = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in self.make_key(""))
-        self._cache.delete_pattern(f"{prefix}*")
-        return True
+        Client.delete_pattern(self._cache, f"{prefix}*")

@@ -17,10 +17,14 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
     write = "update_or_create" if overwrite else "get_or_create"
     added = {"services": 0, "uses": 0, "rules": 0}
     for order, row in enumerate(content["service"]):
-        _row, new = getattr(ServiceType.objects, write)(code=row.pop("code"), defaults={**row, "sort_order": order})
+        _row, new = getattr(ServiceType.objects, write)(
+            code=row.pop("code"), defaults={**row, "sort_order": order}
+        )
         added["services"] += new
     for order, row in enumerate(content["use"]):
-        _row, new = getattr(PeacetimeUse.objects, write)(code=row.pop("code"), defaults={**row, "sort_order": order})
+        _row, new = getattr(PeacetimeUse.objects, write)(
+            code=row.pop("code"), defaults={**row, "sort_order": order}
+        )
         added["uses"] += new
     services = {service.code: service for service in ServiceType.objects.all()}
     uses = {use.code: use for use in PeacetimeUse.objects.all()}

@@ -6,7 +6,9 @@ from facilities.choices import Hazard
 
 
 class HazardLayer(models.Model):
-    city = models.ForeignKey("core.City", on_delete=models.CASCADE, related_name="hazard_layers", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.CASCADE, related_name="hazard_layers", verbose_name=_("city")
+    )
     code = models.SlugField(_("code"), max_length=40)
     name = models.CharField(_("name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
@@ -14,7 +16,14 @@ class HazardLayer(models.Model):
     return_period_years = models.PositiveIntegerField(_("return period, years"), null=True, blank=True)
     source = models.CharField(_("source"), max_length=300, blank=True)
     certainty = models.CharField(_("certainty"), max_length=1, choices=Certainty.choices, default=Certainty.D)
-    layer = models.ForeignKey("core.PackLayer", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("read from"))
+    layer = models.ForeignKey(
+        "core.PackLayer",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("read from"),
+    )
     synthetic = models.BooleanField(_("synthetic"), default=False)
 
     class Meta:
@@ -30,7 +39,9 @@ class HazardLayer(models.Model):
 class HazardZone(models.Model):
     """Ground that one class of a hazard covers. A higher `severity` wins where zones overlap."""
 
-    layer = models.ForeignKey(HazardLayer, on_delete=models.CASCADE, related_name="zones", verbose_name=_("layer"))
+    layer = models.ForeignKey(
+        HazardLayer, on_delete=models.CASCADE, related_name="zones", verbose_name=_("layer")
+    )
     klass = models.CharField(_("class"), max_length=40)
     severity = models.PositiveSmallIntegerField(_("severity"), default=1)
     geometry = models.MultiPolygonField(_("ground"))

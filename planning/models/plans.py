@@ -12,9 +12,21 @@ from planning.choices import VersionState
 class CostRate(models.Model):
     """What an intervention costs when the place itself names no price. A proposal until a city confirms it."""
 
-    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="cost_rates", verbose_name=_("service"))
+    service = models.ForeignKey(
+        "facilities.ServiceType",
+        on_delete=models.PROTECT,
+        related_name="cost_rates",
+        verbose_name=_("service"),
+    )
     kind = models.CharField(_("intervention"), max_length=10, choices=InterventionKind.choices)
-    use = models.ForeignKey("facilities.PeacetimeUse", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("peacetime use"))
+    use = models.ForeignKey(
+        "facilities.PeacetimeUse",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("peacetime use"),
+    )
     fixed_fen = models.BigIntegerField(_("fixed cost, fen"))
     per_unit_fen = models.BigIntegerField(_("cost a unit, fen"))
     max_share = models.FloatField(_("at most this share of today's capacity"), null=True, blank=True)
@@ -27,16 +39,29 @@ class CostRate(models.Model):
         ordering = ["service", "kind", "use"]
         verbose_name = _("cost rate")
         verbose_name_plural = _("cost rates")
-        constraints = [models.UniqueConstraint(fields=["service", "kind", "use"], nulls_distinct=False, name="cost_rate_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "kind", "use"], nulls_distinct=False, name="cost_rate_once"
+            )
+        ]
 
 
 class Plan(models.Model):
-    city = models.ForeignKey("core.City", on_delete=models.CASCADE, related_name="plans", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.CASCADE, related_name="plans", verbose_name=_("city")
+    )
     ref = models.CharField(_("reference"), max_length=24, unique=True)
     name = models.CharField(_("name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     notes = models.TextField(_("notes"), blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -53,10 +78,16 @@ class PlanVersion(models.Model):
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="versions", verbose_name=_("plan"))
     number = models.PositiveSmallIntegerField(_("version"))
-    state = models.CharField(_("state"), max_length=10, choices=VersionState.choices, default=VersionState.COMPUTING)
-    baseline_runs = models.ManyToManyField("planning.Run", related_name="baseline_of", verbose_name=_("baseline runs"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=VersionState.choices, default=VersionState.COMPUTING
+    )
+    baseline_runs = models.ManyToManyField(
+        "planning.Run", related_name="baseline_of", verbose_name=_("baseline runs")
+    )
     budget_fen = models.BigIntegerField(_("budget, fen"))
-    services = models.ManyToManyField("facilities.ServiceType", blank=True, related_name="+", verbose_name=_("services"))
+    services = models.ManyToManyField(
+        "facilities.ServiceType", blank=True, related_name="+", verbose_name=_("services")
+    )
     weights = models.JSONField(_("weights by service"), default=dict, blank=True)
     cost_fen = models.BigIntegerField(_("cost, fen"), default=0)
     value = models.FloatField(_("weighted need newly served"), null=True, blank=True)
@@ -70,8 +101,22 @@ class PlanVersion(models.Model):
     candidates = models.PositiveIntegerField(_("options weighed"), default=0)
     facts = models.JSONField(_("facts about the solution"), default=dict, blank=True)
     params_sha256 = models.CharField(max_length=64, blank=True)
-    job = models.ForeignKey("core.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="plan_versions", verbose_name=_("job"))
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    job = models.ForeignKey(
+        "core.Job",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="plan_versions",
+        verbose_name=_("job"),
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     frozen_at = models.DateTimeField(_("frozen"), null=True, blank=True)
 
@@ -81,7 +126,9 @@ class PlanVersion(models.Model):
         verbose_name_plural = _("plan versions")
         constraints = [
             models.UniqueConstraint(fields=["plan", "number"], name="plan_version_once"),
-            models.CheckConstraint(condition=models.Q(cost_fen__lte=models.F("budget_fen")), name="plan_within_budget"),
+            models.CheckConstraint(
+                condition=models.Q(cost_fen__lte=models.F("budget_fen")), name="plan_within_budget"
+            ),
         ]
 
     def worth_of(self, orders: Iterable[int]) -> float:
@@ -97,15 +144,35 @@ class PlanVersion(models.Model):
 
 
 class Intervention(models.Model):
-    version = models.ForeignKey(PlanVersion, on_delete=models.CASCADE, related_name="interventions", verbose_name=_("version"))
+    version = models.ForeignKey(
+        PlanVersion, on_delete=models.CASCADE, related_name="interventions", verbose_name=_("version")
+    )
     order = models.PositiveSmallIntegerField(_("order"))
     kind = models.CharField(_("intervention"), max_length=10, choices=InterventionKind.choices)
-    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+", verbose_name=_("service"))
-    facility = models.ForeignKey("facilities.Facility", on_delete=models.PROTECT, null=True, blank=True, related_name="interventions", verbose_name=_("facility"))
-    idle_asset = models.ForeignKey("inventory.IdleAsset", on_delete=models.PROTECT, null=True, blank=True, related_name="interventions", verbose_name=_("idle asset"))
+    service = models.ForeignKey(
+        "facilities.ServiceType", on_delete=models.PROTECT, related_name="+", verbose_name=_("service")
+    )
+    facility = models.ForeignKey(
+        "facilities.Facility",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="interventions",
+        verbose_name=_("facility"),
+    )
+    idle_asset = models.ForeignKey(
+        "inventory.IdleAsset",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="interventions",
+        verbose_name=_("idle asset"),
+    )
     name = models.CharField(_("place"), max_length=200)
     name_en = models.CharField(_("place in English"), max_length=200, blank=True)
-    area = models.ForeignKey("core.Area", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("area"))
+    area = models.ForeignKey(
+        "core.Area", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("area")
+    )
     point = models.PointField(_("position"))
     units = models.BigIntegerField(_("units gained"))
     cost_fen = models.BigIntegerField(_("cost, fen"))
@@ -119,9 +186,12 @@ class Intervention(models.Model):
         verbose_name_plural = _("interventions")
         constraints = [
             models.UniqueConstraint(fields=["version", "order"], name="intervention_order_once"),
-            models.CheckConstraint(condition=models.Q(units__gte=0, cost_fen__gte=0), name="intervention_not_negative"),
             models.CheckConstraint(
-                condition=models.Q(facility__isnull=False, idle_asset__isnull=True) | models.Q(facility__isnull=True, idle_asset__isnull=False),
+                condition=models.Q(units__gte=0, cost_fen__gte=0), name="intervention_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(facility__isnull=False, idle_asset__isnull=True)
+                | models.Q(facility__isnull=True, idle_asset__isnull=False),
                 name="intervention_at_one_place",
             ),
         ]

@@ -7,14 +7,23 @@ from core.choices import TimeOfDay
 class PopulationLayer(models.Model):
     """Where people are at a time of day, from one source."""
 
-    city = models.ForeignKey("core.City", on_delete=models.CASCADE, related_name="population_layers", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.CASCADE, related_name="population_layers", verbose_name=_("city")
+    )
     code = models.SlugField(_("code"), max_length=40)
     name = models.CharField(_("name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     time_of_day = models.CharField(_("time of day"), max_length=8, choices=TimeOfDay.choices)
     people = models.FloatField(_("people"), default=0)
     cells = models.PositiveIntegerField(_("cells"), default=0)
-    layer = models.ForeignKey("core.PackLayer", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("read from"))
+    layer = models.ForeignKey(
+        "core.PackLayer",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("read from"),
+    )
     synthetic = models.BooleanField(_("synthetic"), default=False)
 
     class Meta:

@@ -11,7 +11,9 @@ from planning.choices import Extent
 class Scenario(models.Model):
     """A hazard, where it strikes, and what it does to people. A missing rate refuses the run; it is never zero."""
 
-    city = models.ForeignKey("core.City", on_delete=models.CASCADE, related_name="scenarios", verbose_name=_("city"))
+    city = models.ForeignKey(
+        "core.City", on_delete=models.CASCADE, related_name="scenarios", verbose_name=_("city")
+    )
     ref = models.CharField(_("reference"), max_length=24, unique=True)
     code = models.CharField(_("code in the pack"), max_length=60, blank=True)
     name = models.CharField(_("name"), max_length=120)
@@ -19,21 +21,48 @@ class Scenario(models.Model):
     hazard = models.CharField(_("hazard"), max_length=12, choices=Hazard.choices)
     extent = models.CharField(_("extent"), max_length=12, choices=Extent.choices, default=Extent.EVERYWHERE)
     areas = models.ManyToManyField("core.Area", blank=True, related_name="+", verbose_name=_("areas"))
-    hazard_layer = models.ForeignKey("planning.HazardLayer", on_delete=models.PROTECT, null=True, blank=True, related_name="scenarios", verbose_name=_("hazard layer"))
+    hazard_layer = models.ForeignKey(
+        "planning.HazardLayer",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="scenarios",
+        verbose_name=_("hazard layer"),
+    )
     affected_share = models.FloatField(_("share of people affected"), null=True, blank=True)
     displaced_share = models.FloatField(_("share of the affected who leave home"), null=True, blank=True)
-    zone_rates = models.JSONField(_("rates by class"), default=dict, blank=True, help_text=_('{"class": {"affected": 1, "displaced": 0.05}}'))
+    zone_rates = models.JSONField(
+        _("rates by class"),
+        default=dict,
+        blank=True,
+        help_text=_('{"class": {"affected": 1, "displaced": 0.05}}'),
+    )
     rate_source = models.CharField(_("source of the rates"), max_length=300, blank=True)
-    rate_certainty = models.CharField(_("certainty of the rates"), max_length=1, choices=Certainty.choices, default=Certainty.D)
-    ratio_overrides = models.JSONField(_("ratios set by the scenario"), default=dict, blank=True, help_text=_('{"isolation_lodging": 0.006}'))
+    rate_certainty = models.CharField(
+        _("certainty of the rates"), max_length=1, choices=Certainty.choices, default=Certainty.D
+    )
+    ratio_overrides = models.JSONField(
+        _("ratios set by the scenario"), default=dict, blank=True, help_text=_('{"isolation_lodging": 0.006}')
+    )
     services = models.ManyToManyField("facilities.ServiceType", related_name="+", verbose_name=_("services"))
-    times_of_day = ArrayField(models.CharField(max_length=8, choices=TimeOfDay.choices), verbose_name=_("times of day"))
+    times_of_day = ArrayField(
+        models.CharField(max_length=8, choices=TimeOfDay.choices), verbose_name=_("times of day")
+    )
     close_inside_zone = models.BooleanField(_("places inside the zone supply nothing"), default=True)
-    closed_facilities = models.ManyToManyField("facilities.Facility", blank=True, related_name="+", verbose_name=_("closed facilities"))
+    closed_facilities = models.ManyToManyField(
+        "facilities.Facility", blank=True, related_name="+", verbose_name=_("closed facilities")
+    )
     synthetic = models.BooleanField(_("assumed"), default=False)
     notes = models.TextField(_("notes"), blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -42,10 +71,18 @@ class Scenario(models.Model):
         verbose_name = _("scenario")
         verbose_name_plural = _("scenarios")
         constraints = [
-            models.UniqueConstraint(fields=["city", "code"], condition=~models.Q(code=""), name="scenario_code_once"),
+            models.UniqueConstraint(
+                fields=["city", "code"], condition=~models.Q(code=""), name="scenario_code_once"
+            ),
             models.CheckConstraint(
-                condition=(models.Q(affected_share__isnull=True) | models.Q(affected_share__gte=0, affected_share__lte=1))
-                & (models.Q(displaced_share__isnull=True) | models.Q(displaced_share__gte=0, displaced_share__lte=1)),
+                condition=(
+                    models.Q(affected_share__isnull=True)
+                    | models.Q(affected_share__gte=0, affected_share__lte=1)
+                )
+                & (
+                    models.Q(displaced_share__isnull=True)
+                    | models.Q(displaced_share__gte=0, displaced_share__lte=1)
+                ),
                 name="scenario_rates_are_shares",
             ),
         ]

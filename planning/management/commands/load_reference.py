@@ -9,7 +9,9 @@ class Command(BaseCommand):
     help = "Load the service types, uses, capacity rules, standard profiles and cost rates that ship with the platform."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--overwrite", action="store_true", help="bring changed service types, uses, rules and rates back")
+        parser.add_argument(
+            "--overwrite", action="store_true", help="bring changed service types, uses, rules and rates back"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         added = load_reference(overwrite=options["overwrite"])
