@@ -28,4 +28,5 @@ class PrefixedRedisCache(redis.RedisCache):
     def clear(self) -> None:
         # The empty key spells the prefix and version; letters that mean something else in a pattern are put in brackets.
         prefix = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in self.make_key(""))
-        Client.delete_pattern(self._cache, f"{prefix}*")
+        client: Any = self._cache  # a Client, see __init__
+        client.delete_pattern(f"{prefix}*")
