@@ -16,7 +16,7 @@ from core.templatetags.pingji import certainty, hours, local_name, num, pct, rea
 from core.views.pages import page, page_of
 from facilities.models import ServiceType
 from planning.bridge.situation import refusal_words
-from planning.choices import Assignment, ReachMethod, RunState, SupplyReason
+from planning.choices import Assignment, Extent, ReachMethod, RunState, SupplyReason
 from planning.forms import RunForm
 from planning.models import Run
 from planning.selectors import gaps, maps
@@ -55,16 +55,21 @@ def _reach_words(run: Run | None) -> str:
 
 def _scenario_note(scenario: Any) -> str:
     parts = []
-    if scenario.displaced_share is not None:
-        parts.append(
-            _("%(share)s leave home")
-            % {"share": pct((scenario.affected_share or 1) * scenario.displaced_share)}
-        )
-    elif scenario.zone_rates:
-        shares = [(r.get("affected") or 0) * (r.get("displaced") or 0) for r in scenario.zone_rates.values()]
+    by_zone = list(scenario.zone_rates.values()) if scenario.extent == Extent.ZONES else []
+    shares = []
+    for rates in by_zone or [{}]:
+        # a zone's own rate, else the scenario's; what neither gives is unknown, never 0 or 1
+        found = [rates.get(name) for name in ("affected", "displaced")]
+        whole = [scenario.affected_share, scenario.displaced_share]
+        affected, displaced = (w if own is None else own for own, w in zip(found, whole, strict=True))
+        if affected is not None and displaced is not None:
+            shares.append(affected * displaced)
+    if len(shares) > 1:
         parts.append(
             _("%(low)s to %(high)s leave home, by zone") % {"low": pct(min(shares)), "high": pct(max(shares))}
         )
+    elif shares:
+        parts.append(_("%(share)s leave home") % {"share": pct(shares[0])})
     parts.append(_("rates: %(words)s") % {"words": certainty(scenario.rate_certainty)})
     return _(", ").join(parts)
 
