@@ -1,7 +1,9 @@
 """Who reaches what: bounded travel from many sites to many cells, as a Reach.
 
 A trip is the shorter of two: by road (straight entry leg to the nearest street, along streets, straight leg out), or
-straight across the block x detour when the straight line is at most `direct_m`. People travel from the cell to the
+straight across the block x detour when the straight line is at most `direct_m`. On foot, a place farther than
+`direct_m` from every street lies off the map: the streets it has are not in the file, so straight x detour holds for
+its trips of any length. People travel from the cell to the
 site, so the search runs from each site against the traffic. Costs are float32 metres or minutes; a cell is in reach
 when its cost is <= the limit. See docs/algorithms/reach.md.
 """
@@ -48,7 +50,7 @@ def reach_by_road(
 
     unit "m": metres travelled. unit "min": walking at walk_m_per_min both ways on every street, or driving at each
     street's own speed in its allowed directions, with entry legs at entry_m_per_min. closed (streets,) bool: closed
-    streets carry nobody and let nobody in. to_site False turns the trips round (from the site to the cell).
+    streets carry nobody and let nobody in. direct_m 0 leaves roads alone to decide. to_site False turns the trips round (from the site to the cell).
     """
     _check(limit, unit, mode, detour, direct_m)
     sx, sy = np.asarray(site_x, np.float64), np.asarray(site_y, np.float64)
@@ -76,7 +78,54 @@ def reach_by_road(
             float(direct_m), float(detour) * leg, np.float32(limit),
         )  # fmt: skip
 
-    return _gather(run, order, len(sx), threads)
+    found = _gather(run, order, len(sx), threads)
+    if mode != "walk" or direct_m == 0:
+        return found
+    # What is off the map is asked of all streets, closed ones too: a flooded street is not a missing one.
+    far_site, far_cell = unmapped(graph, sx, sy, direct_m), unmapped(graph, cx, cy, direct_m)
+    parts = [found]
+    for sites, cells in (
+        (np.arange(len(sx)), np.flatnonzero(far_cell)),
+        (np.flatnonzero(far_site), np.arange(len(cx))),
+    ):
+        if len(sites) and len(cells):
+            off = reach_straight(
+                sx[sites],
+                sy[sites],
+                cx[cells],
+                cy[cells],
+                limit,
+                unit,
+                mode,
+                detour,
+                walk_m_per_min=walk_m_per_min,
+            )
+            parts.append(_placed(off, sites, cells, len(sx)))
+    return parts[0] if len(parts) == 1 else _cheapest(parts, len(sx), len(cx))
+
+
+def unmapped(graph: RoadGraph, x: ArrayLike, y: ArrayLike, direct_m: float = DIRECT_M) -> NDArray[np.bool_]:
+    """(n,) True where the nearest street is farther than `direct_m`: on foot, roads say nothing about this place."""
+    return np.asarray(graph.snap(np.asarray(x, np.float64), np.asarray(y, np.float64)).entry_m) > direct_m
+
+
+def _placed(reach: Reach, sites: NDArray[np.int64], cells: NDArray[np.int64], all_sites: int) -> Reach:
+    """A reach over some sites and some cells, in the numbers of all of them."""
+    lengths = np.zeros(all_sites, np.int64)
+    lengths[sites] = np.diff(reach.indptr)
+    return Reach(np.concatenate([[0], np.cumsum(lengths)]), cells[reach.cell].astype(np.int32), reach.cost)
+
+
+def _cheapest(parts: list[Reach], sites: int, cells: int) -> Reach:
+    """Every pair of any part once, at its least cost."""
+    site = np.concatenate([np.repeat(np.arange(sites), np.diff(part.indptr)) for part in parts])
+    cell = np.concatenate([part.cell for part in parts])
+    cost = np.concatenate([part.cost for part in parts])
+    pair = site * cells + cell
+    order = np.lexsort((cost, pair))
+    order = order[np.concatenate([[True], np.diff(pair[order]) > 0])] if len(order) else order
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(site[order], minlength=sites))])
+    return Reach(indptr, cell[order], cost[order])
 
 
 def reach_straight(

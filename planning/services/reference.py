@@ -25,7 +25,8 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
         profile, new = StandardProfile.objects.get_or_create(code=row.pop("code"), defaults=row)
         if new:
             Standard.objects.bulk_create(
-                Standard(profile=profile, service=services[standard.pop("service")], **standard) for standard in standards
+                Standard(profile=profile, service=services[standard.pop("service")], **standard)
+                for standard in standards
             )
         added["profiles"] += new
     write = CostRate.objects.update_or_create if overwrite else CostRate.objects.get_or_create

@@ -166,7 +166,10 @@ def test_travel_equals_scipy_dijkstra_on_random_graphs(seed, mode):
     matrix = csr_matrix((list(best.values()), np.array(list(best)).T), shape=(total, total))
     far = dijkstra(matrix, indices=np.arange(graph.nodes, graph.nodes + cells))[:, graph.nodes + cells :].T
     line = np.hypot(site[0][:, None] - cell[0], site[1][:, None] - cell[1])
-    far = np.minimum(far, np.where(line <= 400, line * 1.3 * leg, np.inf))
+    free = line <= 400
+    if walk:  # off the map, whatever is closed
+        free |= (graph.snap(*site).entry_m > 400)[:, None] | (graph.snap(*cell).entry_m > 400)
+    far = np.minimum(far, np.where(free, line * 1.3 * leg, np.inf))
     for s in range(sites):
         found = np.full(cells, np.inf)
         found[reach.row(s)[0]] = reach.row(s)[1]
@@ -188,3 +191,26 @@ def test_a_graph_saved_and_loaded_is_the_same(tmp_path):
     again = RoadGraph.load(tmp_path / "roads")
     assert again.length_m.tolist() == graph.length_m.tolist()
     assert again.save(tmp_path / "copy", {"source": "test"}) == name
+
+
+def test_on_foot_a_place_off_the_map_is_reached_straight_ahead_times_the_detour():
+    """One street along y = 0; a hamlet 900 m north of it, a hut 400 m north. The shelter is 700 m from the hamlet."""
+    graph = RoadGraph.build([0.0, 2000.0], [0.0, 0.0], [0], [1], [2000.0], [30.0])
+    cells_x, cells_y = [1000.0, 1000.0], [900.0, 400.0]
+    reach = reach_by_road(graph, [1700.0], [900.0], cells_x, cells_y, 1000.0, "m", "walk")
+    assert dict(zip(reach.cell.tolist(), reach.cost.tolist(), strict=True)) == {0: pytest.approx(910.0)}
+    # The hut is on the map, the shelter is not: 860.2 m straight is 1,118 m, beyond 1,000 m but within 1,200 m.
+    wider = reach_by_road(graph, [1700.0], [900.0], cells_x, cells_y, 1200.0, "m", "walk")
+    assert dict(zip(wider.cell.tolist(), wider.cost.tolist(), strict=True))[1] == pytest.approx(
+        1.3 * 860.2325, rel=1e-5
+    )
+
+
+def test_a_closed_street_does_not_put_its_houses_off_the_map():
+    graph = RoadGraph.build(
+        [0.0, 2000.0, 0.0], [0.0, 0.0, 3000.0], [0, 0], [1, 2], [2000.0, 3000.0], [30.0, 30.0]
+    )
+    open_way = reach_by_road(graph, [1900.0], [0.0], [1000.0], [0.0], 1500.0, "m", "walk")
+    shut = reach_by_road(graph, [1900.0], [0.0], [1000.0], [0.0], 1500.0, "m", "walk", closed=[True, False])
+    assert open_way.cost.tolist() == [pytest.approx(900.0)]
+    assert shut.cell.size == 0

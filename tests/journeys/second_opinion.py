@@ -156,7 +156,11 @@ def trips(
         road[own] = np.minimum(road[own], _part(np.abs(ahead), along))
         road = road + (c_far + s_far[j]) * metre
         straight = np.hypot(cells[:, 0] - x, cells[:, 1] - y)
-        road = np.minimum(road, np.where(straight <= BLOCK_M, straight * DETOUR * metre, np.inf))
+        # on foot, a place farther than a block from every street is off the map
+        free = straight <= BLOCK_M
+        if mode == "walk":
+            free |= (c_far > BLOCK_M) | (s_far[j] > BLOCK_M)
+        road = np.minimum(road, np.where(free, straight * DETOUR * metre, np.inf))
         near = np.flatnonzero(road <= limit)
         found.append((np.full(len(near), j), near, road[near]))
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))  # type: ignore[return-value]
