@@ -50,7 +50,7 @@ def create_scenario(
     )  # fmt: skip
     with transaction.atomic():
         scenario = Scenario.objects.create(
-            city=city, ref=next_ref("SC"), name=name.strip(), name_en=name_en.strip(), hazard=hazard, extent=extent,
+            city=city, ref=next_ref("S"), name=name.strip(), name_en=name_en.strip(), hazard=hazard, extent=extent,
             hazard_layer=hazard_layer if extent == Extent.ZONES else None, affected_share=affected_share,
             displaced_share=displaced_share, zone_rates=zone_rates or {}, ratio_overrides=ratio_overrides or {},
             rate_source=rate_source, rate_certainty=rate_certainty, times_of_day=list(dict.fromkeys(times_of_day)),
