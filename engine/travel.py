@@ -82,7 +82,10 @@ def reach_by_road(
     if mode != "walk" or direct_m == 0:
         return found
     # What is off the map is asked of all streets, closed ones too: a flooded street is not a missing one.
-    far_site, far_cell = unmapped(graph, sx, sy, direct_m), unmapped(graph, cx, cy, direct_m)
+    if closed is None:
+        far_site, far_cell = site.entry_m > direct_m, cell.entry_m > direct_m
+    else:
+        far_site, far_cell = unmapped(graph, sx, sy, direct_m), unmapped(graph, cx, cy, direct_m)
     parts = [found]
     for sites, cells in (
         (np.arange(len(sx)), np.flatnonzero(far_cell)),

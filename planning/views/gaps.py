@@ -9,9 +9,11 @@ from core.choices import AreaLevel
 from core.views.pages import page, page_of
 from planning import filters, tables
 from planning.selectors import gaps
+from planning.views.places import in_the_runs_city
 
 
 @page
+@in_the_runs_city
 def gap_list(request: HttpRequest) -> HttpResponse:
     if not request.city:
         return render(request, "planning/no_city.html")

@@ -22,6 +22,7 @@ from planning.models import Run
 from planning.selectors import gaps, maps
 from planning.services import runs as services
 from planning.views import mapwords
+from planning.views.places import in_the_runs_city
 from planning.views.readings import Reading, read_gap
 
 FACILITIES_A_PAGE = 200
@@ -137,6 +138,7 @@ def _reading(state: maps.MapState, totals: Any, districts: list[Any]) -> Reading
 
 
 @page
+@in_the_runs_city
 def map_page(request: HttpRequest) -> HttpResponse:
     city = request.city
     if not city:

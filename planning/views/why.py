@@ -21,6 +21,7 @@ from planning.models import AreaResult, Run
 from planning.selectors import gaps
 from planning.services.why import Why, why_number
 from planning.views import mapwords
+from planning.views.places import in_the_runs_city
 
 SHOWN = 12
 # What stops a role, in words, with the tone of its tag ("" is plain text).
@@ -147,6 +148,7 @@ def _ratio(ratio: float, service: ServiceType) -> tuple[str, str]:
 
 
 @page
+@in_the_runs_city
 def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpResponse:
     run = gaps.run_in_view(user=request.user, city=request.city, ref=request.GET.get("run", ""))
     area = get_object_or_404(

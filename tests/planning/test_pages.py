@@ -5,8 +5,9 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from core.models import Job
+from core.models import City, Job, User
 from core.services import jobs
 from planning.models import CostRate, Plan, Run, Scenario
 from planning.services import plans
@@ -256,3 +257,13 @@ def test_the_record_of_a_facility_says_what_the_newest_run_took(ran, browse):
     assert stat["value"] == f"{result.served + result.late:,}"
     assert str(result.capacity) in stat["unit"]
     assert page.context["config"]["ring"]["metres"] == ran.day.standards_frozen[0]["reach_limit"]
+
+
+def test_an_address_that_names_a_run_shows_its_city(ran, browse):
+    other = City.objects.create(code="other", name="他城", loaded_at=timezone.now())
+    client = browse()
+    client.force_login(User.objects.create(username="root", is_superuser=True))
+    assert client.get("/gaps/?city=other").context["city"] == other
+    answer = client.get(f"/gaps/?run={ran.night.ref}")
+    assert answer.status_code == 302 and "city=town" in answer["Location"]
+    assert client.get(answer["Location"]).context["run"] == ran.night
