@@ -1,8 +1,10 @@
 """Who am I, what may I do here, and my tokens."""
 
+import secrets
 from typing import cast
 
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -38,6 +40,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
     key, form = "", TokenForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
+            # The key is shown in the answer itself, so a reload sends the form again: one form makes one token.
+            sheet = request.POST.get("sheet", "")[:40]
+            if sheet and not cache.add(f"token-form:{request.user.pk}:{sheet}", 1, 86400):
+                raise DomainError(
+                    "sent-twice", _("This form was sent before; the token it made is in the list.")
+                )
             _token, key = make_token(user=request.user, **form.cleaned_data)
             form = TokenForm()
         except DomainError as error:
@@ -47,7 +55,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "core/tokens.html",
-        {"form": form, "key": key, "tokens": rows, "now": timezone.now()},
+        {"form": form, "key": key, "tokens": rows, "now": timezone.now(), "sheet": secrets.token_urlsafe(12)},
         status=status,
     )
 

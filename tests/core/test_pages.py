@@ -205,3 +205,12 @@ def test_emptying_the_cache_leaves_the_queues_of_the_broker(db: None) -> None:
     cache.clear()
     assert (cache.get("a"), client.get("some-queue")) == (None, b"a message")
     client.delete("some-queue")
+
+
+def test_a_token_form_sent_again_by_a_reload_makes_no_second_token(browser: Any) -> None:
+    lin = browser("lin", "viewer")
+    sheet = lin.get("/account/tokens/").context["sheet"]
+    lin.post("/account/tokens/", {"name": "QGIS", "days": "30", "sheet": sheet})
+    again = lin.post("/account/tokens/", {"name": "QGIS", "days": "30", "sheet": sheet})
+    assert again.status_code == 422
+    assert ApiToken.objects.count() == 1
