@@ -1,5 +1,6 @@
 """Plans: the list, one plan as an ordered change-set on the map, and the question that makes a new one."""
 
+import math
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -72,7 +73,7 @@ def _stats(
     stats.append(
         {
             "label": _("Against the best possible"),
-            "value": _("within %(share)s") % {"share": pct(version.gap)} if version.gap is not None else "—",
+            "value": _proof(version),
             "unit": "",
             "note": _("no plan in this budget can close more than %(bound)s (weighted)")
             % {"bound": num(version.bound)}
@@ -81,6 +82,15 @@ def _stats(
         }
     )
     return stats
+
+
+def _proof(version: Any) -> str:
+    """How far from the best: rounded up, so that only a closed proof reads as the optimum."""
+    if version.gap is None:
+        return "—"
+    if version.status == "optimal":
+        return _("proved optimal")
+    return _("within %(share)s") % {"share": pct(math.ceil(version.gap * 1000) / 1000)}
 
 
 def _percent(totals: gaps.Totals) -> str:

@@ -209,7 +209,7 @@ def test_a_plan_shows_its_cost_its_bound_and_its_pins(planned, browse):
     assert [(pin["order"], pin["added"], pin["name"]) for pin in config["pins"]] == [(1, False, "Place 2")]
     after = Run.objects.get(plan_version=planned.version)
     assert f"compare={after.ref}" in config["tiles"]["cells"]
-    assert "within 0.0" in page
+    assert planned.version.status == "optimal" and "proved optimal" in page
 
 
 def test_a_draft_is_frozen_from_its_page_and_then_offers_no_freezing(planned, browse):
@@ -267,3 +267,9 @@ def test_an_address_that_names_a_run_shows_its_city(ran, browse):
     answer = client.get(f"/gaps/?run={ran.night.ref}")
     assert answer.status_code == 302 and "city=town" in answer["Location"]
     assert client.get(answer["Location"]).context["run"] == ran.night
+
+
+def test_a_plan_that_is_not_proved_never_reads_as_the_optimum(planned, browse):
+    type(planned.version).objects.filter(pk=planned.version.pk).update(status="within", gap=0.00001)
+    page = browse().get(f"/plans/{planned.version.plan.ref}/").content.decode()
+    assert "proved optimal" not in page and "within 0.1" in page
