@@ -219,6 +219,8 @@ def readable(answer: dict[str, Any]) -> list[str]:
     gap = (
         _("no bound")
         if plan["gap"] is None
+        else _("proved optimal")
+        if plan["status"] == "optimal"
         else _("within %(share).2f %% of the best possible") % {"share": plan["gap"] * 100}
     )
     lines.append(
