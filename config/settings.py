@@ -209,7 +209,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "core.api.filtering.StrictFilterBackend",
         "core.api.ordering.StableOrderingFilter",
     ],
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PagePagination",

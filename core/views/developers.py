@@ -7,7 +7,7 @@ from core.views.pages import page
 
 PROBLEM_CODES = (
     "not-authenticated", "token-reads-only", "permission-denied", "forbidden", "not-found", "invalid", "invalid-input",
-    "not-acceptable", "if-match-needed", "changed-meanwhile", "idempotency-key-reused", "idempotency-key-in-use",
+    "not-acceptable", "unknown-filter", "unknown-ordering", "if-match-needed", "changed-meanwhile", "idempotency-key-reused", "idempotency-key-in-use",
     "coordinates-out-of-range", "geometry-invalid", "job-over", "internal",
 )  # fmt: skip
 

@@ -318,3 +318,17 @@ def test_the_documentation_loads_nothing_from_elsewhere_and_no_inline_script(cli
 
 assert Job
 assert get_resolver
+
+
+def test_a_filter_or_ordering_that_does_not_exist_is_refused_not_ignored(
+    api: Any, person: Any, city: Any
+) -> None:
+    client = api(person("lin", "viewer"))
+    for query, code, known in (
+        ("bbox=1,2,3,4", "unknown-filter", "in_bbox"),
+        ("ordering=nonsense", "unknown-ordering", "name"),
+    ):
+        answer = client.get(f"/api/v1/areas/?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+        assert known in answer.json()["known"]
+    assert client.get("/api/v1/areas/?ordering=-name&page_size=5&geometry=1").status_code == 200
