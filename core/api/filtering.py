@@ -1,5 +1,6 @@
-"""Filters of lists. A filter that does not exist is refused: the whole list must not pass for an answer."""
+"""Filters of lists. What does not exist is refused: the whole list must not pass for an answer."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -11,13 +12,24 @@ from core.errors import DomainError
 COMMON = frozenset({"city", "format", "geometry", "ordering", "page", "page_size"})
 
 
+def refuse_unknown_orderings(asked: Iterable[str], known: Iterable[str]) -> None:
+    """400 with what can be asked for, unless every word of `asked` (a leading minus turns it round) is known."""
+    if unknown := [word for word in asked if word.removeprefix("-") not in set(known)]:
+        words = _("This list cannot be ordered by %(names)s.") % {"names": ", ".join(unknown)}
+        raise DomainError("unknown-ordering", words, status=400, unknown=unknown, known=sorted(known))
+
+
 class StrictFilterBackend(DjangoFilterBackend):
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         filters = self.get_filterset_class(view, queryset)
-        if filters is not None and getattr(view, "action", None) == "list":
-            known = COMMON | set(filters.base_filters) | set(getattr(view, "list_params", ()))
-            unknown = sorted(set(request.query_params) - known)
-            if unknown:
+        if getattr(view, "action", None) == "list":
+            own = set(filters.base_filters) if filters is not None else set()
+            known = COMMON | own | set(getattr(view, "list_params", ()))
+            if unknown := sorted(set(request.query_params) - known):
                 words = _("This list has no filter %(names)s.") % {"names": ", ".join(unknown)}
                 raise DomainError("unknown-filter", words, status=400, unknown=unknown, known=sorted(known))
+            # Some filter sets order by themselves, by names of their own.
+            if orderings := getattr(filters, "ORDERINGS", None):
+                asked = request.query_params.get("ordering", "").split(",")
+                refuse_unknown_orderings([word.strip() for word in asked if word.strip()], orderings)
         return super().filter_queryset(request, queryset, view)

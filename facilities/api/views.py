@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
+from core.api.filtering import StrictFilterBackend
 from core.api.problems import problem
 from core.api.viewsets import ReadViewSet
 from core.models import City
@@ -77,7 +77,7 @@ class FacilityViewSet(ReadViewSet):
     queryset = Facility.objects.select_related("use", "area", "city")
     serializer_class = forms.FacilitySerializer
     filterset_class = filters.FacilityFilter
-    filter_backends = [DjangoFilterBackend]
+    filter_backends = [StrictFilterBackend]
     lookup_field = "ref"
     geometry_field = "point"
 
@@ -90,7 +90,7 @@ class FacilityViewSet(ReadViewSet):
     def filter_queryset(self, queryset: QuerySet[Facility]) -> QuerySet[Facility]:
         if self.action != "list":
             return registry.with_capacity(queryset, registry.RoleFilter())
-        backend = DjangoFilterBackend()
+        backend = StrictFilterBackend()
         super().filter_queryset(queryset)
         return backend.get_filterset(self.request, queryset, self).ordered
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
+from core.api.filtering import StrictFilterBackend
 from core.api.viewsets import ListViewSet, ReadViewSet
 from core.models import City
 from facilities.models import ServiceType
@@ -36,7 +36,7 @@ class IdleAssetViewSet(ReadViewSet):
     queryset = IdleAsset.objects.select_related("area", "city")
     serializer_class = forms.IdleAssetSerializer
     filterset_class = filters.IdleAssetFilter
-    filter_backends = [DjangoFilterBackend]
+    filter_backends = [StrictFilterBackend]
     lookup_field = "ref"
     geometry_field = "point"
 
@@ -47,7 +47,7 @@ class IdleAssetViewSet(ReadViewSet):
         if self.action != "list":
             return queryset
         super().filter_queryset(queryset)
-        return DjangoFilterBackend().get_filterset(self.request, queryset, self).ordered
+        return StrictFilterBackend().get_filterset(self.request, queryset, self).ordered
 
     def _answer(self, ref: str, status: int = 200) -> Response:
         record = get_object_or_404(self.get_queryset(), ref=ref)
