@@ -57,6 +57,22 @@ class VersionState(TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class PeopleGroup(TextChoices):
+    """People whose need only some capacity can serve."""
+
+    BARRIER_FREE = "barrier_free", _("need barrier-free places")
+
+
+class AnalysisKind(TextChoices):
+    """What is asked of a finished run beyond its four states."""
+
+    HOURS = "hours", _("Coverage after activation")
+    LOSS = "loss", _("Loss of each facility")
+    BACKUP = "backup", _("Backup coverage")
+    ACCESS = "access", _("Accessibility")
+    EQUITY = "equity", _("Fairness")
+
+
 class SupplyReason(TextChoices):
     """Why a role supplies what it supplies in a run."""
 

@@ -72,3 +72,29 @@ class Job(models.Model):
     @property
     def over(self) -> bool:
         return self.state in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+
+
+class JobShard(models.Model):
+    """One piece of a job that any worker may take. What it makes is an artefact named by its inputs, so a piece done
+    twice is done once: a worker that dies costs only the piece it held."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="shards", verbose_name=_("job"))
+    stage = models.CharField(_("stage"), max_length=40)
+    number = models.PositiveIntegerField(_("number"))
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=JobState.choices, default=JobState.QUEUED)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    worker_token = models.CharField(max_length=120, blank=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    result = models.JSONField(_("result summary"), default=dict, blank=True)
+    error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["job", "stage", "number"]
+        verbose_name = _("part of a job")
+        verbose_name_plural = _("parts of jobs")
+        constraints = [models.UniqueConstraint(fields=["job", "stage", "number"], name="job_shard_once")]
+        indexes = [models.Index(fields=["job", "stage", "state"])]

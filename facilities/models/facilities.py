@@ -51,6 +51,14 @@ class Facility(models.Model):
     beds = models.PositiveIntegerField(_("beds"), null=True, blank=True)
     units = models.FloatField(_("units"), null=True, blank=True)
     stars = models.PositiveSmallIntegerField(_("stars"), null=True, blank=True)
+    entry_minutes = models.FloatField(
+        _("minutes from the street to the door"),
+        default=0,
+        help_text=_("Added to every trip that is measured in minutes."),
+    )
+    readiness_minutes = models.FloatField(
+        _("minutes until somebody opens"), default=0, help_text=_("Added to the hours of conversion.")
+    )
     owner = models.CharField(_("owner"), max_length=120, blank=True)
     operator = models.CharField(_("operator"), max_length=120, blank=True)
     contact = models.CharField(_("contact"), max_length=120, blank=True)
@@ -80,6 +88,15 @@ class Facility(models.Model):
                 condition=models.Q(area_m2__isnull=True) | models.Q(area_m2__gte=0),
                 name="facility_area_not_negative",
             ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    entry_minutes__gte=0,
+                    entry_minutes__lte=240,
+                    readiness_minutes__gte=0,
+                    readiness_minutes__lte=14_400,
+                ),
+                name="facility_minutes_in_range",
+            ),
         ]
         indexes = [
             GinIndex(fields=["name"], name="facility_name_trgm", opclasses=["gin_trgm_ops"]),
@@ -104,6 +121,12 @@ class Capability(models.Model):
     )
     status = models.CharField(_("status"), max_length=10, choices=CapabilityStatus.choices)
     capacity = models.FloatField(_("capacity"))
+    barrier_free_capacity = models.FloatField(
+        _("of it barrier-free"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: not known, and then nothing is promised to people who need it."),
+    )
     capacity_source = models.CharField(
         _("where the capacity comes from"),
         max_length=10,
@@ -137,6 +160,11 @@ class Capability(models.Model):
             models.UniqueConstraint(fields=["facility", "service"], name="capability_once"),
             models.CheckConstraint(
                 condition=models.Q(capacity__gte=0), name="capability_capacity_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(barrier_free_capacity__isnull=True)
+                | models.Q(barrier_free_capacity__gte=0, barrier_free_capacity__lte=models.F("capacity")),
+                name="capability_barrier_free_within_capacity",
             ),
         ]
 

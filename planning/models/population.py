@@ -59,11 +59,17 @@ class CellPopulation(models.Model):
     layer = models.ForeignKey(PopulationLayer, on_delete=models.CASCADE, related_name="counts")
     cell = models.ForeignKey(DemandCell, on_delete=models.CASCADE, related_name="counts")
     people = models.FloatField()
+    barrier_free = models.FloatField(null=True, help_text=_("Of these, people who need barrier-free places."))
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["layer", "cell"], name="cell_people_once"),
             models.CheckConstraint(condition=models.Q(people__gte=0), name="cell_people_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(barrier_free__isnull=True)
+                | models.Q(barrier_free__gte=0, barrier_free__lte=models.F("people")),
+                name="cell_barrier_free_within_people",
+            ),
         ]
 
 

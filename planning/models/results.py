@@ -3,7 +3,7 @@
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
 
-from planning.choices import SupplyReason
+from planning.choices import PeopleGroup, SupplyReason
 
 
 class FourStates(models.Model):
@@ -89,6 +89,24 @@ class AreaResult(FourStates):
         constraints = [
             models.UniqueConstraint(fields=["run", "service", "area"], name="area_result_once"),
             models.CheckConstraint(condition=ADDS_UP, name="area_result_adds_up"),
+        ]
+
+
+class AreaGroupResult(FourStates):
+    """The part of an area's need that only barrier-free places may serve; it is contained in the area's result."""
+
+    run = models.ForeignKey("planning.Run", on_delete=models.CASCADE, related_name="area_group_results")
+    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
+    area = models.ForeignKey("core.Area", on_delete=models.CASCADE, related_name="group_results")
+    group = models.CharField(_("group"), max_length=20, choices=PeopleGroup.choices)
+    people = models.FloatField(_("people"))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "service", "area", "group"], name="area_group_result_once"
+            ),
+            models.CheckConstraint(condition=ADDS_UP, name="area_group_result_adds_up"),
         ]
 
 

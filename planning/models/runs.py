@@ -67,6 +67,15 @@ class Run(models.Model):
     )
     reach_method = models.CharField(_("reach"), max_length=10, choices=ReachMethod.choices, blank=True)
     reach_overrides = models.JSONField(_("reach set for this run"), default=dict, blank=True)
+    speed_profile = models.ForeignKey(
+        "planning.SpeedProfile",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="runs",
+        verbose_name=_("speeds"),
+    )
+    speeds_frozen = models.JSONField(_("speeds as they were"), default=dict, blank=True)
     detour_factor = models.FloatField(_("detour factor"), default=1.3)
     plan_version = models.ForeignKey(
         "planning.PlanVersion",

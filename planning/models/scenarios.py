@@ -52,6 +52,14 @@ class Scenario(models.Model):
     closed_facilities = models.ManyToManyField(
         "facilities.Facility", blank=True, related_name="+", verbose_name=_("closed facilities")
     )
+    road_rules = models.JSONField(
+        _("closed and slowed roads"),
+        default=list,
+        blank=True,
+        help_text=_(
+            '[{"zone_class": "deep", "road_classes": ["*"], "factor": null}]: factor null closes, 2 takes twice as long'
+        ),
+    )
     synthetic = models.BooleanField(_("assumed"), default=False)
     notes = models.TextField(_("notes"), blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
