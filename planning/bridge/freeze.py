@@ -25,7 +25,9 @@ from facilities.selectors.supply import SupplyRow, supply_columns, supply_rows
 from inventory.selectors.idle_assets import OptionRow, option_rows
 from planning.bridge import artefacts
 from planning.bridge.columns import fetch_columns
+from planning.bridge.exposure import keep_exposure, zone_hashes
 from planning.bridge.plane import plane_centre
+from planning.bridge.roads import load_roads
 from planning.models import HazardLayer, PopulationLayer, RoadNetwork, Snapshot
 
 FACILITY, IDLE_ASSET = 0, 1
@@ -62,7 +64,8 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
     )
     layers = _layers(city)
     hazards = list(HazardLayer.objects.filter(city=city).order_by("id"))
-    key = _cells_key(city, centre, areas, layers, hazards)
+    ground = zone_hashes(hazards)
+    key = _cells_key(city, centre, areas, layers, hazards, ground)
     meta: dict[str, Any] = {
         "city": city.code,
         "plane": centre,
@@ -77,6 +80,8 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
             for layer in hazards
         },
     }
+    for layer in hazards:
+        meta["zones"][layer.code]["streets"] = _exposure(network, centre, layer, ground)
     meta = json.loads(json.dumps(meta))
     plane = LocalMetric(*centre)
     arrays = _taken_over(last, key)
@@ -92,6 +97,15 @@ def _centre(city: City, network: RoadNetwork | None) -> tuple[float, float]:
         if "lon0" in meta:
             return float(meta["lon0"]), float(meta["lat0"])
     return plane_centre(city)
+
+
+def _exposure(
+    network: RoadNetwork | None, centre: tuple[float, float], layer: HazardLayer, ground: dict[int, str]
+) -> str | None:
+    """Name of the artefact that tells which streets lie on which ground of a hazard; None without roads or ground."""
+    if network is None or layer.pk not in ground:
+        return None
+    return keep_exposure(network.sha256, load_roads(network.sha256).graph, centre, layer.pk, ground[layer.pk])
 
 
 def _layers(city: City) -> list[PopulationLayer]:
@@ -113,6 +127,7 @@ def _cells_key(
     areas: list[tuple[Any, ...]],
     layers: list[PopulationLayer],
     hazards: list[HazardLayer],
+    ground: dict[int, str],
 ) -> str:
     """Hash of all that the cells' arrays depend on, found without reading the cells one by one."""
     with connection.cursor() as cursor:
@@ -121,12 +136,7 @@ def _cells_key(
             [city.pk],
         )
         cells = cursor.fetchone()
-        cursor.execute(
-            "select layer_id, md5(string_agg(md5(st_asbinary(geometry)) || klass || severity, '' order by id))"
-            " from planning_hazardzone where layer_id = any(%s) group by layer_id order by layer_id",
-            [[layer.pk for layer in hazards]],
-        )
-        zones = cursor.fetchall()
+    zones = [list(pair) for pair in sorted(ground.items())]
     told = [
         city.pk, list(centre), [str(value) for value in cells], areas, zones,
         [[layer.pk, layer.time_of_day, layer.people, layer.cells, layer.layer.sha256 if layer.layer else ""] for layer in layers],

@@ -62,6 +62,7 @@ class Question:
     time_of_day: str
     reach_overrides: dict[str, float] = field(default_factory=dict)
     detour_factor: float = 1.3
+    speeds: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
