@@ -62,3 +62,25 @@ def need_units(
     need = np.empty(people.size, np.int64)
     need[places] = np.diff(upto, prepend=0)
     return need
+
+
+def part_units(
+    part: ArrayLike, share: ArrayLike, ratio: float, need: ArrayLike, order: ArrayLike | None = None
+) -> NDArray[np.int64]:
+    """Of the need (n,), the whole units of a group that is `part` (n,) of the people, (n,) int64, never more than need.
+
+    The same chain and the same cumulative rounding as `need_units`; where a cell's need is too small to hold the
+    group's unit, it passes to the next cell along `order` that can. Raises InvalidInput as `need_units`, and when a
+    need is negative.
+    """
+    need = np.asarray(need, np.int64)
+    if need.size and need.min() < 0:
+        raise InvalidInput(["need: negative"])
+    places = np.arange(need.size) if order is None else np.asarray(order, np.int64)
+    wanted = np.cumsum(need_units(part, share, ratio, order)[places])
+    whole = np.cumsum(need[places])
+    # Given up to cell j = min(given up to j - 1 + need of j, wanted up to j), as a running minimum.
+    given = whole + np.minimum(np.minimum.accumulate(wanted - whole), 0) if need.size else whole
+    units = np.empty(need.size, np.int64)
+    units[places] = np.diff(given, prepend=0)
+    return units

@@ -40,6 +40,7 @@ class SupplyRow(NamedTuple):
     service: str
     status: str
     capacity: float
+    barrier_free: float | None
     hours: float | None
     cost_fen: int | None
     exclusive: bool
@@ -47,6 +48,8 @@ class SupplyRow(NamedTuple):
     hazards: list[str]
     lapsed_agreement: bool
     lapsed_certificate: bool
+    entry_minutes: float
+    readiness_minutes: float
 
 
 def supply_rows(city: City, as_of: datetime.date) -> list[SupplyRow]:
@@ -63,21 +66,24 @@ def supply_rows(city: City, as_of: datetime.date) -> list[SupplyRow]:
             "facility_id", "facility__ref", _X(F("facility__point")), _Y(F("facility__point")), "facility__use__code",
             Coalesce("facility__area__path", Value("")),
             "facility__status", "id", "service_id", "service__code", "status", "capacity",
+            "barrier_free_capacity",
             Coalesce("conversion_hours_observed", "conversion_hours_declared"), "conversion_cost_fen",
             "exclusive", "rank", "hazards", "lapsed_agreement", "lapsed_certificate",
+            "facility__entry_minutes", "facility__readiness_minutes",
         )
     )  # fmt: skip
     return [SupplyRow._make(row) for row in rows]
 
 
 def supply_columns(rows: list[SupplyRow]) -> dict[str, np.ndarray]:
-    """The same rows as arrays by name: (r,) each. Unknown hours are nan, unknown cost -1, hazards and texts objects."""
+    """The same rows as arrays by name: (r,) each. Unknown hours and barrier-free places are nan, unknown cost -1, hazards and texts objects."""
     kinds: dict[str, type] = {
         "facility_id": np.int64, "lon": np.float64, "lat": np.float64, "capability_id": np.int64,
         "service_id": np.int64, "capacity": np.float64, "hours": np.float64, "cost_fen": np.int64, "exclusive": np.bool_,
         "rank": np.int16, "lapsed_agreement": np.bool_, "lapsed_certificate": np.bool_,
+        "barrier_free": np.float64, "entry_minutes": np.float64, "readiness_minutes": np.float64,
     }  # fmt: skip
-    unknown = {"hours": np.nan, "cost_fen": -1}
+    unknown = {"hours": np.nan, "cost_fen": -1, "barrier_free": np.nan}
     columns: dict[str, np.ndarray] = {}
     for position, name in enumerate(SupplyRow._fields):
         values = [row[position] for row in rows]

@@ -139,7 +139,7 @@ def _cells_key(
     zones = [list(pair) for pair in sorted(ground.items())]
     told = [
         city.pk, list(centre), [str(value) for value in cells], areas, zones,
-        [[layer.pk, layer.time_of_day, layer.people, layer.cells, layer.layer.sha256 if layer.layer else ""] for layer in layers],
+        [[layer.pk, layer.time_of_day, layer.people, layer.cells, layer.layer.sha256 if layer.layer else "", layer.barrier_free] for layer in layers],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
@@ -165,6 +165,9 @@ def _cells(
         joins += f" left join planning_cellpopulation p_{name} on p_{name}.cell_id = c.id and p_{name}.layer_id = %s"
         params.append(layer.pk)
         columns.append((f"people_{name}", "float8"))
+        if layer.barrier_free is not None:
+            select += f", coalesce(p_{name}.barrier_free, 0) barrier_free_{name}"
+            columns.append((f"barrier_free_{name}", "float8"))
     rows = fetch_columns(
         f"select {select} from planning_demandcell c{joins} where c.city_id = %s order by c.number",
         [*params, city.pk],
@@ -184,6 +187,8 @@ def _cells(
     }  # fmt: skip
     for layer in layers:
         arrays[f"cell_people_{layer.time_of_day}"] = rows[f"people_{layer.time_of_day}"]
+        if layer.barrier_free is not None:
+            arrays[f"cell_barrier_free_{layer.time_of_day}"] = rows[f"barrier_free_{layer.time_of_day}"]
     return arrays
 
 
@@ -268,6 +273,8 @@ def _registry(
                     area_of.get(row.area_path, -1),
                     use_of[row.use],
                     _PLACE[FacilityStatus(row.facility_status)],
+                    row.entry_minutes,
+                    row.readiness_minutes,
                 )
             )
     for option in options:
@@ -281,16 +288,19 @@ def _registry(
                     area_of.get(option.area_path, -1),
                     -1,
                     PLACE_OPEN,
+                    0.0,
+                    0.0,
                 )
             )
-    kind, pk, lon, lat, area, use, state = (
-        (np.array(column) for column in zip(*places, strict=True)) if places else (np.empty(0),) * 7
+    kind, pk, lon, lat, area, use, state, entry, readiness = (
+        (np.array(column) for column in zip(*places, strict=True)) if places else (np.empty(0),) * 9
     )
     lon, lat = lon.astype(np.float64), lat.astype(np.float64)
     x, y = plane.forward(lon, lat)
     arrays: dict[str, np.ndarray] = {
         "site_kind": kind.astype(np.int8), "site_id": pk.astype(np.int64), "site_lon": lon, "site_lat": lat, "site_x": x, "site_y": y,
         "site_area": area.astype(np.int32), "site_use": use.astype(np.int16), "site_state": state.astype(np.int8),
+        "site_entry_minutes": entry.astype(np.float64), "site_readiness_minutes": readiness.astype(np.float64),
     }  # fmt: skip
     arrays |= _site_zones(lon, lat, hazards)
     arrays |= _roles(roles, sites, service_of)
@@ -309,6 +319,8 @@ def _roles(
         "role_capability": columns["capability_id"],
         "role_possible": np.array([row.status == CapabilityStatus.POSSIBLE for row in rows], dtype=np.bool_),
         "role_capacity": columns["capacity"],
+        # nan: nobody has said how much of it is barrier-free.
+        "role_special_capacity": columns["barrier_free"],
         "role_hours": columns["hours"],
         "role_cost": columns["cost_fen"],
         "role_exclusive": columns["exclusive"],

@@ -48,6 +48,16 @@ class Frozen:
         """People (n,) of the layer of a time of day. Raises KeyError where the city has none."""
         return np.asarray(self.arrays[f"cell_people_{time_of_day}"])
 
+    def barrier_free(self, time_of_day: str) -> np.ndarray | None:
+        """Of the people (n,), those who need barrier-free places; None where the layer does not tell them apart."""
+        found = self.arrays.get(f"cell_barrier_free_{time_of_day}")
+        return None if found is None else np.asarray(found)
+
+    def site_column(self, name: str) -> np.ndarray:
+        """(m,) a number of each site; 0 in a snapshot from before the number was kept."""
+        found = self.arrays.get(f"site_{name}")
+        return np.zeros(self.sites) if found is None else np.asarray(found)
+
     def areas_below(self, codes: list[str]) -> np.ndarray:
         """(a,) bool: the areas named and everything inside them. Areas are in path order: parents come first."""
         named = set(codes)

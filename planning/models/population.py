@@ -15,6 +15,12 @@ class PopulationLayer(models.Model):
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     time_of_day = models.CharField(_("time of day"), max_length=8, choices=TimeOfDay.choices)
     people = models.FloatField(_("people"), default=0)
+    barrier_free = models.FloatField(
+        _("of these, people who need barrier-free places"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: the source does not tell them apart."),
+    )
     cells = models.PositiveIntegerField(_("cells"), default=0)
     layer = models.ForeignKey(
         "core.PackLayer",
