@@ -1,0 +1,385 @@
+"""Two-step floating catchments: how much capacity a person of each cell can count on.
+
+Step 1 divides each facility's capacity by the people who can get to it, weighted by distance; step 2 adds up these
+ratios over the facilities a cell can get to, weighted the same way. 2SFCA, E2SFCA and the Gaussian form differ in the
+weight only. See docs/algorithms/access.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from engine.checks import InvalidInput
+from engine.pairs import SquareIndex, on_threads, points, spans, square_of
+from engine.world import Reach
+
+Floats = NDArray[np.float64]
+
+BLOCK_CELLS = 32_768  # a shard is whole blocks: sums of blocks are the same wherever they are worked out
+SQUARE_CELLS = 24
+LEAST_PAIRS = 200_000  # fewer are not worth a thread
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """What a trip of a given cost counts, 0 beyond `limit`. Costs and edges are metres or minutes, as the reach.
+
+    edges, weights: (z,) the weight of a trip that costs more than the edge before and at most this edge. beta: of the
+    Gaussian form, whose only edge is the limit; None for zones. Make one with step, zones or gaussian.
+    """
+
+    edges: tuple[float, ...]
+    weights: tuple[float, ...]
+    beta: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        edges, weights = np.asarray(self.edges, np.float64), np.asarray(self.weights, np.float64)
+        if edges.ndim != 1 or len(edges) == 0 or edges.shape != weights.shape:
+            problems.append("decay: one weight for each edge, at least one")
+        else:
+            if not np.isfinite(edges).all() or edges[0] <= 0 or (np.diff(edges) <= 0).any():
+                problems.append("decay edges: above 0, rising, finite")
+            if not np.isfinite(weights).all() or (weights < 0).any():
+                problems.append("decay weights: finite, not negative")
+        if self.beta is not None and not (np.isfinite(self.beta) and self.beta > 0):
+            problems.append("decay beta: above 0")
+        if problems:
+            raise InvalidInput(problems)
+
+    @classmethod
+    def step(cls, limit: float) -> Decay:
+        """2SFCA (Luo & Wang 2003): every trip within the limit counts 1."""
+        return cls((float(limit),), (1.0,))
+
+    @classmethod
+    def zones(cls, edges: ArrayLike, weights: ArrayLike) -> Decay:
+        """E2SFCA (Luo & Qi 2009): one weight for each travel zone."""
+        return cls(
+            tuple(np.ravel(edges).astype(float).tolist()), tuple(np.ravel(weights).astype(float).tolist())
+        )
+
+    @classmethod
+    def gaussian(cls, limit: float, beta: float = 0.5) -> Decay:
+        """(exp(-(c / limit)^2 / beta) - exp(-1 / beta)) / (1 - exp(-1 / beta)): 1 at the door, 0 at the limit.
+        beta 2 is the form of Dai (2010); the Chengdu study uses 0.5."""
+        return cls((float(limit),), (1.0,), float(beta))
+
+    @property
+    def limit(self) -> float:
+        return self.edges[-1]
+
+    def of(self, cost: ArrayLike) -> Floats:
+        """Weight of each cost, decided in the costs' own precision at the edges."""
+        cost = np.asarray(cost)
+        edges = np.asarray(self.edges, cost.dtype if cost.dtype.kind == "f" else np.float64)
+        if self.beta is None:
+            return np.append(self.weights, 0.0)[np.searchsorted(edges, cost, side="left")]
+        floor = np.exp(-1.0 / self.beta)
+        raw = np.exp(-((cost.astype(np.float64) / self.limit) ** 2) / self.beta) - floor
+        return np.where(cost <= edges[-1], np.maximum(raw / (1.0 - floor), 0.0), 0.0)
+
+
+def two_step(
+    reach: Reach,
+    people: ArrayLike,
+    capacity: ArrayLike,
+    decay: Decay,
+    *,
+    back: Reach | None = None,
+    threads: int | None = None,
+) -> tuple[Floats, Floats]:
+    """(access (n,) units of capacity per person, ratio (m,) units per weighted person) from costs of any metric.
+
+    `reach` holds the trips people make from a cell to a site: they decide who shares a facility (step 1) and, unless
+    `back` is given, what a cell can count on (step 2). Give `back` where the service comes to the people and its trips
+    from the site to the cell cost something else: then step 2 uses those. Where nobody can get to a facility its ratio
+    is 0. Raises InvalidInput."""
+    who, room = _amounts(people, capacity, reach.sites)
+    trips = reach if back is None else back
+    problems = [
+        f"{name}: {table.sites} sites for {len(room)} capacities, or cells beyond {len(who)}"
+        for name, table in (("reach", reach), ("back", trips))
+        if table.sites != len(room) or (table.pairs and int(table.cell.max()) >= len(who))
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    demand = np.zeros(reach.sites)
+    given = _kernel_decay(decay, np.float32)
+    parts = spans(reach.sites, threads, max(1, LEAST_PAIRS * reach.sites // max(reach.pairs, 1)))
+    on_threads(
+        lambda n: _row_demand(reach.indptr, reach.cell, reach.cost, who, *given, *parts[n], demand),
+        len(parts),
+        threads,
+    )
+    ratio = _ratio(room, demand)
+    access = np.zeros(len(who))
+    cuts = spans(len(who), threads, max(1, LEAST_PAIRS * len(who) // max(trips.pairs, 1)))
+    on_threads(
+        lambda n: _cell_access(trips.indptr, trips.cell, trips.cost, ratio, *given, *cuts[n], access),
+        len(cuts),
+        threads,
+    )
+    return access, ratio
+
+
+def two_step_straight(
+    site_x: ArrayLike,
+    site_y: ArrayLike,
+    cell_x: ArrayLike,
+    cell_y: ArrayLike,
+    people: ArrayLike,
+    capacity: ArrayLike,
+    decay: Decay,
+    *,
+    threads: int | None = None,
+) -> tuple[Floats, Floats]:
+    """(access (n,), ratio (m,)) as two_step over straight distances in float64 metres, never storing a pair.
+    Raises InvalidInput."""
+    catchments = StraightCatchments(site_x, site_y, cell_x, cell_y, decay)
+    who, room = _amounts(people, capacity, catchments.sites)
+    if len(who) != catchments.cells:
+        raise InvalidInput([f"people: {len(who)} for {catchments.cells} cells"])
+    partial = np.zeros((catchments.blocks, catchments.sites))
+
+    def step_1(block: int) -> None:
+        partial[block] = catchments.demand(block, who)
+
+    on_threads(step_1, catchments.blocks, threads)
+    ratio = _ratio(room, partial.sum(axis=0))
+    access = np.zeros(catchments.cells)
+
+    def step_2(block: int) -> None:
+        cell, value = catchments.access(block, ratio)
+        access[cell] = value
+
+    on_threads(step_2, catchments.blocks, threads)
+    return access, ratio
+
+
+class StraightCatchments:
+    """Cells cut in blocks of neighbours, each of which can be worked out anywhere: demand(block, people) for all
+    blocks adds up to step 1, then access(block, ratio) is step 2 of the block's own cells.
+
+    What a block gives does not depend on threads or on the other blocks.
+    """
+
+    def __init__(
+        self, site_x: ArrayLike, site_y: ArrayLike, cell_x: ArrayLike, cell_y: ArrayLike, decay: Decay
+    ) -> None:
+        sx, sy, cx, cy = points(site_x, site_y, cell_x, cell_y)
+        self.sites, self.cells, self.decay = len(sx), len(cx), decay
+        self._given = _kernel_decay(decay, np.float64, squared=True)
+        if self.sites == 0 or self.cells == 0:
+            self.blocks = 0
+            return
+        area = max(float(np.ptp(cx)) * float(np.ptp(cy)), 1.0)
+        reach = decay.limit
+        self._sites = SquareIndex(sx, sy, reach / 3)
+        self._cells = SquareIndex(
+            cx, cy, min(reach / 2, max(reach / 8, float(np.sqrt(SQUARE_CELLS * area / self.cells))))
+        )
+        self.blocks = -(-self.cells // BLOCK_CELLS)
+
+    def _span(self, block: int) -> tuple[int, int]:
+        return block * BLOCK_CELLS, min((block + 1) * BLOCK_CELLS, self.cells)
+
+    def _work(self, kernel, values, low, high, out):
+        cells, sites = self._cells, self._sites
+        kernel(values, low, high, cells.x, cells.y, cells.start, sites.x, sites.y, sites.start, sites.x0, sites.y0,
+               sites.size, sites.columns, sites.lines, *self._given, out)  # fmt: skip
+
+    def demand(self, block: int, people: Floats) -> Floats:
+        """(m,) weighted people of this block at each site."""
+        low, high = self._span(block)
+        found = np.zeros(self.sites)
+        self._work(_block_demand, people[self._cells.order[low:high]], low, high, found)
+        out = np.empty(self.sites)
+        out[self._sites.order] = found
+        return out
+
+    def access(self, block: int, ratio: Floats) -> tuple[NDArray[np.int32], Floats]:
+        """(cells, access) of this block."""
+        low, high = self._span(block)
+        out = np.zeros(high - low)
+        self._work(_block_access, ratio[self._sites.order], low, high, out)
+        return self._cells.order[low:high], out
+
+
+def _amounts(people: ArrayLike, capacity: ArrayLike, sites: int) -> tuple[Floats, Floats]:
+    who, room = np.ascontiguousarray(people, np.float64), np.ascontiguousarray(capacity, np.float64)
+    problems = []
+    for name, array in (("people", who), ("capacity", room)):
+        if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any():
+            problems.append(f"{name}: every one must be a finite number, not negative")
+    if len(room) != sites:
+        problems.append(f"capacity: {len(room)} for {sites} sites")
+    if problems:
+        raise InvalidInput(problems)
+    return who, room
+
+
+def _ratio(capacity: Floats, demand: Floats) -> Floats:
+    ratio = np.zeros(len(capacity))
+    np.divide(capacity, demand, out=ratio, where=demand > 0)
+    return ratio
+
+
+def _kernel_decay(decay: Decay, kind: type, squared: bool = False) -> tuple[Floats, Floats, float, float]:
+    """edges (squared where costs are), the fall of the weight at each edge, -1 / (beta limit^2) or 0, and the floor."""
+    edges = np.asarray(decay.edges, kind).astype(np.float64)
+    weights = np.asarray(decay.weights)
+    falls = weights - np.append(weights[1:], 0.0)
+    if decay.beta is None:
+        return (edges**2 if squared else edges), falls, 0.0, 0.0
+    return (
+        (edges**2 if squared else edges),
+        falls,
+        -1.0 / (decay.beta * decay.limit**2),
+        float(np.exp(-1.0 / decay.beta)),
+    )
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _weight(cost, edges, weight_of, bend, floor):
+    """Of one cost of a stored pair."""
+    if bend != 0.0:
+        if cost > edges[-1]:
+            return 0.0
+        return max((np.exp(bend * cost * cost) - floor) / (1.0 - floor), 0.0)
+    for z in range(len(edges)):
+        if cost <= edges[z]:
+            return weight_of[z]
+    return 0.0
+
+
+@njit(nogil=True, cache=True)
+def _row_demand(indptr, cell, cost, people, edges, falls, bend, floor, low, high, demand):
+    weight_of = falls[::-1].cumsum()[::-1]
+    for site in range(low, high):
+        total = 0.0
+        for p in range(indptr[site], indptr[site + 1]):
+            total += people[cell[p]] * _weight(np.float64(cost[p]), edges, weight_of, bend, floor)
+        demand[site] = total
+
+
+@njit(nogil=True, cache=True)
+def _cell_access(indptr, cell, cost, ratio, edges, falls, bend, floor, low, high, access):
+    """Cells low..high only; rows are ascending, so each row's part of them is found by halving."""
+    weight_of = falls[::-1].cumsum()[::-1]
+    for site in range(len(ratio)):
+        if ratio[site] == 0.0:
+            continue
+        row = cell[indptr[site] : indptr[site + 1]]
+        first = indptr[site] + np.searchsorted(row, low)
+        for p in range(first, indptr[site + 1]):
+            if cell[p] >= high:
+                break
+            access[cell[p]] += ratio[site] * _weight(np.float64(cost[p]), edges, weight_of, bend, floor)
+
+
+@njit(nogil=True, cache=True)
+def _near_sites(x, y, low, high, fx, fy, start, x0, y0, size, columns, lines, reach, near_x, near_y, near):
+    """Sites within `reach` of the box around the cells low..high; returns how many."""
+    left, right, bottom, top = x[low], x[low], y[low], y[low]
+    for i in range(low + 1, high):
+        left, right = min(left, x[i]), max(right, x[i])
+        bottom, top = min(bottom, y[i]), max(top, y[i])
+    count = 0
+    first, last = square_of(left - reach, x0, size, columns), square_of(right + reach, x0, size, columns)
+    for line in range(
+        square_of(bottom - reach, y0, size, lines), square_of(top + reach, y0, size, lines) + 1
+    ):
+        for q in range(start[line * columns + first], start[line * columns + last + 1]):
+            dx = max(left - fx[q], fx[q] - right, 0.0)
+            dy = max(bottom - fy[q], fy[q] - top, 0.0)
+            if dx * dx + dy * dy <= reach * reach * (1 + 1e-9):
+                near_x[count], near_y[count], near[count] = fx[q], fy[q], q
+                count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _weights(x, y, near_x, near_y, count, edges, falls, bend, floor, far, weight):
+    """weight (count,) of the straight trips from (x, y); edges are squared metres. Plain loops, so that the compiler
+    works on several sites at once."""
+    for c in range(count):
+        dx, dy = near_x[c] - x, near_y[c] - y
+        far[c] = dx * dx + dy * dy
+    if bend != 0.0:
+        for c in range(count):
+            weight[c] = 0.0
+            if far[c] <= edges[0]:
+                weight[c] = max((np.exp(bend * far[c]) - floor) / (1.0 - floor), 0.0)
+        return
+    edge, fall = edges[0], falls[0]
+    for c in range(count):
+        weight[c] = fall if far[c] <= edge else 0.0
+    for z in range(1, len(edges)):
+        edge, fall = edges[z], falls[z]
+        for c in range(count):
+            weight[c] += fall if far[c] <= edge else 0.0
+
+
+@njit(nogil=True, cache=True)
+def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, falls,
+                  bend, floor, found):  # fmt: skip
+    sites = len(fx)
+    near_x, near_y, near = np.empty(sites), np.empty(sites), np.empty(sites, np.int64)
+    far, weight, total = np.empty(sites), np.empty(sites), np.empty(sites)
+    reach = np.sqrt(edges[-1])
+    square = np.searchsorted(cells_start, low, side="right") - 1
+    i = low
+    while i < high:
+        while cells_start[square + 1] <= i:
+            square += 1
+        end = min(cells_start[square + 1], high)
+        count = _near_sites(
+            cx, cy, i, end, fx, fy, start, x0, y0, size, columns, lines, reach, near_x, near_y, near
+        )
+        total[:count] = 0.0
+        while i < end:
+            here = people[i - low]
+            if here > 0.0:
+                _weights(cx[i], cy[i], near_x, near_y, count, edges, falls, bend, floor, far, weight)
+                for c in range(count):
+                    total[c] += here * weight[c]
+            i += 1
+        for c in range(count):
+            found[near[c]] += total[c]
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def _dot(value, weight, count):
+    total = 0.0
+    for c in range(count):
+        total += value[c] * weight[c]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _block_access(ratio, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, falls,
+                  bend, floor, out):  # fmt: skip
+    sites = len(fx)
+    near_x, near_y, near = np.empty(sites), np.empty(sites), np.empty(sites, np.int64)
+    far, weight, value = np.empty(sites), np.empty(sites), np.empty(sites)
+    reach = np.sqrt(edges[-1])
+    square = np.searchsorted(cells_start, low, side="right") - 1
+    i = low
+    while i < high:
+        while cells_start[square + 1] <= i:
+            square += 1
+        end = min(cells_start[square + 1], high)
+        count = _near_sites(
+            cx, cy, i, end, fx, fy, start, x0, y0, size, columns, lines, reach, near_x, near_y, near
+        )
+        for c in range(count):
+            value[c] = ratio[near[c]]
+        while i < end:
+            _weights(cx[i], cy[i], near_x, near_y, count, edges, falls, bend, floor, far, weight)
+            out[i - low] = _dot(value, weight, count)
+            i += 1
