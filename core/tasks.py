@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.core.cache import cache
 
 from core.selectors.jobs import WORKER_SEEN
-from core.services import jobs
+from core.services import jobs, shards
 
 _stop = threading.Event()
 
@@ -17,6 +17,11 @@ _stop = threading.Event()
 @shared_task(name="core.tasks.perform_job")
 def perform_job(*, ref: str, **_: Any) -> None:
     jobs.perform(ref)
+
+
+@shared_task(name="core.tasks.help_job")
+def help_job(*, ref: str, stage: str, **_: Any) -> None:
+    shards.help_out(ref=ref, stage=stage)
 
 
 @shared_task(name="core.tasks.watch_jobs", acks_late=False)

@@ -1,13 +1,15 @@
 """Reads jobs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from core import policies
 from core.choices import JobState
-from core.models import City, Job
+from core.models import City, Job, JobShard
 
 WORKER_SEEN = "worker-seen"
 
@@ -33,6 +35,30 @@ def job_rows(*, user: Any, city: City | None, state: str = "") -> QuerySet[Job]:
     if city:
         rows = rows.filter(Q(city=city) | Q(city=None))
     return rows.filter(state=state) if state else rows
+
+
+def pieces_of(jobs: Sequence[Job]) -> dict[int, list[dict[str, Any]]]:
+    """By job id, for jobs cut into pieces: each stage with its pieces by state, the worker processes that hold or
+    did them, and seconds from its first start to its last sign. Two queries, however many jobs."""
+    rows = JobShard.objects.filter(job__in=[job.pk for job in jobs])
+    hands: dict[tuple[int, str], set[str]] = {}
+    for pk, stage, token in (
+        rows.exclude(worker_token="").values_list("job_id", "stage", "worker_token").distinct()
+    ):
+        hands.setdefault((pk, stage), set()).add(token.rpartition("|")[0])
+    stages = rows.order_by().values("job_id", "stage").annotate(
+        kind=Min(KeyTextTransform("kind", "params")), begun=Min("started_at"), ended=Max("finished_at"), pieces=Count("id"),
+        **{state.value: Count("id", filter=Q(state=state)) for state in JobState},
+    )  # fmt: skip
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in sorted(stages, key=lambda one: (one["begun"] is None, str(one["begun"]), one["stage"])):
+        begun, ended = row.pop("begun"), row.pop("ended")
+        seconds = round((ended - begun).total_seconds(), 1) if begun and ended else 0.0
+        pk = row.pop("job_id")
+        found.setdefault(pk, []).append(
+            row | {"workers": len(hands.get((pk, row["stage"]), ())), "seconds": seconds}
+        )
+    return found
 
 
 def worker_seen() -> bool:

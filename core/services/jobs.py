@@ -1,22 +1,19 @@
 """Long work. The Job row is the truth: a broker that loses a message, or a worker that dies, loses no job.
 
 `submit` writes the row and sends word on commit. `perform` claims the row by a conditional update, keeps a
-heartbeat in a thread, and hands the work a `Progress`. `watch` takes up again what lost its worker; it runs in every
+heartbeat in a thread, and hands the work a `Progress`. Work that many hands can share is cut by
+`core.services.shards`. `watch` takes up again what lost its worker; it runs in every
 worker's main process, by the scheduler, and when somebody looks at a job.
 """
 
 import hashlib
 import json
 import logging
-import os
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -31,8 +28,10 @@ from django.utils.translation import gettext as _
 from core import policies
 from core.choices import JobState
 from core.errors import DomainError
-from core.models import Job
+from core.models import Job, JobShard
+from core.selectors.jobs import pieces_of
 from core.services import audit
+from core.services.holders import holder_alive, new_token
 from core.services.refs import next_ref
 
 log = logging.getLogger(__name__)
@@ -125,6 +124,19 @@ def send(job: Job) -> None:
         log.warning("job %s waits: the broker does not answer", job.ref, exc_info=True)
 
 
+def send_help(job: Job, stage: str, count: int) -> bool:
+    """Tell `count` hands that this job has pieces to take; False when the broker does not answer."""
+    from core.tasks import help_job
+
+    try:
+        for _number in range(count):
+            help_job.apply_async(kwargs={"ref": job.ref, "stage": stage}, queue=job.queue, retry=False)
+    except Exception:
+        log.warning("job %s works alone: the broker does not answer", job.ref, exc_info=True)
+        return False
+    return True
+
+
 def cancel(*, user: Any, job: Job) -> None:
     """Ask a job to stop. One that only waits is stopped at once."""
     if job.created_by_id != getattr(user, "pk", None):
@@ -155,10 +167,11 @@ class Progress:
     def _mine(self) -> Any:
         return Job.objects.filter(pk=self.job.pk, worker_token=self.job.worker_token, state=JobState.RUNNING)
 
-    def __call__(self, share: float, message: str = "") -> None:
-        """Say how far the work is, 0 to 1. Raises JobCancelled or JobLost: let them pass."""
+    def __call__(self, share: float, message: str = "", *, at_once: bool = False) -> None:
+        """Say how far the work is, 0 to 1; `at_once` where a stage begins. Raises JobCancelled or JobLost: let them
+        pass."""
         now = time.monotonic()
-        if now - self._last < 0.5 and share < 1:
+        if now - self._last < 0.5 and share < 1 and not at_once:
             return
         self._last = now
         share = min(max(float(share), 0.0), 1.0)
@@ -188,21 +201,21 @@ class Progress:
             raise JobLost(self.job.ref)
 
 
-class _Heartbeat(threading.Thread):
-    """Keeps the row fresh while native code holds the main thread."""
+class Heartbeat(threading.Thread):
+    """Gives a sign of life while native code holds the main thread."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(daemon=True, name=f"heartbeat {job.ref}")
-        self.job, self.stopped = job, threading.Event()
+    def __init__(self, name: str, beat: Callable[[], object], every_seconds: float | None = None) -> None:
+        super().__init__(daemon=True, name=f"heartbeat {name}")
+        self.beat, self.stopped = beat, threading.Event()
+        self.every_seconds = every_seconds or settings.JOB_HEARTBEAT_SECONDS
 
     def run(self) -> None:
-        mine = Job.objects.filter(pk=self.job.pk, worker_token=self.job.worker_token, state=JobState.RUNNING)
-        while not self.stopped.wait(settings.JOB_HEARTBEAT_SECONDS):
+        while not self.stopped.wait(self.every_seconds):
             try:
-                mine.update(heartbeat_at=timezone.now())
+                self.beat()
             except Exception:
                 # A database that restarts must not make a living worker look dead for good.
-                log.warning("no heartbeat for %s", self.job.ref, exc_info=True)
+                log.warning("no %s", self.name, exc_info=True)
                 connection.close()
         connection.close()
 
@@ -219,7 +232,8 @@ def perform(ref: str) -> None:
         watch()
         return
     job = Job.objects.select_related("city", "created_by").get(ref=ref)
-    heartbeat = _Heartbeat(job)
+    mine = Job.objects.filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING)
+    heartbeat = Heartbeat(job.ref, lambda: mine.update(heartbeat_at=timezone.now()))
     heartbeat.start()
     try:
         with override(job.language or settings.LANGUAGE_CODE):
@@ -248,20 +262,18 @@ def _work(job: Job) -> None:
     except DomainError as error:
         _finish(job, JobState.FAILED, message="", error_code=error.code, error=str(error.message))
     except MemoryError:
-        _finish(
-            job,
-            JobState.FAILED,
-            message="",
-            error_code="out-of-memory",
-            error=_("The work needs more memory than the worker has."),
-        )
+        _finish(job, JobState.FAILED, message="", error_code="out-of-memory", error=no_memory())
     except Exception as error:
         log.exception("job %s failed", job.ref)
-        code, words = _said(error)
+        code, words = said(error)
         _finish(job, JobState.FAILED, message="", error_code=code, error=words)
 
 
-def _said(error: Exception) -> tuple[str, str]:
+def no_memory() -> str:
+    return _("The work needs more memory than the worker has.")
+
+
+def said(error: Exception) -> tuple[str, str]:
     """Code and words for an error that nobody foresaw."""
     if type(error).__name__ == "SoftTimeLimitExceeded":
         return "too-long", _("The work was stopped because it took longer than %(minutes)d minutes.") % {
@@ -276,11 +288,19 @@ def _finish(job: Job, state: str, **fields: Any) -> None:
     """Write the end of the job and tidy up, together; nothing when another worker holds it."""
     mine = Job.objects.filter(pk=job.pk, worker_token=job.worker_token, state=JobState.RUNNING)
     with transaction.atomic():
-        if (
-            mine.update(state=state, finished_at=timezone.now(), heartbeat_at=timezone.now(), **fields)
-            and state != JobState.DONE
-        ):
+        if not mine.update(state=state, finished_at=timezone.now(), heartbeat_at=timezone.now(), **fields):
+            return
+        _sweep(job)
+        if state != JobState.DONE:
             _tidy(Job.objects.get(pk=job.pk))
+
+
+def _sweep(job: Job) -> None:
+    """The pieces of a job that is over go; what stays is how many there were and who took part."""
+    if pieces := pieces_of([job]).get(job.pk):
+        over = Job.objects.get(pk=job.pk)
+        Job.objects.filter(pk=job.pk).update(result=over.result | {"pieces": pieces})
+        JobShard.objects.filter(job=job).delete()
 
 
 def _tidy(job: Job) -> None:
@@ -295,38 +315,6 @@ def _tidy(job: Job) -> None:
 
 
 # --- watching over the workers ---------------------------------------------------------------------
-
-
-def _started(pid: int) -> str | None:
-    """When a process of this machine started, in the kernel's own count; None when there is no such process."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if after_name[0] in "ZX" else after_name[19]
-
-
-def _here() -> str:
-    """This machine, and the room of process numbers in it: containers may share the one and not the other."""
-    try:
-        room = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        room = ""
-    return f"{socket.gethostname()[:50]}{room}".replace("|", "")
-
-
-def new_token() -> str:
-    """Names the process that holds a job, so that its death can be seen at once on the same machine."""
-    pid = os.getpid()
-    return f"{_here()}|{pid}|{_started(pid) or ''}|{uuid.uuid4().hex[:12]}"
-
-
-def holder_alive(token: str) -> bool | None:
-    """Does the process that holds a job live? None when it cannot be known (another machine)."""
-    host, pid, started, _rest = [*token.split("|"), "", "", "", ""][:4]
-    if host != _here() or not started:
-        return None
-    return _started(int(pid)) == started
 
 
 def watch() -> dict[str, int]:
@@ -370,6 +358,7 @@ def _take_up(job: Job) -> str:
     with transaction.atomic():
         if same.update(finished_at=now, worker_token="", **end):
             log.warning("job %s lost its worker and is %s", job.ref, end["state"])
+            _sweep(job)
             _tidy(Job.objects.get(pk=job.pk))
     return "failed"
 
