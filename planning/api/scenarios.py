@@ -18,7 +18,7 @@ from core.models import City
 from planning.api import filters
 from planning.api import serializers as forms
 from planning.models import HazardLayer, Scenario
-from planning.services import scenarios
+from planning.services import road_rules, scenarios
 
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".'
@@ -101,3 +101,17 @@ class ScenarioViewSet(ReadViewSet):
         return self._answer(
             scenarios.copy_scenario(user=request.user, scenario=self.get_object(), **form.validated_data), 201
         )
+
+    @extend_schema(
+        responses={
+            200: {
+                "type": "object",
+                "description": "GeoJSON: the streets that the road rules close or slow on today's roads, at most 5,000 of them;"
+                " `streets` says how many there are, `shown` how many are here.",
+            }
+        },
+    )
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)
+    def streets(self, request: Request, ref: str) -> Response:
+        """Closed and slowed streets, closed ones first, then the longest."""
+        return Response(road_rules.scenario_streets(scenario=self.get_object()))

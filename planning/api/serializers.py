@@ -185,7 +185,7 @@ class ScenarioSerializer(serializers.ModelSerializer):
         fields = [
             "ref", "code", "name", "name_en", "city", "hazard", "extent", "areas", "hazard_layer", "affected_share", "displaced_share",
             "zone_rates", "rate_source", "rate_certainty", "ratio_overrides", "services", "times_of_day", "close_inside_zone",
-            "closed_facilities", "synthetic", "notes", "version", "created_by", "created_at", "updated_at",
+            "road_rules", "closed_facilities", "synthetic", "notes", "version", "created_by", "created_at", "updated_at",
         ]  # fmt: skip
 
 
@@ -220,6 +220,14 @@ class ScenarioChangesSerializer(serializers.Serializer):
     close_inside_zone = serializers.BooleanField(required=False)
     closed_facilities = serializers.ListField(
         child=serializers.CharField(max_length=24), required=False, help_text="Facility references."
+    )
+    road_rules = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text=(
+            'Closed and slowed roads: {"kind": "zone", "zone_class": "deep", "road_classes": ["*"], "factor": null} closes,'
+            ' factor 3 takes three times as long; "lines" with a GeoJSON geometry and buffer_m; "list" with source_ids.'
+        ),
     )
     notes = serializers.CharField(required=False, allow_blank=True, max_length=5000)
 

@@ -16,8 +16,9 @@ from planning.models import Scenario, StandardProfile
 
 
 def freeze_scenario(scenario: Scenario) -> dict[str, Any]:
-    """All of a scenario that can move a number, and the words a reader needs."""
-    return {
+    """All of a scenario that can move a number, and the words a reader needs. Road rules are told only where there are
+    some, so that a scenario without them keeps its hash."""
+    told = {
         "ref": scenario.ref,
         "name": scenario.name,
         "name_en": scenario.name_en,
@@ -35,6 +36,7 @@ def freeze_scenario(scenario: Scenario) -> dict[str, Any]:
         "close_inside_zone": scenario.close_inside_zone,
         "closed_facilities": sorted(scenario.closed_facilities.values_list("pk", flat=True)),
     }
+    return told | ({"road_rules": scenario.road_rules} if scenario.road_rules else {})
 
 
 def freeze_standards(profile: StandardProfile, services: list[str]) -> list[dict[str, Any]]:
@@ -64,6 +66,8 @@ _WORDS = {
     "no_zones": _(
         "The scenario strikes the zones of a hazard layer, but the layer is missing or empty. %(what)s"
     ),
+    "no_zones_for_roads": _("A road rule names a hazard layer that is missing or empty. %(what)s"),
+    "no_roads": _("The scenario closes or slows roads, but the city has no roads loaded."),
     "no_affected_share": _("The share of people affected is missing."),
     "no_displaced_share": _("The share of the affected who leave home is missing."),
     "no_affected_share_in_zone": _("The share of people affected is missing for the zone class %(what)s."),
@@ -85,10 +89,11 @@ def missing_rates(
     layers: set[str],
     zone_classes: dict[str, list[str]],
     time_of_day: str,
+    roads: bool = True,
 ) -> list[dict[str, str]]:
     """Everything that keeps the run from being computed: `{"code", "what", "message"}`; empty when nothing does.
 
-    `layers`: times of day the city has people for. `zone_classes`: classes by hazard layer.
+    `layers`: times of day the city has people for. `zone_classes`: classes by hazard layer. `roads`: it has some.
     """
     problems: list[dict[str, str]] = []
 
@@ -123,6 +128,14 @@ def missing_rates(
         for _name, whole in wanted:
             if scenario[whole] is None:
                 miss(f"no_{whole}")
+    rules = scenario.get("road_rules") or []
+    if rules and not roads:
+        miss("no_roads")
+    for rule in rules:
+        if rule["kind"] == "zone" and not zone_classes.get(
+            layer := rule.get("hazard_layer") or scenario["hazard_layer"] or ""
+        ):
+            miss("no_zones_for_roads", layer)
     return [dict(item) for item in {tuple(sorted(problem.items())): problem for problem in problems}.values()]
 
 

@@ -46,7 +46,7 @@ KNOWN = {
     "idle_assets": {"options"},
     "scenarios": {"title", "title_en", "hazard", "extent", "areas", "hazard_layer", "affected_share", "displaced_share",
                   "zone_rates", "rate_source", "rate_certainty", "services", "times_of_day", "ratio_overrides",
-                  "close_inside_zone", "notes"},
+                  "close_inside_zone", "road_rules", "notes"},
 }  # fmt: skip
 
 

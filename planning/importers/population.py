@@ -22,7 +22,8 @@ METRES_PER_DEGREE = 111_320.0
 
 @dataclass
 class Cells:
-    """n cells. corners: (n, k, 2) degrees, closed rings. people: layer -> (n,), nan where a layer has no such cell."""
+    """n cells. corners: (n, k, 2) degrees, closed rings. people: layer -> (n,), nan where a layer has no such cell.
+    barrier_free: layer -> (n,) of these people, those who need barrier-free places; only layers that tell them apart."""
 
     code: np.ndarray
     lon: np.ndarray
@@ -30,6 +31,7 @@ class Cells:
     corners: np.ndarray
     area_m2: np.ndarray
     people: dict[str, np.ndarray] = field(default_factory=dict)
+    barrier_free: dict[str, np.ndarray] = field(default_factory=dict)
     shifts: dict[str, float | None] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
 
@@ -41,6 +43,7 @@ class Cells:
         self.code, self.lon, self.lat = self.code[order], self.lon[order], self.lat[order]
         self.corners, self.area_m2 = self.corners[order], self.area_m2[order]
         self.people = {name: people[order] for name, people in self.people.items()}
+        self.barrier_free = {name: part[order] for name, part in self.barrier_free.items()}
 
 
 @dataclass
@@ -53,6 +56,11 @@ class _Read:
     area_m2: np.ndarray
     shift_m: float | None
     shape: dict[str, Any]
+    barrier_free: np.ndarray | None = None
+
+
+# The two ways a source may tell how many people need barrier-free places: a count, or a share from 0 to 1.
+BARRIER_FREE, BARRIER_FREE_SHARE = "barrier_free", "barrier_free_share"
 
 
 def read_population(
@@ -112,6 +120,11 @@ def _read_points(
             if other.path == layer.path and "cell" in other.options:
                 column = other.columns.get("people", "people")
                 wanted[f"people:{column}"] = Column(column, "number", required=True, minimum=0)
+                for name in (BARRIER_FREE, BARRIER_FREE_SHARE):
+                    if name in other.columns:
+                        wanted[f"{name}:{other.columns[name]}"] = Column(
+                            other.columns[name], "number", minimum=0
+                        )
         table = read_table(
             layer.path, columns=wanted, problems=problems, label=layer.label, **layer.reading()
         )
@@ -125,7 +138,23 @@ def _read_points(
     people = table[f"people:{given.get('people', 'people')}"]
     area = table.number("area_m2")
     area = np.where(np.isnan(area), _cell_area(shape), area)
-    return _Read(layer, table["code"], places.lon, places.lat, people, area, places.shift_m, shape)
+    part = _barrier_free(layer, table, people, problems)
+    return _Read(layer, table["code"], places.lon, places.lat, people, area, places.shift_m, shape, part)
+
+
+def _barrier_free(layer: Layer, table: Columns, people: np.ndarray, problems: Problems) -> np.ndarray | None:
+    """Of the people (n,), those who need barrier-free places; an empty field counts nobody, a layer without the
+    column says nothing (None)."""
+    for name in (BARRIER_FREE, BARRIER_FREE_SHARE):
+        if name not in layer.columns:
+            continue
+        column = layer.columns[name]
+        given = np.nan_to_num(table.number(f"{name}:{column}"))
+        most = people if name == BARRIER_FREE else np.ones(len(people))
+        text = _("More people need barrier-free places than there are people.")
+        problems.add_rows("group_too_large", text, table.rows[given > most], file=table.file, column=column)
+        return given if name == BARRIER_FREE else people * given
+    return None
 
 
 def _unique_codes(table: Columns, problems: Problems) -> None:
@@ -251,6 +280,10 @@ def _one_set(reads: list[_Read], problems: Problems) -> Cells:
         people = np.full(len(code), np.nan)
         people[here] = read.people
         cells.people[read.layer.name] = people
+        if read.barrier_free is not None:
+            part = np.zeros(len(code))
+            part[here] = read.barrier_free
+            cells.barrier_free[read.layer.name] = part
         cells.shifts[read.layer.name] = read.shift_m
         cells.rows[read.layer.name] = len(read.code)
     return cells

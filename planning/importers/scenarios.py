@@ -12,6 +12,7 @@ from facilities.choices import Hazard
 from facilities.importers.problems import Problems
 from planning.choices import Extent
 from planning.importers.packs import Layer
+from planning.importers.road_rules import read_road_rules
 
 
 def read_scenario(
@@ -82,6 +83,7 @@ def read_scenario(
         "times_of_day": each_of("times_of_day", TimeOfDay.values) or list(TimeOfDay.values),
         "ratio_overrides": {str(k): float(v) for k, v in options.get("ratio_overrides", {}).items()},
         "close_inside_zone": bool(options.get("close_inside_zone", True)),
+        "road_rules": read_road_rules(options.get("road_rules", []), problems, key("road_rules")),
         "synthetic": layer.synthetic,
         "notes": str(options.get("notes", "")),
     }

@@ -53,23 +53,25 @@ def _write(
     for name, (layer, record) in layers.items():
         people = cells.people[name]
         here = ~np.isnan(people)
+        part = cells.barrier_free.get(name)
         population, _made = PopulationLayer.objects.update_or_create(
             city=city, code=name,
             defaults={
                 "name": str(layer.options.get("title", name)), "name_en": str(layer.options.get("title_en", "")),
                 "time_of_day": layer.options["time_of_day"], "people": float(people[here].sum()),
+                "barrier_free": None if part is None else float(part[here].sum()),
                 "cells": int(here.sum()), "layer": record, "synthetic": layer.synthetic,
             },
         )  # fmt: skip
         count = int(here.sum())
-        copy_arrays(
-            cursor, "planning_cellpopulation",
-            [
-                ("layer_id", "int8", np.full(count, population.pk)),
-                ("cell_id", "int8", ids[here]),
-                ("people", "float8", people[here]),
-            ],
-        )  # fmt: skip
+        columns = [
+            ("layer_id", "int8", np.full(count, population.pk)),
+            ("cell_id", "int8", ids[here]),
+            ("people", "float8", people[here]),
+        ]
+        if part is not None:
+            columns.append(("barrier_free", "float8", part[here]))
+        copy_arrays(cursor, "planning_cellpopulation", columns)
         written[name] = count
     cursor.execute("analyze planning_demandcell, planning_cellpopulation")
     build_cell_groups(city)

@@ -8,14 +8,22 @@ from core.models import Area, City
 from core.services.refs import next_ref
 from facilities.models import ServiceType
 from planning.models import HazardLayer, Scenario
+from planning.services.road_rules import checked_road_rules
 
 
 def write_scenario(*, city: City, values: dict[str, Any]) -> Scenario:
-    """Add the scenario, or bring it to the pack's values while nobody has edited it (created_by is empty)."""
+    """Add the scenario, or bring it to the pack's values while nobody has edited it (created_by is empty).
+
+    Raises InvalidInput when a road rule names a class or a street that the city does not have."""
     fields = {
         name: value for name, value in values.items() if name not in ("areas", "services", "hazard_layer")
     }
     hazard_layer = HazardLayer.objects.filter(city=city, code=values["hazard_layer"]).first()
+    # The layers and roads of the pack are written by now: names in the rules can be held against them.
+    fields["road_rules"] = checked_road_rules(
+        values["road_rules"], city=city, hazard_layer=hazard_layer,
+        where={"file": "city.toml", "column": f"scenarios.{values['code']}.road_rules"},
+    )  # fmt: skip
     scenario = Scenario.objects.filter(city=city, code=values["code"]).first()
     if scenario is None:
         scenario = Scenario(city=city, ref=next_ref("S"))

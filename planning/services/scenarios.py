@@ -17,6 +17,7 @@ from core.services.refs import next_ref
 from facilities.models import ServiceType
 from planning.choices import Extent
 from planning.models import HazardLayer, Scenario
+from planning.services.road_rules import checked_road_rules
 
 
 def create_scenario(
@@ -38,6 +39,7 @@ def create_scenario(
     rate_source: str = "",
     rate_certainty: str = Certainty.D,
     close_inside_zone: bool = True,
+    road_rules: Sequence[dict[str, Any]] = (),
     notes: str = "",
 ) -> Scenario:
     """A new scenario. Rates left open stay open: a run that needs them is refused and names them."""
@@ -48,10 +50,12 @@ def create_scenario(
         city=city, name=name, services=services, times_of_day=times_of_day, shares=(affected_share, displaced_share), extent=extent,
         areas=areas, hazard_layer=hazard_layer, zone_rates=zone_rates or {}, ratio_overrides=ratio_overrides or {},
     )  # fmt: skip
+    hazard_layer = hazard_layer if extent == Extent.ZONES else None
+    rules = checked_road_rules(list(road_rules), city=city, hazard_layer=hazard_layer)
     with transaction.atomic():
         scenario = Scenario.objects.create(
             city=city, ref=next_ref("S"), name=name.strip(), name_en=name_en.strip(), hazard=hazard, extent=extent,
-            hazard_layer=hazard_layer if extent == Extent.ZONES else None, affected_share=affected_share,
+            hazard_layer=hazard_layer, road_rules=rules, affected_share=affected_share,
             displaced_share=displaced_share, zone_rates=zone_rates or {}, ratio_overrides=ratio_overrides or {},
             rate_source=rate_source, rate_certainty=rate_certainty, times_of_day=list(dict.fromkeys(times_of_day)),
             close_inside_zone=close_inside_zone, notes=notes,
@@ -109,7 +113,7 @@ def _check(
 
 FIELDS = (
     "name", "name_en", "hazard", "extent", "hazard_layer", "affected_share", "displaced_share", "zone_rates", "ratio_overrides",
-    "rate_source", "rate_certainty", "times_of_day", "close_inside_zone", "notes",
+    "rate_source", "rate_certainty", "times_of_day", "close_inside_zone", "road_rules", "notes",
 )  # fmt: skip
 LISTS = ("services", "areas", "closed_facilities")
 
@@ -147,6 +151,9 @@ def update_scenario(
         )  # fmt: skip
         if any(place.city_id != scenario.city_id for place in new["closed_facilities"]):
             raise DomainError("other-city", _("Closed facilities must belong to the same city."), status=422)
+        new["road_rules"] = checked_road_rules(
+            new["road_rules"], city=scenario.city, hazard_layer=new["hazard_layer"]
+        )
         for name in FIELDS:
             setattr(scenario, name, new[name])
         scenario.version += 1
