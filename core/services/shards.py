@@ -31,6 +31,7 @@ from django.utils.translation import override
 from core.choices import JobState
 from core.errors import DomainError
 from core.models import Job, JobShard
+from core.selectors.jobs import pieces_of
 from core.services import jobs
 from core.services.holders import holder_alive, new_token
 from core.services.jobs import Heartbeat, JobCancelled, JobLost, Progress
@@ -80,6 +81,13 @@ def title_of(name: str) -> str:
     with suppress(DomainError):
         return str(_known(name).title) or name
     return name
+
+
+def pieces_told(job: Job) -> list[dict[str, Any]]:
+    """What people and programs are told of a job's pieces, stage by stage: title, pieces, how many wait, run, are
+    done or failed, the worker processes that took part, seconds. Empty for a job that was not cut."""
+    stages = job.result.get("pieces", []) if job.over else pieces_of([job]).get(job.pk, [])
+    return [stage | {"title": title_of(stage["kind"])} for stage in stages]
 
 
 # --- the parent ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 from core.choices import JobState
 from core.selectors import jobs as selectors
 from core.services import jobs as services
+from core.services import shards
 from core.views.pages import page, page_of
 
 
@@ -33,7 +34,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 def job_record(request: HttpRequest, ref: str) -> HttpResponse:
     services.look_after()
     job = get_object_or_404(selectors.jobs_visible_to(request.user), ref=ref)
-    return render(request, "core/job.html", {"job": job})
+    return render(request, "core/job.html", {"job": job, "pieces": shards.pieces_told(job)})
 
 
 @page
@@ -41,9 +42,11 @@ def job_progress(request: HttpRequest, ref: str) -> HttpResponse:
     services.look_after()
     job = get_object_or_404(selectors.jobs_visible_to(request.user), ref=ref)
     no_worker = job.state == JobState.QUEUED and not selectors.worker_seen()
-    response = render(
-        request, "components/progress.html", {"job": job, "then": _then(request), "no_worker": no_worker}
-    )
+    told = {
+        "job": job, "then": _then(request), "no_worker": no_worker, "pieces": shards.pieces_told(job),
+        "with_stages": "stages" in request.GET,
+    }  # fmt: skip
+    response = render(request, "components/progress.html", told)
     if job.over:
         response["HX-Trigger"] = "jobs-changed"
     return response

@@ -276,4 +276,35 @@ def test_the_state_of_all_pieces_is_read_in_two_queries(
     assert (told["pieces"], told["done"], told["running"], told["queued"], told["workers"]) == (3, 1, 1, 1, 2)
 
 
+def test_page_and_api_tell_the_stages_while_they_run_and_afterwards(
+    transactional_db: None, tmp_path: Path, admin_client: Any
+) -> None:
+    job = cut_job(tmp_path / "diary", seconds=0)
+    for number, state in enumerate(("done", "running", "queued")):
+        JobShard.objects.create(
+            job=job, stage="squares", number=number, params={"kind": "test.square"}, state=state,
+            worker_token="" if state == "queued" else f"here|{number}|1|x",
+        )  # fmt: skip
+    Job.objects.filter(pk=job.pk).update(
+        state="running", heartbeat_at=timezone.now(), worker_token=new_token()
+    )
+    line = admin_client.get(f"/jobs/{job.ref}/progress/").content.decode()
+    assert "1 of 3 pieces" in line and "2 worker processes" in line
+    table = admin_client.get(f"/jobs/{job.ref}/").content.decode()
+    assert "Squares" in table and "Running now" in table
+    (told,) = admin_client.get(f"/api/v1/jobs/{job.ref}/").json()["pieces"]
+    assert (told["title"], told["pieces"], told["done"], told["running"], told["workers"]) == (
+        "Squares",
+        3,
+        1,
+        1,
+        2,
+    )
+    Job.objects.filter(pk=job.pk).update(state="queued")
+    job = performed(job)
+    assert "Squares" in admin_client.get(f"/jobs/{job.ref}/progress/?stages").content.decode()
+    assert admin_client.get(f"/api/v1/jobs/{job.ref}/").json()["pieces"][0]["done"] == 8
+    assert "pieces" not in admin_client.get("/api/v1/jobs/").json()["results"][0]
+
+
 assert job_kinds
