@@ -16,7 +16,6 @@ from planning.models import (
     HazardLayer,
     HazardZone,
     PopulationLayer,
-    RoadNetwork,
     Snapshot,
     Standard,
     StandardProfile,
@@ -103,16 +102,6 @@ class HazardZoneViewSet(ListViewSet):
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return queryset.filter(layer__city__in=City.objects.filter(policies.visible_cities(user)))
-
-
-class RoadNetworkViewSet(CityWide):
-    """Versions of a city's roads, each named by the hash of its arrays."""
-
-    queryset = RoadNetwork.objects.select_related("city")
-    serializer_class = forms.RoadNetworkSerializer
-    filterset_class = filters.RoadNetworkFilter
-    ordering_fields = ["created_at"]
-    lookup_field = "ref"
 
 
 class SnapshotViewSet(CityWide):

@@ -21,7 +21,6 @@ from planning.models import (
     HazardLayer,
     HazardZone,
     PopulationLayer,
-    RoadNetwork,
     Run,
     Scenario,
     Snapshot,
@@ -135,25 +134,6 @@ class HazardZoneSerializer(serializers.ModelSerializer):
     class Meta:
         model = HazardZone
         fields = ["id", "layer", "klass", "severity", "geometry"]
-
-
-class RoadNetworkSerializer(serializers.ModelSerializer):
-    city = code_of()
-
-    class Meta:
-        model = RoadNetwork
-        fields = [
-            "ref",
-            "city",
-            "sha256",
-            "nodes",
-            "edges",
-            "length_km",
-            "largest_part_share",
-            "synthetic",
-            "current",
-            "created_at",
-        ]
 
 
 class SnapshotSerializer(WholeCityFields, serializers.ModelSerializer):

@@ -1,12 +1,17 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import layers, plans, runs, scenarios
+from planning.api import layers, networks, plans, runs, scenarios
 
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 
 urlpatterns: list[URLPattern] = [
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
+    path(
+        "networks/<str:network_ref>/islands/",
+        networks.NetworkIslandViewSet.as_view({"get": "list"}),
+        name="network-islands",
+    ),
     path("runs/<str:run_ref>/cells/", runs.RunCellsViewSet.as_view({"get": "list"}), name="run-cells"),
     path(
         "runs/<str:run_ref>/facilities/",
@@ -45,7 +50,7 @@ def register(router: BaseRouter) -> None:
     router.register("cost-rates", layers.CostRateViewSet, basename="cost-rate")
     router.register("hazard-layers", layers.HazardLayerViewSet, basename="hazard-layer")
     router.register("hazard-zones", layers.HazardZoneViewSet, basename="hazard-zone")
-    router.register("networks", layers.RoadNetworkViewSet, basename="network")
+    router.register("networks", networks.RoadNetworkViewSet, basename="network")
     router.register("snapshots", layers.SnapshotViewSet, basename="snapshot")
     router.register("scenarios", scenarios.ScenarioViewSet, basename="scenario")
     router.register("runs", runs.RunViewSet, basename="run")
