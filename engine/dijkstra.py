@@ -74,9 +74,9 @@ def _offer(cell, cost, limit, best, touched, count):
 
 
 @njit(cache=True, nogil=True)
-def _offer_near(x, y, cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre, limit,
-                best, touched, count):  # fmt: skip
-    """Offer every cell within `radius` (<= size) of (x, y) at straight distance x per_metre."""
+def _offer_near(x, y, cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre, extra,
+                limit, best, touched, count):  # fmt: skip
+    """Offer every cell within `radius` (<= size) of (x, y) at straight distance x per_metre + extra."""
     column, line = int(np.floor((x - x0) / size)), int(np.floor((y - y0) / size))
     for j in range(max(line - 1, 0), min(line + 2, lines)):
         for i in range(max(column - 1, 0), min(column + 2, columns)):
@@ -85,7 +85,7 @@ def _offer_near(x, y, cx, cy, start, member, x0, y0, size, columns, lines, radiu
                 c = member[p]
                 d = np.hypot(cx[c] - x, cy[c] - y)
                 if d <= radius:
-                    count = _offer(c, d * per_metre, limit, best, touched, count)
+                    count = _offer(c, extra + d * per_metre, limit, best, touched, count)
     return count
 
 
@@ -105,7 +105,7 @@ def _empty_row(best, touched, count, out_cell, out_cost, used):
 
 
 @njit(cache=True, nogil=True)
-def straight_block(sx, sy, cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre, limit):
+def straight_block(sx, sy, extra, cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre, limit):
     n = cx.size
     best = np.full(n, np.inf)
     touched = np.empty(n, np.int32)
@@ -113,7 +113,7 @@ def straight_block(sx, sy, cx, cy, start, member, x0, y0, size, columns, lines, 
     out_cell, out_cost, used = np.empty(1024, np.int32), np.empty(1024, np.float32), 0
     for s in range(sx.size):
         count = _offer_near(sx[s], sy[s], cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre,
-                            limit, best, touched, 0)  # fmt: skip
+                            extra[s], limit, best, touched, 0)  # fmt: skip
         out_cell, out_cost, used = _empty_row(best, touched, count, out_cell, out_cost, used)
         lengths[s] = count
     return lengths, out_cell[:used].copy(), out_cost[:used].copy()
@@ -122,7 +122,7 @@ def straight_block(sx, sy, cx, cy, start, member, x0, y0, size, columns, lines, 
 @njit(cache=True, nogil=True)
 def road_block(
     indptr, node, weight, a, b, ab, ba, street_ptr, street_of, first_cell, cell_at, cell_along, cell_leg,
-    site_street, site_along, site_leg, sx, sy, cx, cy, start, member, x0, y0, size, columns, lines,
+    site_street, site_along, site_leg, extra, sx, sy, cx, cy, start, member, x0, y0, size, columns, lines,
     direct_m, direct_cost, limit,
 ):  # fmt: skip
     """Bounded Dijkstra from each site of the block against the traffic, spread to the cells along the streets.
@@ -142,10 +142,10 @@ def road_block(
         count = 0
         if direct_m > 0:
             count = _offer_near(sx[s], sy[s], cx, cy, start, member, x0, y0, size, columns, lines, direct_m,
-                                direct_cost, limit, best, touched, count)  # fmt: skip
+                                direct_cost, extra[s], limit, best, touched, count)  # fmt: skip
         street = site_street[s]
-        if street >= 0 and site_leg[s] <= far:
-            t, leg = site_along[s], site_leg[s]
+        if street >= 0 and extra[s] + site_leg[s] <= far:
+            t, leg = site_along[s], extra[s] + site_leg[s]
             # Cells on the site's own street can arrive without passing a node.
             for p in range(first_cell[street], first_cell[street + 1]):
                 c = cell_at[p]

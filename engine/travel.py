@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.checks import InvalidInput
 from engine.dijkstra import road_block, straight_block
-from engine.network import RoadGraph
+from engine.network import MOST_KMH, RoadGraph, Snap
 from engine.world import Reach
 
 WALK_M_PER_MIN = 75.0
@@ -41,27 +41,40 @@ def reach_by_road(
     direct_m: float = DIRECT_M,
     *,
     closed: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    site_extra: ArrayLike | None = None,
     walk_m_per_min: float = WALK_M_PER_MIN,
     entry_m_per_min: float = ENTRY_M_PER_MIN,
     to_site: bool = True,
     threads: int | None = None,
+    sites_snap: Snap | None = None,
+    cells_snap: Snap | None = None,
+    snap_limit_m: float = np.inf,
 ) -> Reach:
     """Cells (n,) within `limit` of each site (m,), local metres, over the graph's streets.
 
-    unit "m": metres travelled. unit "min": walking at walk_m_per_min both ways on every street, or driving at each
-    street's own speed in its allowed directions, with entry legs at entry_m_per_min. closed (streets,) bool: closed
-    streets carry nobody and let nobody in. direct_m 0 leaves roads alone to decide. to_site False turns the trips round (from the site to the cell).
+    unit "m": metres travelled. unit "min": walking at walk_m_per_min both ways on every street that allows it, or
+    driving at each street's own speed in its allowed directions, with entry legs at entry_m_per_min. weight
+    (streets,) multiplies the cost of each street; inf = closed: it carries nobody and lets nobody in, ever. closed
+    (streets,) bool is a short form of that. site_extra (m,) cost units are added to every trip of a site (minutes at
+    the gate). direct_m 0 leaves roads alone to decide. to_site False turns the trips round (from the site to the
+    cell). sites_snap, cells_snap: what graph.snap(x, y, mode=mode) told before, on the open network; who entered by
+    a street that is closed now is snapped anew. Farther than snap_limit_m from every street: no trip by road.
+    Raises InvalidInput.
     """
     _check(limit, unit, mode, detour, direct_m)
-    sx, sy = np.asarray(site_x, np.float64), np.asarray(site_y, np.float64)
-    cx, cy = np.asarray(cell_x, np.float64), np.asarray(cell_y, np.float64)
-    ab, ba, leg = _street_costs(graph, unit, mode, walk_m_per_min, entry_m_per_min)
-    shut = np.zeros(graph.streets, bool) if closed is None else np.asarray(closed, bool)
-    ab, ba = np.where(shut, np.inf, ab), np.where(shut, np.inf, ba)
+    sx, sy = _points("sites", site_x, site_y)
+    cx, cy = _points("cells", cell_x, cell_y)
+    factor = street_factors(graph, weight, closed)
+    extra = extra_costs(site_extra, len(sx))
+    ab, ba, leg = street_costs(graph, unit, mode, walk_m_per_min, entry_m_per_min)
+    shut = np.isinf(factor)
+    ab, ba = (np.where(shut, np.inf, way * np.where(shut, 1.0, factor)) for way in (ab, ba))
     if not to_site:
         ab, ba = ba, ab
-    site, cell = graph.snap(sx, sy, shut), graph.snap(cx, cy, shut)
-    indptr, node, weight = _incoming(graph, ab, ba)
+    site, far_site = entries(graph, sx, sy, mode, shut, sites_snap, snap_limit_m, direct_m)
+    cell, far_cell = entries(graph, cx, cy, mode, shut, cells_snap, snap_limit_m, direct_m)
+    indptr, node, cost = _incoming(graph, ab, ba)
     by_street = np.argsort(cell.street, kind="stable")
     first_cell = np.searchsorted(cell.street[by_street], np.arange(graph.streets + 1)).astype(np.int64)
     street_ptr, street_of = _streets_of_nodes(graph)
@@ -71,9 +84,9 @@ def reach_by_road(
 
     def run(block: NDArray[np.int64]):
         return road_block(
-            indptr, node, weight, graph.a, graph.b, ab, ba, street_ptr, street_of,
+            indptr, node, cost, graph.a, graph.b, ab, ba, street_ptr, street_of,
             first_cell, by_street.astype(np.int32), cell.along, cell.entry_m * leg,
-            site.street[block], site.along[block], site.entry_m[block] * leg, sx[block], sy[block],
+            site.street[block], site.along[block], site.entry_m[block] * leg, extra[block], sx[block], sy[block],
             cx, cy, direct.start, direct.member, direct.x0, direct.y0, direct.size, direct.columns, direct.lines,
             float(direct_m), float(detour) * leg, np.float32(limit),
         )  # fmt: skip
@@ -81,11 +94,6 @@ def reach_by_road(
     found = _gather(run, order, len(sx), threads)
     if mode != "walk" or direct_m == 0:
         return found
-    # What is off the map is asked of all streets, closed ones too: a flooded street is not a missing one.
-    if closed is None:
-        far_site, far_cell = site.entry_m > direct_m, cell.entry_m > direct_m
-    else:
-        far_site, far_cell = unmapped(graph, sx, sy, direct_m), unmapped(graph, cx, cy, direct_m)
     parts = [found]
     for sites, cells in (
         (np.arange(len(sx)), np.flatnonzero(far_cell)),
@@ -101,15 +109,67 @@ def reach_by_road(
                 unit,
                 mode,
                 detour,
+                site_extra=extra[sites],
                 walk_m_per_min=walk_m_per_min,
             )
             parts.append(_placed(off, sites, cells, len(sx)))
     return parts[0] if len(parts) == 1 else _cheapest(parts, len(sx), len(cx))
 
 
-def unmapped(graph: RoadGraph, x: ArrayLike, y: ArrayLike, direct_m: float = DIRECT_M) -> NDArray[np.bool_]:
-    """(n,) True where the nearest street is farther than `direct_m`: on foot, roads say nothing about this place."""
-    return np.asarray(graph.snap(np.asarray(x, np.float64), np.asarray(y, np.float64)).entry_m) > direct_m
+def entries(
+    graph: RoadGraph,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    mode: str,
+    shut: NDArray[np.bool_],
+    known: Snap | None,
+    snap_limit_m: float,
+    direct_m: float,
+) -> tuple[Snap, NDArray[np.bool_]]:
+    """Where points enter when streets `shut` (e,) are closed, and whether they lie off the map: farther than direct_m
+    from every street, closed ones too, for a flooded street is not a missing one."""
+    snap = graph.snap(x, y, mode=mode) if known is None else known
+    if snap.street.shape != x.shape:
+        raise InvalidInput([f"snap of {snap.street.size} points for {x.size}"])
+    far = snap.entry_m > direct_m
+    if shut.any():
+        again = np.flatnonzero((snap.street >= 0) & shut[np.maximum(snap.street, 0)])
+        if again.size:
+            snap = snap.with_rows(again, graph.snap(x[again], y[again], shut, mode=mode))
+    if np.isfinite(snap_limit_m):
+        street = np.where(snap.entry_m <= snap_limit_m, snap.street, np.int32(-1)).astype(np.int32)
+        snap = Snap(street, snap.along, snap.entry_m)
+    return snap, far
+
+
+def street_speeds(graph: RoadGraph, kmh_of_class: ArrayLike, factor_of_class: ArrayLike) -> RoadGraph:
+    """The same streets at other speeds: the speed of the street's class (km/h, NaN = the source's own), times the
+    factor of its class. Both (classes,); classes beyond them keep their speeds. Where driving is not allowed it stays
+    so. Raises InvalidInput when a speed leaves (0, 200]."""
+    kmh, factor = np.asarray(kmh_of_class, np.float64), np.asarray(factor_of_class, np.float64)
+    if kmh.shape != factor.shape or kmh.ndim != 1:
+        raise InvalidInput(["street speeds: one speed and one factor for each class"])
+    klass = np.asarray(graph.klass, np.int64)
+    listed = (klass >= 0) & (klass < len(kmh))
+    at = np.where(listed, klass, 0)
+    class_kmh = np.where(listed, kmh[at], np.nan) if len(kmh) else np.full(graph.streets, np.nan)
+    class_factor = np.where(listed, factor[at], 1.0) if len(kmh) else np.ones(graph.streets)
+    speeds = []
+    for speed in (np.asarray(graph.speed_ab_kmh), np.asarray(graph.speed_ba_kmh)):
+        speeds.append(
+            np.where(speed > 0, np.where(np.isnan(class_kmh), speed, class_kmh) * class_factor, 0.0)
+        )
+        bad = (speed > 0) & ~((speeds[-1] > 0) & (speeds[-1] <= MOST_KMH))
+        if bad.any():
+            raise InvalidInput(
+                [
+                    f"street speeds: {int(bad.sum())} streets would not lie above 0 and at most {MOST_KMH:g} km/h"
+                ]
+            )
+    arrays = {**graph.arrays(), "speed_ab_kmh": speeds[0], "speed_ba_kmh": speeds[1]}
+    quicker = RoadGraph.from_arrays(arrays)
+    quicker.known["segments"] = graph.segments()  # the lines are the same
+    return quicker
 
 
 def _placed(reach: Reach, sites: NDArray[np.int64], cells: NDArray[np.int64], all_sites: int) -> Reach:
@@ -141,16 +201,19 @@ def reach_straight(
     mode: str,
     detour: float = DETOUR,
     *,
+    site_extra: ArrayLike | None = None,
     walk_m_per_min: float = WALK_M_PER_MIN,
     drive_kmh: float = 30.0,
 ) -> Reach:
     """Cells within `limit` of each site by straight line x detour, for cities without roads.
 
     unit "m": straight metres x detour. unit "min": that at walk_m_per_min, or at drive_kmh when driving.
+    site_extra (m,) cost units are added to every trip of a site.
     """
     _check(limit, unit, mode, detour, 0.0)
-    sx, sy = np.asarray(site_x, np.float64), np.asarray(site_y, np.float64)
-    cx, cy = np.asarray(cell_x, np.float64), np.asarray(cell_y, np.float64)
+    sx, sy = _points("sites", site_x, site_y)
+    cx, cy = _points("cells", cell_x, cell_y)
+    extra = extra_costs(site_extra, len(sx))
     speed = walk_m_per_min if mode == "walk" else drive_kmh * 1000.0 / 60.0
     per_metre = float(detour) * (1.0 if unit == "m" else 1.0 / speed)
     radius = float(limit) / per_metre
@@ -158,7 +221,7 @@ def reach_straight(
 
     def run(block: NDArray[np.int64]):
         return straight_block(
-            sx[block], sy[block], cx, cy, grid.start, grid.member, grid.x0, grid.y0, grid.size, grid.columns,
+            sx[block], sy[block], extra[block], cx, cy, grid.start, grid.member, grid.x0, grid.y0, grid.size, grid.columns,
             grid.lines, radius * (1 + 1e-6), per_metre, np.float32(limit),
         )  # fmt: skip
 
@@ -181,13 +244,48 @@ def _check(limit: float, unit: str, mode: str, detour: float, direct_m: float) -
         raise InvalidInput(problems)
 
 
-def _street_costs(graph, unit, mode, walk_m_per_min, entry_m_per_min):
+def _points(name: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    px, py = np.ascontiguousarray(x, np.float64), np.ascontiguousarray(y, np.float64)
+    if px.ndim != 1 or px.shape != py.shape:
+        raise InvalidInput([f"{name}: as many x as y"])
+    bad = ~(np.isfinite(px) & np.isfinite(py))
+    if bad.any():
+        raise InvalidInput([f"{name}: {int(bad.sum())} have no finite x and y"])
+    return px, py
+
+
+def street_factors(
+    graph: RoadGraph, weight: ArrayLike | None, closed: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """(e,) what multiplies each street's cost; inf = closed. Raises InvalidInput."""
+    factor = np.ones(graph.streets) if weight is None else np.array(weight, np.float64)
+    if factor.shape != (graph.streets,):
+        raise InvalidInput([f"street weights: {factor.size} for {graph.streets} streets"])
+    if not np.all(factor > 0):
+        raise InvalidInput([f"street weights: {int(np.sum(~(factor > 0)))} are not above 0"])
+    if closed is not None:
+        shut = np.asarray(closed, bool)
+        if shut.shape != factor.shape:
+            raise InvalidInput([f"closed streets: {shut.size} for {graph.streets} streets"])
+        factor[shut] = np.inf
+    return factor
+
+
+def extra_costs(site_extra: ArrayLike | None, sites: int) -> NDArray[np.float64]:
+    """(m,) cost added to every trip of a site, 0 when not told. Raises InvalidInput."""
+    extra = np.zeros(sites) if site_extra is None else np.asarray(site_extra, np.float64)
+    if extra.shape != (sites,) or not np.all((extra >= 0) & np.isfinite(extra)):
+        raise InvalidInput(["extra cost of sites: one finite number of at least 0 for each site"])
+    return extra
+
+
+def street_costs(graph, unit, mode, walk_m_per_min=WALK_M_PER_MIN, entry_m_per_min=ENTRY_M_PER_MIN):
     """Cost of each street a->b and b->a (inf: not allowed) and cost per metre of an entry leg."""
     length = np.asarray(graph.length_m, np.float64)
     if mode == "walk":
-        cost = length / (1.0 if unit == "m" else walk_m_per_min)
+        cost = np.where(graph.walk, length / (1.0 if unit == "m" else walk_m_per_min), np.inf)
         return cost, cost.copy(), 1.0 if unit == "m" else 1.0 / walk_m_per_min
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         costs = []
         for speed in (graph.speed_ab_kmh, graph.speed_ba_kmh):
             full = length if unit == "m" else length * 60.0 / (np.asarray(speed) * 1000.0)
