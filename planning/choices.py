@@ -73,6 +73,23 @@ class AnalysisKind(TextChoices):
     EQUITY = "equity", _("Fairness")
 
 
+class AccessBand(TextChoices):
+    """Usable places in reach for each one needed, from the scarcest."""
+
+    SEVERE = "severe", _("Severely short")
+    SHORT = "short", _("Short")
+    BALANCED = "balanced", _("Balanced")
+    AMPLE = "ample", _("Ample")
+
+
+class NeverServed(TextChoices):
+    """Why a place is never served to the share; the first that holds."""
+
+    REACH = "reach", _("too much is out of reach")
+    UNKNOWN = "hours_unknown", _("conversion hours are unknown")
+    CAPACITY = "capacity", _("not enough room in reach")
+
+
 class SupplyReason(TextChoices):
     """Why a role supplies what it supplies in a run."""
 

@@ -38,6 +38,7 @@ from planning.bridge.frozen import load_frozen
 from planning.bridge.hexagons import hexagon_keys, web_mercator
 from planning.choices import Driver
 from planning.models import HazardLayer, PopulationLayer, Run
+from planning.services.analysis_tiles import Drawn
 
 COUNTED = ("people", "need", *STATES)
 TILE_MERCATOR = "ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => 0.015625)"
@@ -91,12 +92,14 @@ def _states(row: str, other: str | None) -> str:
 
 
 def cell_tile(
-    *, user: Any, run: Run, service: ServiceType, before: Run | None, z: int, x: int, y: int
+    *, user: Any, run: Run, service: ServiceType, before: Run | None, z: int, x: int, y: int, more: Drawn | None = None
 ) -> Tile:
-    """Layer `cells`: people, need, the four states and gap; with `before` also gap_before and gap_after."""
+    """Layer `cells`: people, need, the four states and gap; with `before` also gap_before and gap_after; with `more` the
+    numbers of an analysis of the run."""
     city = run.city
     paths, level = whole_city(user, city), level_for(city, z)
     key = ("cells", city_version(city), run.ref, service.code, before.ref if before else "", z, x, y, paths)
+    key += (more.analysis.ref,) if more else ()
 
     def make() -> bytes:
         params = {
@@ -106,19 +109,22 @@ def cell_tile(
             "service": service.pk,
             "level": level,
         }
+        tile = (z, x, y)
         if level is None:
-            return make_tile(z, x, y, [_cells(params, run, service, before, paths)])
+            params |= more.of_cells(city.pk, tile) if more else {}
+            return make_tile(z, x, y, [_cells(params, run, service, before, paths, more)])
         if paths is None:
-            return make_tile(z, x, y, [_groups(params, before)])
-        return make_tile(z, x, y, [_own_groups(run, before, service, level, paths, (z, x, y))])
+            params |= more.of_hexagons(city.pk, level, tile) if more else {}
+            return make_tile(z, x, y, [_groups(params, before, more)])
+        return make_tile(z, x, y, [_own_groups(run, before, service, level, paths, tile, more)])
 
     return kept_tile(key, make)
 
 
 def _cells(
-    params: dict[str, Any], run: Run, service: ServiceType, before: Run | None, paths: list[str] | None
+    params: dict[str, Any], run: Run, service: ServiceType, before: Run | None, paths: list[str] | None, more: Drawn | None
 ) -> TileLayer:
-    rights, more = rights_sql(paths)
+    rights, allowed = rights_sql(paths)
     driver = next(row["driver"] for row in run.standards_frozen if row["service"] == service.code)
     time_of_day = TimeOfDay.NIGHT if driver == Driver.RESIDENTS else run.time_of_day
     layer = (
@@ -133,26 +139,29 @@ def _cells(
     )
     sql = f"""
         select c.id, c.code, coalesce(r.people, p.people, 0)::float8 as people, {_states("r", "b" if before else None)},
-            case when p.cell_id is null and r.cell_id is null then true end as no_data, {_CELL_GEOMETRY} as geom
+            case when p.cell_id is null and r.cell_id is null then true end as no_data{more.columns if more else ""},
+            {_CELL_GEOMETRY} as geom
         from planning_demandcell c
         left join planning_cellresult r on r.run_id = %(run)s and r.service_id = %(service)s and r.cell_id = c.id {join}
+        {more.join("c") if more else ""}
         left join planning_cellpopulation p on p.layer_id = %(layer)s and p.cell_id = c.id
         left join core_area a on a.id = c.area_id
         where {_CELLS_HERE} and {rights}"""
-    return TileLayer("cells", sql, params | more | {"layer": layer}, feature_id="id")
+    return TileLayer("cells", sql, params | allowed | {"layer": layer}, feature_id="id")
 
 
-def _groups(params: dict[str, Any], before: Run | None) -> TileLayer:
+def _groups(params: dict[str, Any], before: Run | None, more: Drawn | None) -> TileLayer:
     join = (
         "left join planning_cellgroupresult b on b.run_id = %(before)s and b.service_id = %(service)s and b.group_id = g.id"
         if before
         else ""
     )
     sql = f"""
-        select g.id, g.cells, round(coalesce(r.people, 0)::numeric, 1)::float8 as people, {_states("r", "b" if before else None)},
-            {_GROUP_GEOMETRY} as geom
+        select g.id, g.cells, round(coalesce(r.people, 0)::numeric, 1)::float8 as people, {_states("r", "b" if before else None)}
+            {more.columns if more else ""}, {_GROUP_GEOMETRY} as geom
         from planning_cellgroup g
         left join planning_cellgroupresult r on r.run_id = %(run)s and r.service_id = %(service)s and r.group_id = g.id {join}
+        {more.join("g") if more else ""}
         where g.city_id = %(city)s and g.level = %(level)s and g.geometry && {TILE_MERCATOR}"""
     return TileLayer("cells", sql, params, feature_id="id")
 
@@ -164,6 +173,7 @@ def _own_groups(
     level: int,
     paths: list[str],
     tile: tuple[int, int, int],
+    more: Drawn | None,
 ) -> TileLayer:
     """Hexagons summed from the person's own cells only."""
     frozen = load_frozen(run.snapshot)  # type: ignore[arg-type]
@@ -177,6 +187,8 @@ def _own_groups(
     if before is not None:
         old = _kept(before, service)
         sums["gap_before"] = np.bincount(index, sum(old[name][rows] for name in STATES[1:]), len(keys))
+    for name, values in (more.by_place(rows) if more else {}).items():
+        sums[name] = np.bincount(index, values, len(keys))
     return _unnested("cells", run.city_id, level, keys, sums)
 
 

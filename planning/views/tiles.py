@@ -12,8 +12,10 @@ from core.models import City
 from core.views.tiles import tile_access, tile_city, tile_response
 from facilities.models import ServiceType
 from planning.choices import RunState
-from planning.models import HazardLayer, PopulationLayer, Run
+from planning.models import Analysis, HazardLayer, PopulationLayer, Run
+from planning.selectors.analyses import analyses_seen
 from planning.services import tiles
+from planning.services.analysis_tiles import drawn_of
 
 
 def _run(request: HttpRequest, ref: str) -> Run:
@@ -30,7 +32,8 @@ def _run(request: HttpRequest, ref: str) -> Run:
 
 @tile_access
 def cells(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
-    """`?run=REF&service=CODE`; `&before=REF` adds gap_before and gap_after (`compare=REF` names the run after instead)."""
+    """`?run=REF&service=CODE`; `&before=REF` adds gap_before and gap_after (`compare=REF` names the run after instead);
+    `&analysis=REF` adds the numbers of an analysis of the run, for all its hours at once."""
     ask = request.GET
     run = _run(request, ask.get("run", ""))
     service = ServiceType.objects.filter(code=ask.get("service", "").replace("\x00", "")).first()
@@ -41,9 +44,17 @@ def cells(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
         run, before = _run(request, ask["compare"]), run
     if before is not None and before.city_id != run.city_id:
         raise DomainError("runs-differ", _("The runs belong to different cities."), status=422)
-    return tile_response(
-        request, tiles.cell_tile(user=request.user, run=run, service=service, before=before, z=z, x=x, y=y)
-    )
+    more = drawn_of(_analysis(request, run), service) if ask.get("analysis") else None
+    tile = tiles.cell_tile(user=request.user, run=run, service=service, before=before, z=z, x=x, y=y, more=more)
+    return tile_response(request, tile)
+
+
+def _analysis(request: HttpRequest, run: Run) -> Analysis:
+    ref = request.GET["analysis"].replace("\x00", "")
+    found = analyses_seen(request.user).filter(run=run, ref=ref).first()
+    if found is None:
+        raise DomainError("not-found", _("There is no such analysis of the run."), status=404)
+    return found
 
 
 @tile_access
