@@ -25,21 +25,20 @@ METRES_PER_DEGREE = 111_320.0
 
 def street_lines(graph: RoadGraph, streets: np.ndarray) -> np.ndarray:
     """LineStrings (s,) of the streets (s,) in plane metres, through their own corners. No loop over streets."""
-    line_ptr = getattr(graph, "line_ptr", None)
-    line_ptr = np.zeros(graph.streets + 1, np.int64) if line_ptr is None else np.asarray(line_ptr)
+    line_ptr = np.asarray(graph.line_ptr)
     first = line_ptr[streets]
     inner = line_ptr[streets + 1] - first
     count = inner + 2
     start = np.concatenate([[0], np.cumsum(count)])
     a, b = np.asarray(graph.a)[streets], np.asarray(graph.b)[streets]
     corners = np.empty((start[-1], 2))
-    for axis, (node, line) in enumerate(((graph.node_x, "line_x"), (graph.node_y, "line_y"))):
+    for axis, (node, line) in enumerate(((graph.node_x, graph.line_x), (graph.node_y, graph.line_y))):
         node = np.asarray(node)
         corners[start[:-1], axis] = node[a]
         corners[start[1:] - 1, axis] = node[b]
         if inner.any():
             place = np.arange(inner.sum()) - np.repeat(np.cumsum(inner) - inner, inner)
-            taken = np.asarray(getattr(graph, line))[np.repeat(first, inner) + place]
+            taken = np.asarray(line)[np.repeat(first, inner) + place]
             corners[np.repeat(start[:-1] + 1, inner) + place, axis] = taken
     return shapely.linestrings(corners, indices=np.repeat(np.arange(len(streets)), count))
 

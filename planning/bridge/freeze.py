@@ -74,6 +74,7 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
         "layers": {layer.time_of_day: {"id": layer.pk, "code": layer.code} for layer in layers},
         "areas": [code for _id, code, _level, _parent, _path in areas],
         "services": list(ServiceType.objects.order_by("id").values_list("id", "code")),
+        "staying": sorted(ServiceType.objects.exclude(domain="supply").values_list("code", flat=True)),
         "hazards": HAZARDS,
         "zones": {
             layer.code: {"id": layer.pk, "hazard": layer.hazard, "classes": _classes(layer)}

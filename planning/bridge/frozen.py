@@ -58,6 +58,16 @@ class Frozen:
         found = self.arrays.get(f"site_{name}")
         return np.zeros(self.sites) if found is None else np.asarray(found)
 
+    def role_special_capacity(self) -> np.ndarray:
+        """(r,) the barrier-free part of each role's capacity, a copy; 0 where nobody has said: nothing is promised."""
+        found = self.arrays.get("role_special_capacity")
+        return np.zeros(self.roles) if found is None else np.nan_to_num(np.asarray(found, dtype=np.float64))
+
+    @cached_property
+    def staying(self) -> set[str]:
+        """Codes of the services where people stay: only there does it matter whether a place is barrier-free."""
+        return set(self.meta.get("staying", []))
+
     def areas_below(self, codes: list[str]) -> np.ndarray:
         """(a,) bool: the areas named and everything inside them. Areas are in path order: parents come first."""
         named = set(codes)

@@ -88,6 +88,7 @@ def candidates(
         for name in ("site", "service", "capacity", "hours", "cost", "exclusive", "capability")
     }
     uses = np.asarray(frozen["site_use"]).tolist()
+    opening_hours = (frozen.site_column("readiness_minutes") / 60.0).tolist()
     for row in range(frozen.roles):
         service = codes[role["service"][row]]
         if service not in services or service not in limit or not in_play.get(service):
@@ -101,7 +102,8 @@ def candidates(
         use = use_codes[uses[site]]
         mine = set(reason[:, row].tolist())
         hours, cap = role["hours"][row], limit[service]
-        late = cap is not None and not hours <= cap
+        opening = opening_hours[site]
+        late = cap is not None and not hours + opening <= cap
         exclusive_key = site if role["exclusive"][row] else frozen.sites + row
         units = capacity
         if NOT_DESIGNATED in mine:
@@ -131,7 +133,7 @@ def candidates(
         elif kind != InterventionKind.CONVERT or hours != hours:
             hours = float(np.fmin(hours, np.nan if rate_hours is None else rate_hours))
         if hours != hours:
-            hours = 0.0 if cap is None else float(cap)
+            hours = 0.0 if cap is None else max(float(cap) - opening, 0.0)
         cost = own_cost if own_cost >= 0 else fixed + per_unit * units
         found.append(
             Candidate(
@@ -231,12 +233,15 @@ def _from_assets(
 
 
 def engine_options(situation: Situation, listed: Sequence[Candidate]) -> list[Option]:
-    """The candidates in the engine's words; roles by their position in the situation's world."""
+    """The candidates in the engine's words; roles by their position in the situation's world. Hours count from the
+    activation: the minutes until somebody opens the place come first."""
+    opening_hours = situation.frozen.site_column("readiness_minutes") / 60.0
     position = {int(row): number for number, row in enumerate(situation.roles.row) if row >= 0}
     service = {row["service"]: k for k, row in enumerate(situation.standards)}
     return [
         Option(
-            one.site, service[one.service], one.kind, one.units, one.cost_fen, one.hours, one.exclusive_key,
+            one.site, service[one.service], one.kind, one.units, one.cost_fen, one.hours + float(opening_hours[one.site]),
+            one.exclusive_key,
             position[one.role] if one.kind in (InterventionKind.UPGRADE, InterventionKind.STOCK) else -1, one.key,
         )
         for one in listed

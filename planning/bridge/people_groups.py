@@ -29,7 +29,10 @@ def special_need_of(
     time_of_day: str,
     need: np.ndarray,
 ) -> np.ndarray | None:
-    """(n,) whole units that only barrier-free capacity may serve, contained in `need` (n,); None: not known."""
+    """(n,) whole units that only barrier-free capacity may serve, contained in `need` (n,). None: the layer does not
+    tell them apart, or the service is not a place to stay."""
+    if standard["service"] not in frozen.staying:
+        return None
     part = barrier_free_people(frozen, standard["driver"], time_of_day)
     if part is None:
         return None

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 
 import numpy as np
 from django.utils.translation import gettext as _
 
 from core.errors import DomainError
 from engine import ENGINE_VERSION
-from engine.network import RoadGraph
 from engine.travel import DETOUR, WALK_M_PER_MIN, reach_by_road, reach_straight
 from engine.world import Reach
 from planning.bridge import artefacts
 from planning.bridge.frozen import Frozen
+from planning.bridge.roads import RoadState
 from planning.choices import ReachMethod
-from planning.models import RoadNetwork
 
 # Eight bytes a pair, twice while rows are put together: what a worker of 8 GiB can hold.
 MOST_PAIRS = 400_000_000
 USUAL_DRIVE_M_PER_MIN = 500.0
-
-
-@lru_cache(maxsize=2)
-def _graph(folder: str) -> RoadGraph:
-    return RoadGraph.load(artefacts.folder_of(folder))
 
 
 def reach_method(frozen: Frozen) -> str:
@@ -34,10 +27,17 @@ def reach_method(frozen: Frozen) -> str:
 
 
 def reach_of_service(
-    frozen: Frozen, service: int, limit: float, unit: str, mode: str, detour: float
+    frozen: Frozen,
+    service: int,
+    limit: float,
+    unit: str,
+    mode: str,
+    detour: float,
+    roads: RoadState | None = None,
 ) -> Reach:
     """Reach of every site of the snapshot (m rows); only sites that have, could take or could be given a role of
-    `service` (its position in the snapshot) are searched, the rows of the others are empty."""
+    `service` (its position in the snapshot) are searched, the rows of the others are empty.
+    `roads`: closures, slow-downs and speeds of the question; minutes at the gate of a site come from the snapshot."""
     sites = np.unique(
         np.concatenate(
             [
@@ -47,9 +47,10 @@ def reach_of_service(
         ).astype(np.int64)
     )
     x, y = np.asarray(frozen["site_x"])[sites], np.asarray(frozen["site_y"])[sites]
+    extra = frozen.site_column("entry_minutes")[sites] if unit == "min" else np.zeros(len(sites))
     told = [
         frozen.meta["cells_key"],
-        frozen.meta["network"],
+        roads.key if roads else None,
         float(limit),
         unit,
         mode,
@@ -57,13 +58,14 @@ def reach_of_service(
         ENGINE_VERSION,
     ]
     digest = hashlib.sha256(json.dumps(told).encode())
-    digest.update(np.ascontiguousarray(x).tobytes() + np.ascontiguousarray(y).tobytes())
+    for column in (x, y, extra):
+        digest.update(np.ascontiguousarray(column).tobytes())
     name = f"reach/{digest.hexdigest()}"
     try:
         arrays, _meta = artefacts.load(name)
         part = Reach(arrays["indptr"], arrays["cell"], arrays["cost"])
     except FileNotFoundError:
-        part = _search(frozen, x, y, limit, unit, mode, detour)
+        part = _search(frozen, x, y, extra, limit, unit, mode, detour, roads)
         artefacts.keep(name, {"indptr": part.indptr, "cell": part.cell, "cost": part.cost}, {"told": told})
     lengths = np.zeros(frozen.sites, np.int64)
     lengths[sites] = np.diff(part.indptr)
@@ -91,15 +93,21 @@ def _refuse_if_too_large(
 
 
 def _search(
-    frozen: Frozen, x: np.ndarray, y: np.ndarray, limit: float, unit: str, mode: str, detour: float
+    frozen: Frozen,
+    x: np.ndarray,
+    y: np.ndarray,
+    extra: np.ndarray,
+    limit: float,
+    unit: str,
+    mode: str,
+    detour: float,
+    roads: RoadState | None,
 ) -> Reach:
     _refuse_if_too_large(frozen, x, y, limit, unit, mode)
     cells = np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"])
-    if not frozen.meta["network"]:
-        return reach_straight(x, y, *cells, limit, unit, mode, detour)
-    folder = (
-        RoadNetwork.objects.values_list("folder", flat=True).filter(sha256=frozen.meta["network"]).first()
-    )
-    if folder is None:
-        raise FileNotFoundError(frozen.meta["network"])
-    return reach_by_road(_graph(folder), x, y, *cells, limit, unit, mode, detour)
+    if roads is None:
+        return reach_straight(x, y, *cells, limit, unit, mode, detour, site_extra=extra)
+    return reach_by_road(
+        roads.graph, x, y, *cells, limit, unit, mode, detour, weight=roads.weight_for(unit), site_extra=extra,
+        walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min,
+    )  # fmt: skip

@@ -10,9 +10,12 @@ import numpy as np
 from engine.world import REASON_OTHER_ROLE, STATES, Score
 from planning.bridge.columns import fetch_columns
 from planning.bridge.freeze import FACILITY
+from planning.bridge.frozen import Frozen
 from planning.bridge.hexagons import hexagon_keys, web_mercator
+from planning.bridge.people_groups import barrier_free_people
 from planning.bridge.situation import people_counted
 from planning.bridge.world import COUNTS, OTHER_ROLE, REASONS, Situation
+from planning.choices import PeopleGroup
 
 CLASSES = 5
 
@@ -44,25 +47,48 @@ def cell_columns(situation: Situation, score: Score, k: int, people: np.ndarray)
 
 
 def area_columns(situation: Situation, score: Score, k: int, people: np.ndarray) -> dict[str, np.ndarray]:
-    """Every area of every level: own cells plus everything below (children after parents, so summed from the end)."""
-    frozen = situation.frozen
+    """Every area of every level: own cells plus everything below."""
+    values = {"need": situation.world.demand.need[k], "people": people, "cells": np.ones(len(people))}
+    return _by_area(situation.frozen, values | {state: getattr(score, state)[k] for state in STATES})
+
+
+def area_group_columns(situation: Situation, score: Score, k: int) -> dict[str, np.ndarray] | None:
+    """The same for the need that only barrier-free places may serve: areas that have such need; None where nobody is
+    told apart."""
+    people = special_people(situation, k)
+    if score.special is None or people is None:
+        return None
+    states = score.special[:, k]
+    out = _by_area(
+        situation.frozen,
+        {"need": states.sum(axis=0), "people": people} | dict(zip(STATES, states, strict=True)),
+    )
+    rows = np.flatnonzero((out["need"] > 0) | (out["people"] > 0))
+    return {name: column[rows] for name, column in out.items()}
+
+
+def special_people(situation: Situation, k: int) -> np.ndarray | None:
+    """(n,) the people who need barrier-free places, of those that standard k counts; None: not told apart."""
+    standard = situation.standards[k]
+    if standard["service"] not in situation.frozen.staying:
+        return None
+    return barrier_free_people(situation.frozen, standard["driver"], situation.question.time_of_day)
+
+
+def _by_area(frozen: Frozen, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sums (a,) of values (n,) by area, children added to their parents; all but people are whole."""
     areas = len(frozen["area_id"])
     index = np.asarray(frozen["cell_area"])
     held = index >= 0
     index = index[held]
-    out = {
-        name: np.bincount(index, values[held], areas)
-        for name, values in (
-            ("need", situation.world.demand.need[k]), ("people", people), ("cells", np.ones(len(people))),
-            *((state, getattr(score, state)[k]) for state in STATES),
-        )
-    }  # fmt: skip
+    out = {name: np.bincount(index, column[held], areas) for name, column in values.items()}
+    # Areas are in path order: parents come first, so they are summed from the end.
     parent = np.asarray(frozen["area_parent"])
     for position in range(areas - 1, -1, -1):
         if parent[position] >= 0:
-            for values in out.values():
-                values[parent[position]] += values[position]
-    whole = {name: np.rint(values).astype(np.int64) for name, values in out.items() if name != "people"}
+            for column in out.values():
+                column[parent[position]] += column[position]
+    whole = {name: np.rint(column).astype(np.int64) for name, column in out.items() if name != "people"}
     return {"area_id": np.asarray(frozen["area_id"]), "people": out["people"], **whole}
 
 
@@ -108,8 +134,19 @@ def totals(situation: Situation, score: Score, people: np.ndarray) -> list[dict[
         row["people_inside"] = float(people[k][situation.shares.inside].sum())
         row["need"] = int(situation.world.demand.need[k].sum())
         row |= {state: int(getattr(score, state)[k].sum()) for state in STATES}
+        if (told_apart := group_totals(situation, score, k)) is not None:
+            row["groups"] = {str(PeopleGroup.BARRIER_FREE): told_apart}
         rows.append(row)
     return rows
+
+
+def group_totals(situation: Situation, score: Score, k: int) -> dict[str, Any] | None:
+    """People, need and the four states of those who need barrier-free places; None where nobody is told apart."""
+    people = special_people(situation, k)
+    if score.special is None or people is None:
+        return None
+    states = score.special[:, k].sum(axis=1).tolist()
+    return {"people": float(people.sum()), "need": int(sum(states))} | dict(zip(STATES, states, strict=True))
 
 
 def _edges(values: np.ndarray) -> list[int]:

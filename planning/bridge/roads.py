@@ -19,6 +19,7 @@ import shapely
 from shapely.geometry import shape as shape_of
 
 from engine.network import RoadGraph
+from engine.travel import street_speeds
 from planning.bridge import artefacts
 from planning.bridge.exposure import exposed_streets, streets_touching, to_plane
 from planning.bridge.frozen import Frozen
@@ -157,15 +158,20 @@ def _at_speeds(roads: Roads, speeds: dict[str, Any], time_of_day: str) -> tuple[
     ]
     if not told:
         return graph, None
-    klass = np.maximum(np.asarray(graph.klass), 0) if roads.classes else np.zeros(graph.streets, np.int64)
-    times = factor[klass]
-    own = np.ones(graph.streets, bool) if roads.assumed is None else ~np.asarray(roads.assumed)
-    own |= np.isnan(kmh[klass])
+    if not roads.classes:  # every street is of the one class "*"
+        graph = replace(graph, klass=np.zeros(graph.streets, np.int16))
+        graph.known["segments"] = roads.graph.segments()
+    slower = street_speeds(graph, np.full(len(classes), np.nan), factor)
+    if np.isnan(kmh).all():
+        return slower, told
+    given = street_speeds(graph, kmh, factor)
     ab, ba = (
-        np.where(speed > 0, np.where(own, speed, kmh[klass]) * times, 0.0)
-        for speed in (np.asarray(graph.speed_ab_kmh), np.asarray(graph.speed_ba_kmh))
+        np.where(roads.assumed, getattr(given, name), getattr(slower, name))
+        for name in ("speed_ab_kmh", "speed_ba_kmh")
     )
-    return replace(graph, speed_ab_kmh=ab, speed_ba_kmh=ba), told
+    mixed = replace(slower, speed_ab_kmh=ab, speed_ba_kmh=ba)
+    mixed.known["segments"] = graph.segments()  # the lines are the same
+    return mixed, told
 
 
 def street_weight(

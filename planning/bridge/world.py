@@ -24,7 +24,9 @@ from engine.world import (
 from inventory.choices import InterventionKind
 from planning.bridge.freeze import FACILITY, HAZARDS, PLACE_CLOSED, PLACE_PLANNED
 from planning.bridge.frozen import Frozen
+from planning.bridge.people_groups import special_need_of
 from planning.bridge.reach import reach_of_service
+from planning.bridge.roads import RoadState, road_state
 from planning.bridge.situation import Shares, need_of, ratio_of
 from planning.choices import SupplyReason
 
@@ -83,13 +85,14 @@ class Roles:
     """All roles of a question's services, (r,) each: those the engine may use and those it may not.
 
     row: in the snapshot's roles (-1: a plan's new place); order: the intervention that made or changed it (0: none);
-    reason: number in REASONS; capacity whole units.
+    reason: number in REASONS; capacity whole units, special the barrier-free part of it.
     """
 
     row: np.ndarray
     site: np.ndarray
     service: np.ndarray
     capacity: np.ndarray
+    special: np.ndarray
     hours: np.ndarray
     rank: np.ndarray
     exclusive: np.ndarray
@@ -99,7 +102,8 @@ class Roles:
 
 @dataclass(frozen=True)
 class Situation:
-    """The engine's world with what is needed to read its answer. k services in the order of `standards`."""
+    """The engine's world with what is needed to read its answer. k services in the order of `standards`; roads: None
+    for a city without them."""
 
     frozen: Frozen
     question: Question
@@ -107,6 +111,7 @@ class Situation:
     shares: Shares
     world: World
     roles: Roles
+    roads: RoadState | None = None
 
 
 def role_reasons(frozen: Frozen, scenario: dict[str, Any], shares: Shares) -> np.ndarray:
@@ -150,24 +155,38 @@ def build_situation(
     shares = Shares(frozen, question.scenario)
     position = {code: n for n, code in enumerate(frozen.service_codes)}
     need = np.zeros((len(standards), frozen.cells), np.int64)
+    special: np.ndarray | None = None
     for k, standard in enumerate(standards):
-        if standard["service"] in wanted:
-            need[k] = need_of(frozen, shares, question.scenario, standard, question.time_of_day)
+        if standard["service"] not in wanted:
+            continue
+        need[k] = need_of(frozen, shares, question.scenario, standard, question.time_of_day)
+        part = special_need_of(frozen, shares, question.scenario, standard, question.time_of_day, need[k])
+        if part is not None:
+            special = np.zeros_like(need) if special is None else special
+            special[k] = part
     people = (
         frozen.people(question.time_of_day)
         if f"cell_people_{question.time_of_day}" in frozen.arrays
         else np.zeros(frozen.cells)
     )
-    demand = Demand(frozen["cell_x"], frozen["cell_y"], need, people, frozen["cell_area"])
+    demand = Demand(frozen["cell_x"], frozen["cell_y"], need, people, frozen["cell_area"], special)
     roles = _roles(frozen, question, standards, shares, changes)
     supply = Supply(
         frozen["site_x"], frozen["site_y"], roles.site, roles.service, roles.capacity, roles.hours,
         roles.reason == COUNTS, roles.rank, roles.exclusive, _ENGINE_REASON[roles.reason],
+        None if special is None else roles.special,
     )  # fmt: skip
     limits = [_limit(question, standard) for standard in standards]
+    roads = road_state(frozen, question)
     reach = tuple(
         reach_of_service(
-            frozen, position[row["service"]], limit, row["reach_unit"], row["mode"], question.detour_factor
+            frozen,
+            position[row["service"]],
+            limit,
+            row["reach_unit"],
+            row["mode"],
+            question.detour_factor,
+            roads,
         )
         for row, limit in zip(standards, limits, strict=True)
     )
@@ -178,7 +197,7 @@ def build_situation(
         )
         for row, limit in zip(standards, limits, strict=True)
     )  # fmt: skip
-    return Situation(frozen, question, standards, shares, World(demand, supply, rules, reach), roles)
+    return Situation(frozen, question, standards, shares, World(demand, supply, rules, reach), roles, roads)
 
 
 def _limit(question: Question, standard: dict[str, Any]) -> float:
@@ -192,11 +211,15 @@ def _roles(
     shares: Shares,
     changes: Sequence[Change],
 ) -> Roles:
-    """Roles of the question's services, changed by the plan, capacities floored to whole units at the very end."""
+    """Roles of the question's services, changed by the plan, capacities floored to whole units at the very end.
+
+    Hours are those of the conversion and, before them, the minutes until somebody opens the place. What a plan builds,
+    extends or converts is barrier-free as a whole, as the engine takes it (GB 55019-2021)."""
     k_of = {row["service"]: k for k, row in enumerate(standards)}
     to_k = np.array([k_of.get(code, -1) for code in frozen.service_codes], dtype=np.int16)
     service = to_k[np.asarray(frozen["role_service"])] if frozen.roles else np.empty(0, np.int16)
     capacity = np.array(frozen["role_capacity"], dtype=np.float64)
+    special = frozen.role_special_capacity()
     hours = np.array(frozen["role_hours"], dtype=np.float64)
     reason = role_reasons(frozen, question.scenario, shares)
     order = np.zeros(frozen.roles, np.int64)
@@ -212,9 +235,10 @@ def _roles(
         order[change.role] = change.order
         if change.kind == InterventionKind.EXTEND:
             capacity[change.role] += change.units
+            special[change.role] += change.units
             continue
         if change.kind == InterventionKind.CONVERT:
-            capacity[change.role] = change.units
+            capacity[change.role] = special[change.role] = change.units
             hours[change.role] = change.hours
         else:
             hours[change.role] = np.fmin(hours[change.role], change.hours)
@@ -227,13 +251,18 @@ def _roles(
         extra = np.full(len(added), fill) if column is None else added[:, column]
         return np.concatenate([old, extra]).astype(dtype)
 
+    # 1e-6 of a unit forgives binary fractions: 0.7 x 10 is 7 places, not 6.
+    units = np.floor(joined(capacity[rows], 2, np.float64) + 1e-6).astype(np.int64)
+    special_units = np.floor(joined(special[rows], 2, np.float64) + 1e-6).astype(np.int64)
+    site = joined(np.asarray(frozen["role_site"])[rows], 0, np.int32)
+    opening_hours = frozen.site_column("readiness_minutes")[site] / 60.0
     return Roles(
         row=joined(rows, None, np.int64, -1),
-        site=joined(np.asarray(frozen["role_site"])[rows], 0, np.int32),
+        site=site,
         service=joined(service[rows], 1, np.int16),
-        # 1e-6 of a unit forgives binary fractions: 0.7 x 10 is 7 places, not 6.
-        capacity=np.floor(joined(capacity[rows], 2, np.float64) + 1e-6).astype(np.int64),
-        hours=joined(hours[rows], 3, np.float64),
+        capacity=units,
+        special=np.minimum(special_units, units),
+        hours=joined(hours[rows], 3, np.float64) + opening_hours,
         rank=joined(np.asarray(frozen["role_rank"])[rows], None, np.int16, 1),
         exclusive=joined(np.asarray(frozen["role_exclusive"])[rows], None, np.bool_, False),
         reason=joined(reason[rows], 4, np.int8),

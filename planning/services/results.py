@@ -11,8 +11,10 @@ from django.db import connection
 from engine.world import STATES, Score
 from facilities.services.bulk import copy_arrays, copy_rows
 from planning.bridge import artefacts, results
+from planning.bridge.road_facts import road_facts
 from planning.bridge.world import Situation
-from planning.models import AreaResult, CellGroupResult, CellResult, FacilityResult, Run
+from planning.choices import PeopleGroup
+from planning.models import AreaGroupResult, AreaResult, CellGroupResult, CellResult, FacilityResult, Run
 
 
 @dataclass
@@ -22,6 +24,7 @@ class Tables:
     cells: list[tuple[str, dict[str, np.ndarray]]]
     groups: list[tuple[str, dict[str, np.ndarray]]]
     areas: list[tuple[str, dict[str, np.ndarray]]]
+    people_groups: list[tuple[str, dict[str, np.ndarray]]]
     roles: dict[str, np.ndarray]
     services: list[str]
     totals: list[dict[str, Any]]
@@ -36,12 +39,14 @@ def tabulate(*, city_id: int, situation: Situation, score: Score) -> Tables:
         raise ValueError("the four states do not add up to the need")
     people = results.people_by_service(situation)
     groups = results.Groups(city_id, situation)
-    cells, grouped, areas, breaks, short = [], [], [], {}, {}
+    cells, grouped, areas, apart, breaks, short = [], [], [], [], {}, {}
     for k, standard in enumerate(situation.standards):
         code, gap = standard["service"], score.gap[k]
         cells.append((code, results.cell_columns(situation, score, k, people[k])))
         grouped.append((code, results.group_columns(groups, situation, score, k, people[k])))
         areas.append((code, results.area_columns(situation, score, k, people[k])))
+        if (columns := results.area_group_columns(situation, score, k)) is not None:
+            apart.append((code, columns))
         breaks[code] = results.class_breaks(
             gap, need[k], {level: groups.sums(level, gap) for level in groups.ids}
         )
@@ -54,9 +59,9 @@ def tabulate(*, city_id: int, situation: Situation, score: Score) -> Tables:
         "pairs_in_reach": {
             row["service"]: situation.world.reach[k].pairs for k, row in enumerate(situation.standards)
         },
-    }
+    } | road_facts(situation)
     return Tables(
-        cells, grouped, areas, results.role_columns(situation, score), [row["service"] for row in situation.standards],
+        cells, grouped, areas, apart, results.role_columns(situation, score), [row["service"] for row in situation.standards],
         results.totals(situation, score, people), breaks, facts,
     )  # fmt: skip
 
@@ -93,6 +98,9 @@ def keep_score(*, name: str, situation: Situation, score: Score) -> None:
             "travel",
         )
     }
+    for part in ("special", "pair_special", "role_special", "role_special_taken"):
+        if (told := getattr(score, part)) is not None:
+            arrays[part] = told.astype(np.int32) if part == "special" else told
     arrays["people"] = results.people_by_service(situation).astype(np.float32)
     meta = {
         "services": [row["service"] for row in situation.standards],
@@ -111,6 +119,7 @@ def write(
             (CellResult, "cell_id", tables.cells),
             (CellGroupResult, "group_id", tables.groups),
             (AreaResult, "area_id", tables.areas),
+            (AreaGroupResult, "area_id", tables.people_groups),
         ):
             for code, columns in parts:
                 count = len(columns[key])
@@ -125,6 +134,10 @@ def write(
                 ]
                 if "cells" in columns:
                     listed.append(("cells", "int4", columns["cells"]))
+                if model is AreaGroupResult:
+                    listed.append(
+                        ("group", "text", np.full(count, str(PeopleGroup.BARRIER_FREE), dtype=object))
+                    )
                 copy_arrays(cursor, model._meta.db_table, listed)
         copy_rows(
             cursor, FacilityResult._meta.db_table,

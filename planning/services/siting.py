@@ -238,6 +238,7 @@ def after_run(version: PlanVersion, run: Run, changes: Sequence[Change]) -> Run:
     """The baseline run's question, asked of the changed registry; not yet saved."""
     settings = {
         "time_of_day": run.time_of_day, "assignment": run.assignment, "reach_overrides": run.reach_overrides, "detour_factor": run.detour_factor,
+        "speeds_frozen": run.speeds_frozen,
     }  # fmt: skip
     told = [[c.kind, c.site, c.service, c.units, c.hours, c.role, c.order] for c in changes]
     digest = params_hash(
@@ -246,7 +247,8 @@ def after_run(version: PlanVersion, run: Run, changes: Sequence[Change]) -> Run:
     return Run(
         ref=next_ref("R"), city=run.city, scenario=run.scenario, scenario_version=run.scenario_version, scenario_frozen=run.scenario_frozen,
         profile=run.profile, standards_frozen=run.standards_frozen, snapshot=run.snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
-        reach_method=run.reach_method, state=RunState.WAITING, plan_version=version, created_by=version.created_by, **settings,
+        reach_method=run.reach_method, state=RunState.WAITING, plan_version=version, created_by=version.created_by,
+        speed_profile=run.speed_profile, **settings,
     )  # fmt: skip
 
 
