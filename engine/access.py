@@ -29,12 +29,14 @@ class Decay:
     """What a trip of a given cost counts, 0 beyond `limit`. Costs and edges are metres or minutes, as the reach.
 
     edges, weights: (z,) the weight of a trip that costs more than the edge before and at most this edge. beta: of the
-    Gaussian form, whose only edge is the limit; None for zones. Make one with step, zones or gaussian.
+    Gaussian form, whose only edge is the limit; None for zones. to_zero: lower and stretch the Gaussian so that it
+    ends at 0. Make one with step, zones or gaussian.
     """
 
     edges: tuple[float, ...]
     weights: tuple[float, ...]
     beta: float | None = None
+    to_zero: bool = False
 
     def __post_init__(self) -> None:
         problems = []
@@ -64,14 +66,20 @@ class Decay:
         )
 
     @classmethod
-    def gaussian(cls, limit: float, beta: float = 0.5) -> Decay:
-        """(exp(-(c / limit)^2 / beta) - exp(-1 / beta)) / (1 - exp(-1 / beta)): 1 at the door, 0 at the limit.
-        beta 2 is the form of Dai (2010); the Chengdu study uses 0.5."""
-        return cls((float(limit),), (1.0,), float(beta))
+    def gaussian(cls, limit: float, beta: float = 0.5, *, to_zero: bool = False) -> Decay:
+        """g(c) = exp(-(c / limit)^2 / beta), cut at the limit. beta 0.5 (exp(-2) = 0.135 at the limit) gives the scores
+        the Chengdu study published. to_zero: (g(c) - g(limit)) / (1 - g(limit)), 1 at the door and 0 at the limit;
+        with beta 2 that is the form of Dai (2010)."""
+        return cls((float(limit),), (1.0,), float(beta), to_zero)
 
     @property
     def limit(self) -> float:
         return self.edges[-1]
+
+    @property
+    def floor(self) -> float:
+        """What is taken off the Gaussian."""
+        return float(np.exp(-1.0 / self.beta)) if self.beta is not None and self.to_zero else 0.0
 
     def of(self, cost: ArrayLike) -> Floats:
         """Weight of each cost, decided in the costs' own precision at the edges."""
@@ -79,7 +87,7 @@ class Decay:
         edges = np.asarray(self.edges, cost.dtype if cost.dtype.kind == "f" else np.float64)
         if self.beta is None:
             return np.append(self.weights, 0.0)[np.searchsorted(edges, cost, side="left")]
-        floor = np.exp(-1.0 / self.beta)
+        floor = self.floor
         raw = np.exp(-((cost.astype(np.float64) / self.limit) ** 2) / self.beta) - floor
         return np.where(cost <= edges[-1], np.maximum(raw / (1.0 - floor), 0.0), 0.0)
 
@@ -232,16 +240,12 @@ def _ratio(capacity: Floats, demand: Floats) -> Floats:
 def _kernel_decay(decay: Decay, kind: type, squared: bool = False) -> tuple[Floats, Floats, float, float]:
     """edges (squared where costs are), the fall of the weight at each edge, -1 / (beta limit^2) or 0, and the floor."""
     edges = np.asarray(decay.edges, kind).astype(np.float64)
+    edges = edges**2 if squared else edges
     weights = np.asarray(decay.weights)
     falls = weights - np.append(weights[1:], 0.0)
     if decay.beta is None:
-        return (edges**2 if squared else edges), falls, 0.0, 0.0
-    return (
-        (edges**2 if squared else edges),
-        falls,
-        -1.0 / (decay.beta * decay.limit**2),
-        float(np.exp(-1.0 / decay.beta)),
-    )
+        return edges, falls, 0.0, 0.0
+    return edges, falls, -1.0 / (decay.beta * decay.limit**2), decay.floor
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -16,7 +16,7 @@ DECAYS = [
     Decay.zones([300, 600, 900], [1.0, 0.68, 0.22]),
     Decay.zones([200, 900], [0.5, 0.8]),
     Decay.gaussian(900),
-    Decay.gaussian(700, 2.0),
+    Decay.gaussian(700, 2.0, to_zero=True),
 ]
 
 
@@ -41,7 +41,7 @@ def plain_weight(decay, far):
         for edge, value in reversed(list(zip(decay.edges, decay.weights, strict=True))):
             weight[far <= edge] = value
         return weight
-    floor = np.exp(-1 / decay.beta)
+    floor = np.exp(-1 / decay.beta) if decay.to_zero else 0.0
     bell = (np.exp(-((far / decay.limit) ** 2) / decay.beta) - floor) / (1 - floor)
     return np.where(far <= decay.limit, bell, 0)
 
@@ -130,17 +130,16 @@ def test_nobody_in_reach_of_a_facility_gives_it_no_ratio():
     assert ratio.tolist() == [0, 0] and found.tolist() == [0, 0]
 
 
-def test_the_gaussian_is_one_at_the_door_and_nothing_at_the_limit():
-    decay = Decay.gaussian(1_000, 0.5)
-    assert decay.of([0.0, 1_000.0, 1_000.1]).tolist() == [1.0, 0.0, 0.0]
-    # at half the way: (exp(-0.25 / 0.5) - exp(-2)) / (1 - exp(-2))
-    assert decay.of([500.0])[0] == pytest.approx(
-        (0.6065306597126334 - 0.1353352832366127) / 0.8646647167633873
-    )
+def test_the_gaussian_is_one_at_the_door_and_nothing_beyond_the_limit():
+    # at half the way exp(-0.25 / 0.5), at the limit exp(-2)
+    told = Decay.gaussian(1_000, 0.5).of([0.0, 500.0, 1_000.0, 1_000.1])
+    assert told == pytest.approx([1.0, 0.6065306597126334, 0.1353352832366127, 0.0])
+    lowered = Decay.gaussian(1_000, 0.5, to_zero=True).of([0.0, 500.0, 1_000.0, 1_000.1])
+    half = (0.6065306597126334 - 0.1353352832366127) / 0.8646647167633873
+    assert lowered == pytest.approx([1.0, half, 0.0, 0.0])
     # Dai (2010) is beta 2: (exp(-1/8) - exp(-1/2)) / (1 - exp(-1/2))
-    assert Decay.gaussian(1_000, 2).of([500.0])[0] == pytest.approx(
-        (0.8824969025845955 - 0.6065306597126334) / 0.3934693402873666
-    )
+    dai = (0.8824969025845955 - 0.6065306597126334) / 0.3934693402873666
+    assert Decay.gaussian(1_000, 2, to_zero=True).of([500.0]) == pytest.approx([dai])
 
 
 def test_zones_end_at_their_edges():
