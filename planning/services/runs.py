@@ -26,9 +26,10 @@ from planning.bridge.freeze import FACILITY, IDLE_ASSET
 from planning.bridge.frozen import Frozen, load_frozen
 from planning.bridge.reach import reach_method
 from planning.bridge.situation import freeze_scenario, freeze_standards, missing_rates
+from planning.bridge.speeds import default_speeds, freeze_speeds
 from planning.bridge.world import Change, Question, Situation, build_situation
 from planning.choices import Assignment, ProfileStatus, RunState
-from planning.models import Run, Scenario, Snapshot, StandardProfile
+from planning.models import Run, Scenario, Snapshot, SpeedProfile, StandardProfile
 from planning.services import results
 from planning.services.snapshots import take_snapshot
 
@@ -52,8 +53,10 @@ def start_runs(
     assignment: str = Assignment.NEAREST,
     reach_overrides: dict[str, float] | None = None,
     detour_factor: float = 1.3,
+    speed_profile: SpeedProfile | None = None,
 ) -> tuple[list[Run], Job | None]:
     """One run for each time of day, and the job that computes those not yet computed (None when all are there).
+    `speed_profile` None: the default one.
 
     Runs that lack a rate are stored as refused, with all that is missing. `user` None: a command of this machine.
     """
@@ -67,14 +70,27 @@ def start_runs(
     snapshot = take_snapshot(city=city)
     frozen_scenario = freeze_scenario(scenario)
     standards = freeze_standards(profile, frozen_scenario["services"])
+    speed_profile = speed_profile or default_speeds()
+    speeds = freeze_speeds(speed_profile)
     runs, job = [], None
     with transaction.atomic():
         for time_of_day in times:
             settings = {
                 "time_of_day": time_of_day, "assignment": assignment, "reach_overrides": overrides, "detour_factor": detour_factor,
+                "speeds_frozen": speeds,
             }  # fmt: skip
             runs.append(
-                _run_for(user, city, scenario, profile, snapshot, frozen_scenario, standards, settings)
+                _run_for(
+                    user,
+                    city,
+                    scenario,
+                    profile,
+                    snapshot,
+                    frozen_scenario,
+                    standards,
+                    settings,
+                    speed_profile,
+                )
             )
         waiting = [run for run in runs if run.state == RunState.WAITING]
         new = [run for run in waiting if run.job_id is None]
@@ -143,7 +159,7 @@ def _checked(
 
 def _run_for(
     user: Any, city: City, scenario: Scenario, profile: StandardProfile, snapshot: Snapshot, frozen: dict[str, Any],
-    standards: list[dict[str, Any]], settings: dict[str, Any],
+    standards: list[dict[str, Any]], settings: dict[str, Any], speed_profile: SpeedProfile | None,
 ) -> Run:  # fmt: skip
     """The stored run with these settings, or a new one: waiting, or refused with everything that is missing."""
     digest = params_hash(snapshot, frozen, standards, settings)
@@ -156,7 +172,9 @@ def _run_for(
         return alive
     meta = load_frozen(snapshot).meta
     zones = {code: layer["classes"] for code, layer in meta["zones"].items()}
-    problems = missing_rates(frozen, standards, set(meta["layers"]), zones, settings["time_of_day"])
+    problems = missing_rates(
+        frozen, standards, set(meta["layers"]), zones, settings["time_of_day"], bool(meta["network"])
+    )
     if problems and (found := same.filter(state=RunState.REFUSED, refusal=problems).first()):
         return found
     return Run.objects.create(
@@ -164,7 +182,7 @@ def _run_for(
         profile=profile, standards_frozen=standards, snapshot=snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
         reach_method=reach_method(load_frozen(snapshot)), state=RunState.REFUSED if problems else RunState.WAITING,
         refusal=problems, finished_at=timezone.now() if problems else None,
-        created_by=user if getattr(user, "is_authenticated", False) else None, **settings,
+        created_by=user if getattr(user, "is_authenticated", False) else None, speed_profile=speed_profile, **settings,
     )  # fmt: skip
 
 
@@ -195,8 +213,9 @@ def params_hash(
 
 def question_of(run: Run) -> Question:
     return Question(
-        run.scenario_frozen, run.standards_frozen, run.time_of_day, run.reach_overrides, run.detour_factor
-    )
+        run.scenario_frozen, run.standards_frozen, run.time_of_day, run.reach_overrides, run.detour_factor,
+        run.speeds_frozen,
+    )  # fmt: skip
 
 
 def situation_of(
