@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from planning.views import gaps, home, maps, plans, runs, scenarios, standards, tiles, why
+from planning.views import gaps, home, maps, networks, plans, runs, scenarios, standards, tiles, why
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern] = [
     path("standards/", standards.profile_list, name="standards"),
     path("standards/<slug:code>/", standards.profile_record, name="standard_profile"),
     path("help/standards/", standards.help_standards, name="help_standards"),
+    path("networks/", networks.network_list, name="networks"),
+    path("networks/<str:ref>/", networks.network_record, name="network"),
+    path("networks/<str:ref>/report/", networks.network_report, name="network_report"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/<str:ref>/", runs.run_record, name="run"),
     path("plans/", plans.plan_list, name="plans"),

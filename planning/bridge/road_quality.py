@@ -13,7 +13,7 @@ import shapely
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from engine.network import RoadGraph, Snap
+from engine.network import RoadGraph
 from engine.travel import reach_by_road
 
 NEAR_M = (50, 100, 200, 500)
@@ -36,15 +36,10 @@ class Islands:
     count: int
 
 
-def drivable(graph: RoadGraph) -> np.ndarray:
-    """(e,) True where a car may go at least one way."""
-    return (np.asarray(graph.speed_ab_kmh) > 0) | (np.asarray(graph.speed_ba_kmh) > 0)
-
-
 def find_islands(graph: RoadGraph) -> Islands:
     """A street belongs to the largest part when a car can go from it to everywhere there and come back. What is left
     falls into patches of streets that touch each other away from the largest part."""
-    cars = drivable(graph)
+    cars = graph.usable("drive")
     a, b = np.asarray(graph.a), np.asarray(graph.b)
     part = np.asarray(graph.parts("drive"))
     left = np.flatnonzero(cars & ~((part[a] == 0) & (part[b] == 0)))
@@ -92,11 +87,6 @@ def island_sums(
         "cells": held(cell_street),
         "facilities": held(place_street),
     }
-
-
-def snap_to(graph: RoadGraph, x: np.ndarray, y: np.ndarray, streets: np.ndarray) -> Snap:
-    """Nearest of the streets where `streets` (e,) is True."""
-    return graph.snap(x, y, None if streets.all() else ~streets)
 
 
 def weighted_quantiles(values: np.ndarray, weight: np.ndarray, shares: tuple[float, ...]) -> list[float]:
@@ -167,7 +157,7 @@ def street_facts(graph: RoadGraph, classes: list[str]) -> dict[str, Any]:
     """Lengths by class, dead ends, one-way and walk-only streets, doubtful lengths and speeds of a graph."""
     length = np.asarray(graph.length_m, np.float64)
     ab, ba = np.asarray(graph.speed_ab_kmh), np.asarray(graph.speed_ba_kmh)
-    cars = drivable(graph)
+    cars = graph.usable("drive")
     top = np.maximum(ab, ba)
     degree = np.bincount(graph.a, minlength=graph.nodes) + np.bincount(graph.b, minlength=graph.nodes)
     klass = np.asarray(graph.klass)
@@ -235,7 +225,7 @@ def detours(
     )
     places = np.sort(draw.choice(len(place_x), min(DETOUR_PLACES, len(place_x)), replace=False))
     cx, cy, px, py = cell_x[cells], cell_y[cells], place_x[places], place_y[places]
-    on_cells, on_places = graph.snap(cx, cy).entry_m <= OFF_MAP_M, graph.snap(px, py).entry_m <= OFF_MAP_M
+    on_cells, on_places = (graph.snap(*at, mode="drive").entry_m <= OFF_MAP_M for at in ((cx, cy), (px, py)))
     cx, cy, px, py = cx[on_cells], cy[on_cells], px[on_places], py[on_places]
     if not len(cx) or not len(px):
         return None

@@ -92,11 +92,10 @@ def make_report(*, network: RoadNetwork, progress: Progress | None = None) -> di
     held = _held(network.city, plane)
     say(0.1, _("Measuring distances to streets"))
     entry = graph.snap(held.x, held.y).entry_m
-    by_car = road_quality.drivable(graph)
-    cells = road_quality.snap_to(graph, held.x, held.y, by_car)
-    places = road_quality.snap_to(graph, held.place_x, held.place_y, by_car)
+    cells = graph.snap(held.x, held.y, mode="drive")
+    places = graph.snap(held.place_x, held.place_y, mode="drive")
     place_entry = graph.snap(held.place_x, held.place_y).entry_m
-    main = used.snap(held.x, held.y).entry_m if graph.streets != used.streets else entry
+    main = used.snap(held.x, held.y, mode="drive").entry_m
     say(0.4, _("Looking for islands"))
     islands = road_quality.find_islands(graph)
     sums = road_quality.island_sums(graph, islands, cells.street, held.people, places.street)

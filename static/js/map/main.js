@@ -5,6 +5,7 @@ import { addPicked, pickArea } from "./card.js";
 import { addCells, repaintCells } from "./cells.js";
 import { token } from "./colours.js";
 import { addFacilities, repointFacilities } from "./facilities.js";
+import { addIslands } from "./islands.js";
 import { linkAreas, linkPins } from "./link.js";
 import { addPins, addRing, markPlace } from "./pins.js";
 import { showLegend } from "./legend.js";
@@ -33,6 +34,7 @@ function draw() {
     addPicked(map);
     if (config.pins) { addPins(map, config.pins); linkPins(map); }
     if (config.ring) addRing(map, config.ring);
+    if (config.islands) addIslands(map, config.islands, maplibregl.LngLatBounds);
     if (config.place) markPlace(map, config.place);
     if (config.mode === "gap") { linkAreas(map, state); pickArea(map, config, config.area, { keep: false }); }
     else if (config.area) pickArea(map, {}, config.area, { keep: false });
