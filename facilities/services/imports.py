@@ -203,8 +203,9 @@ def write_facilities(*, city: City, rows: FacilityRows, layer: PackLayer | None,
         )
         changed = cursor.rowcount
         cursor.execute(
-            f"insert into facilities_facility (city_id, ref, source_id, {', '.join(_COPIED)}, version, created_at,"
-            f" updated_at) select %(city)s, i.ref, i.source_id, {', '.join(_VALUES)}, 1, now(), now()"
+            f"insert into facilities_facility (city_id, ref, source_id, {', '.join(_COPIED)}, entry_minutes,"
+            f" readiness_minutes, version, created_at, updated_at)"
+            f" select %(city)s, i.ref, i.source_id, {', '.join(_VALUES)}, 0, 0, 1, now(), now()"
             " from incoming_facility i join facilities_peacetimeuse u on u.code = i.use"
             " where i.ref is not null order by i.number",
             values,
