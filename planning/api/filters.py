@@ -10,8 +10,9 @@ from core.choices import AreaLevel, TimeOfDay
 from core.filters import AreaFilter, BboxFilter, NearFilter, SharedFilter
 from facilities.choices import Hazard
 from inventory.choices import InterventionKind
-from planning.choices import Assignment, Extent, RunState, SupplyReason
+from planning.choices import Assignment, Extent, PeopleGroup, RunState, SupplyReason
 from planning.models import (
+    AreaGroupResult,
     AreaResult,
     CellResult,
     CostRate,
@@ -128,6 +129,14 @@ class AreaResultFilter(django_filters.FilterSet):
 
     class Meta:
         model = AreaResult
+        fields: list[str] = []
+
+
+class AreaGroupResultFilter(AreaResultFilter):
+    group = django_filters.ChoiceFilter(choices=PeopleGroup.choices)
+
+    class Meta:
+        model = AreaGroupResult
         fields: list[str] = []
 
 

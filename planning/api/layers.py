@@ -17,6 +17,7 @@ from planning.models import (
     HazardZone,
     PopulationLayer,
     Snapshot,
+    SpeedProfile,
     Standard,
     StandardProfile,
 )
@@ -66,6 +67,17 @@ class StandardViewSet(ForEveryone):
     filterset_class = filters.StandardFilter
     ordering_fields = ["id"]
     lookup_value_regex = r"\d{1,18}"
+
+
+class SpeedProfileViewSet(ForEveryone):
+    """How fast people move: on foot, on each class of road, by time of day, each number with its source. km/h count where
+    the source of a network gives none; the factor multiplies every street of the class."""
+
+    queryset = SpeedProfile.objects.prefetch_related("rules")
+    serializer_class = forms.SpeedProfileSerializer
+    filterset_fields = ["is_default"]
+    ordering_fields = ["code"]
+    lookup_field = "code"
 
 
 class CostRateViewSet(ForEveryone):

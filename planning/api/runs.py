@@ -22,7 +22,7 @@ from planning.api import filters
 from planning.api import serializers as forms
 from planning.api.scenarios import city_seen
 from planning.choices import RunState
-from planning.models import AreaResult, CellResult, FacilityResult, Run, Scenario
+from planning.models import AreaGroupResult, AreaResult, CellResult, FacilityResult, Run, Scenario
 from planning.selectors import gaps
 from planning.selectors.gaps import STATE_FIELDS
 from planning.services.runs import start_runs
@@ -42,7 +42,12 @@ def totals_for(run: Run, user: Any) -> list[dict[str, Any]]:
     paths = policies.visible_paths(user, run.city_id)
     if paths is None or any(path.count("/") == 1 for path in paths):
         return [
-            {name: row[name] for name in ("service", "unit", "people", *STATE_FIELDS)} for row in run.totals
+            {
+                name: row[name]
+                for name in ("service", "unit", "people", *STATE_FIELDS, "groups")
+                if name in row
+            }
+            for row in run.totals
         ]
     found = []
     for service in gaps.services_of(run):
@@ -62,7 +67,7 @@ class RunViewSet(ReadViewSet):
     """One call of the engine on one snapshot: need and its four states, which add up exactly."""
 
     queryset = Run.objects.select_related(
-        "city", "scenario", "profile", "snapshot", "job", "plan_version__plan", "created_by"
+        "city", "scenario", "profile", "snapshot", "job", "plan_version__plan", "created_by", "speed_profile"
     )
     serializer_class = forms.RunSerializer
     filterset_class = filters.RunFilter
@@ -189,6 +194,17 @@ class RunAreasViewSet(ResultViewSet):
     geometry_field = "area__geometry"
     export_name = "run-areas"
     city_lookup = "area__city"
+
+
+@extend_schema(parameters=[REF])
+class RunAreaGroupsViewSet(RunAreasViewSet):
+    """The part of an area's need that only barrier-free places may serve; it is contained in the area's row. Empty where
+    the population layer does not tell these people apart."""
+
+    queryset = AreaGroupResult.objects.select_related("area", "service").order_by("service", "area__path")
+    serializer_class = forms.AreaGroupResultSerializer
+    filterset_class = filters.AreaGroupResultFilter
+    export_name = "run-area-groups"
 
 
 @extend_schema(parameters=[REF])

@@ -14,6 +14,7 @@ from facilities.choices import Hazard
 from facilities.models import Facility, ServiceType
 from planning.choices import Assignment, Extent
 from planning.models import (
+    AreaGroupResult,
     AreaResult,
     CellResult,
     CostRate,
@@ -24,6 +25,8 @@ from planning.models import (
     Run,
     Scenario,
     Snapshot,
+    SpeedProfile,
+    SpeedRule,
     Standard,
     StandardProfile,
 )
@@ -99,6 +102,22 @@ class CostRateSerializer(serializers.ModelSerializer):
             "source",
             "certainty",
         ]
+
+
+class SpeedRuleSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = SpeedRule
+        fields = ["road_class", "time_of_day", "kmh", "factor", "source", "certainty"]
+
+
+class SpeedProfileSerializer(serializers.ModelSerializer):
+    rules = SpeedRuleSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = SpeedProfile
+        fields = [
+            "code", "name", "name_en", "walk_m_per_min", "walk_source", "walk_certainty", "entry_m_per_min", "is_default", "rules",
+        ]  # fmt: skip
 
 
 class HazardLayerSerializer(serializers.ModelSerializer):
@@ -241,13 +260,14 @@ class RunSerializer(serializers.ModelSerializer):
         source="plan_version.number", read_only=True, allow_null=True, default=None
     )
     created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    speed_profile = code_of(allow_null=True)
     totals = serializers.SerializerMethodField()
 
     class Meta:
         model = Run
         fields = [
             "ref", "city", "scenario", "scenario_version", "profile", "snapshot", "time_of_day", "assignment", "reach_method",
-            "reach_overrides", "detour_factor", "plan", "plan_version", "engine_version", "state", "refusal", "totals", "job", "seconds",
+            "reach_overrides", "detour_factor", "speed_profile", "plan", "plan_version", "engine_version", "state", "refusal", "totals", "job", "seconds",
             "created_by", "created_at", "finished_at",
         ]  # fmt: skip
 
@@ -266,9 +286,44 @@ class RunSerializer(serializers.ModelSerializer):
 
 class RunDetailSerializer(RunSerializer):
     breaks = serializers.SerializerMethodField()
+    roads = serializers.SerializerMethodField()
+    off_map = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
-        fields = [*RunSerializer.Meta.fields, "scenario_frozen", "standards_frozen", "breaks"]
+        fields = [
+            *RunSerializer.Meta.fields,
+            "scenario_frozen",
+            "standards_frozen",
+            "speeds_frozen",
+            "breaks",
+            "roads",
+            "off_map",
+        ]
+
+    def _whole_city_fact(self, run: Run, name: str) -> Any:
+        sees = gaps.sees_whole_city(self.context["request"].user, run.city_id)
+        return run.facts.get(name) if sees else None
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "nullable": True,
+            "description": "What closed and slowed roads did: closed_km, slowed_km and, by service, need and people who had"
+            " a facility in reach on open roads and have none. Null without road rules.",
+        }
+    )
+    def get_roads(self, run: Run) -> Any:
+        return self._whole_city_fact(run, "roads")
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "nullable": True,
+            "description": "By service: need farther than 500 m from every mapped street, and its share.",
+        }
+    )
+    def get_off_map(self, run: Run) -> Any:
+        return self._whole_city_fact(run, "off_map")
 
     @extend_schema_field(
         {
@@ -302,6 +357,13 @@ class NewRunSerializer(serializers.Serializer):
     )
     reach_overrides = serializers.DictField(child=serializers.FloatField(), required=False)
     detour_factor = serializers.FloatField(min_value=1, max_value=3, required=False, default=1.3)
+    speed_profile = serializers.SlugRelatedField(
+        slug_field="code",
+        queryset=SpeedProfile.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Code of a speed profile; the default one when not given.",
+    )
 
 
 class AreaResultSerializer(serializers.ModelSerializer):
@@ -315,6 +377,14 @@ class AreaResultSerializer(serializers.ModelSerializer):
     class Meta:
         model = AreaResult
         fields = ["code", "name", "name_en", "level", "service", "people", "cells", *STATES]
+
+
+class AreaGroupResultSerializer(AreaResultSerializer):
+    group = serializers.CharField()
+
+    class Meta:
+        model = AreaGroupResult
+        fields = ["code", "name", "name_en", "level", "service", "group", "people", *STATES]
 
 
 class CellResultSerializer(serializers.ModelSerializer):

@@ -12,6 +12,11 @@ urlpatterns: list[URLPattern] = [
         networks.NetworkIslandViewSet.as_view({"get": "list"}),
         name="network-islands",
     ),
+    path(
+        "runs/<str:run_ref>/area-groups/",
+        runs.RunAreaGroupsViewSet.as_view({"get": "list"}),
+        name="run-area-groups",
+    ),
     path("runs/<str:run_ref>/cells/", runs.RunCellsViewSet.as_view({"get": "list"}), name="run-cells"),
     path(
         "runs/<str:run_ref>/facilities/",
@@ -47,6 +52,7 @@ def register(router: BaseRouter) -> None:
     router.register("population-layers", layers.PopulationLayerViewSet, basename="population-layer")
     router.register("standard-profiles", layers.StandardProfileViewSet, basename="standard-profile")
     router.register("standards", layers.StandardViewSet, basename="standard")
+    router.register("speed-profiles", layers.SpeedProfileViewSet, basename="speed-profile")
     router.register("cost-rates", layers.CostRateViewSet, basename="cost-rate")
     router.register("hazard-layers", layers.HazardLayerViewSet, basename="hazard-layer")
     router.register("hazard-zones", layers.HazardZoneViewSet, basename="hazard-zone")

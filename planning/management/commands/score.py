@@ -12,7 +12,7 @@ from core.models import City
 from core.selectors.cities import latest_city
 from core.services import jobs
 from planning.choices import Assignment
-from planning.models import Run, Scenario, StandardProfile
+from planning.models import Run, Scenario, SpeedProfile, StandardProfile
 from planning.services import runs
 from planning.services.answers import run_answer, wait_for
 
@@ -39,6 +39,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--profile", default="", help="code of the standards; the default ones when empty"
         )
+        parser.add_argument("--speeds", default="", help="code of the speeds; the default ones when empty")
         parser.add_argument(
             "--inline", action="store_true", help="compute in this process instead of a worker"
         )
@@ -54,12 +55,15 @@ class Command(BaseCommand):
         profile = StandardProfile.objects.filter(code=options["profile"]).first()
         if options["profile"] and profile is None:
             raise CommandError(f"there are no standards {options['profile']}")
+        speeds = SpeedProfile.objects.filter(code=options["speeds"]).first()
+        if options["speeds"] and speeds is None:
+            raise CommandError(f"there are no speeds {options['speeds']}")
         found: list[Run] = []
         try:
             for scenario in scenarios:
                 made, job = runs.start_runs(
                     user=None, city=city, scenario=scenario, times_of_day=[options["time"]] if options["time"] else (),
-                    profile=profile, assignment=options["assignment"],
+                    profile=profile, assignment=options["assignment"], speed_profile=speeds,
                 )  # fmt: skip
                 if job is not None and options["inline"]:
                     jobs.perform(job.ref)
