@@ -19,7 +19,7 @@ from facilities.importers.problems import Problems
 
 MANIFEST = "city.toml"
 # Reading rules belong to what was read: a new rule must not pass for the old layer.
-READER_VERSION = "1"
+READER_VERSION = "2"
 KINDS = (
     "areas", "water", "green", "population", "roads", "hazards", "facilities", "roles", "agreements", "certificates",
     "idle_assets", "scenarios",
@@ -37,7 +37,9 @@ KNOWN = {
     "water": {"rank", "kind_ranks"},
     "green": {"rank"},
     "population": {"time_of_day", "cell", "spread", "title", "title_en"},
-    "roads": {"nodes", "links", "length_unit", "speeds_kmh", "oneway", "drop", "ranks"},
+    "roads": {
+        "nodes", "links", "length_unit", "speeds_kmh", "profile", "oneway", "walk", "drop", "ranks", "join_m",
+    },
     "hazards": {"hazard", "title", "title_en", "severity", "certainty", "return_period_years"},
     "facilities": {"use", "use_values", "roles"},
     "roles": set(),

@@ -1,8 +1,8 @@
-"""Roads out of node and link tables or of drawn lines, as links between numbered nodes."""
+"""Roads out of node and link tables, drawn lines or OpenStreetMap, as links between numbered nodes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,36 +13,50 @@ from facilities.importers.columns import Column, Columns
 from facilities.importers.geometry import place_points, place_shapes, shapes_shift_m
 from facilities.importers.problems import Problems
 from facilities.importers.tables import read_table
+from planning.importers.osm import is_osm, read_osm_roads
 from planning.importers.packs import Layer
+from planning.importers.road_columns import give_speeds, link_columns, link_rows
+from planning.importers.road_rows import RoadRows
 
-UNITS = {"m": 1.0, "km": 1000.0}
-TRUE = {"1", "true", "yes", "t", "y", "是", "单行", "f->t", "ft"}
-
-
-@dataclass
-class RoadRows:
-    """lon, lat (v,); tail, head (e,) node numbers; length_m nan where it is to be measured; rank 1 (widest) to 4."""
-
-    lon: np.ndarray
-    lat: np.ndarray
-    tail: np.ndarray
-    head: np.ndarray
-    length_m: np.ndarray
-    speed_kmh: np.ndarray
-    oneway: np.ndarray
-    rank: np.ndarray
-    shift_m: float | None
-    rows: int
+Box = tuple[float, float, float, float] | None
+# corners of lines that agree in this many decimals of a degree (1 cm) are one place
+DECIMALS = 7
 
 
 def read_roads(
-    layer: Layer, problems: Problems, inside: tuple[float, float, float, float] | None
+    layer: Layer, problems: Problems, inside: Box, profile: Mapping[str, float] | None = None
 ) -> RoadRows | None:
+    """The links of one layer; None when anything is wrong with it. `profile`: km/h by class ("*" = all others) for
+    links that neither the source nor the layer gives a speed."""
     before = problems.count("error")
-    roads = _from_tables(layer, problems, inside) if layer.extra else _from_lines(layer, problems, inside)
-    if roads is None or problems.count("error") > before:
+    if layer.extra:
+        roads = _from_tables(layer, problems, inside)
+    elif layer.path is None or layer.datum is None:
         return None
-    _doubt_lengths(layer, roads, problems)
+    elif is_osm(layer.path, layer.format):
+        roads = _from_osm(layer, problems, inside)
+    else:
+        roads = _from_lines(layer, problems, inside)
+    if roads is None:
+        return None
+    if not roads.links and problems.count("error") == before:
+        text = _("No road is left to load.")
+        problems.add("roads_missing", text, file=layer.label)
+    give_speeds(layer, roads, profile or {}, problems)
+    return None if problems.count("error") > before else roads
+
+
+def _from_osm(layer: Layer, problems: Problems, inside: Box) -> RoadRows | None:
+    assert layer.path is not None
+    roads = read_osm_roads(layer.path, layer.label, problems, inside)
+    if roads is None:
+        return None
+    drop = [n for n, name in enumerate(roads.classes) if name in layer.options.get("drop", [])]
+    kept = ~np.isin(roads.klass, drop)
+    if not kept.all():
+        roads.facts["left_out"]["dropped"] = {"ways": len(np.unique(roads.source_id[~kept]))}
+        for name in ("tail", "head", "length_m", "speed_kmh", "assumed", "oneway", "walk", "klass", "rank", "source_id"):  # fmt: skip
+            setattr(roads, name, getattr(roads, name)[kept])
     return roads
 
 
@@ -51,9 +65,7 @@ def _reading(layer: Layer, part: dict[str, Any]) -> dict[str, Any]:
     return {name: str(part.get(name, value)) for name, value in reading.items()}
 
 
-def _from_tables(
-    layer: Layer, problems: Problems, inside: tuple[float, float, float, float] | None
-) -> RoadRows | None:
+def _from_tables(layer: Layer, problems: Problems, inside: Box) -> RoadRows | None:
     nodes_part, links_part = layer.options.get("nodes", {}), layer.options.get("links", {})
     if set(layer.extra) != {"nodes", "links"}:
         text = _("Give both nodes = { path, columns } and links = { path, columns }.")
@@ -79,24 +91,16 @@ def _from_tables(
             problems.add("code_twice", text, **where, cell=node, first=int(nodes.rows[number[node]]))
         number.setdefault(node, i)
     tail, head = (_numbers(links, name, number, problems) for name in ("tail", "head"))
-    return _finish(layer, links, places.lon, places.lat, tail, head, places.shift_m, problems)
-
-
-def _link_columns(layer: Layer, named: dict[str, str]) -> dict[str, Column]:
-    wanted = {}
-    kinds = {"length": "number", "speed_kmh": "number", "class": "text", "oneway": "text", "both": "text"}
-    for name, kind in kinds.items():
-        if named.get(name):
-            minimum = 0.0 if name == "length" else None
-            wanted[name] = Column(named[name], kind, minimum=minimum)
-    return wanted
+    return link_rows(
+        layer, links, places.lon, places.lat, tail, head, places.shift_m, problems, rows=len(links)
+    )
 
 
 def _read_links(layer: Layer, part: dict[str, Any], path: Any, problems: Problems) -> Columns | None:
     named = part.get("columns", {})
     wanted = {"tail": Column(named.get("from", "from"), required=True)}
     wanted["head"] = Column(named.get("to", "to"), required=True)
-    wanted |= _link_columns(layer, named)
+    wanted |= link_columns(named)
     return read_table(path, columns=wanted, problems=problems, label=path.name, **_reading(layer, part))
 
 
@@ -109,15 +113,11 @@ def _numbers(links: Columns, name: str, number: dict[str, int], problems: Proble
     return found
 
 
-def _from_lines(
-    layer: Layer, problems: Problems, inside: tuple[float, float, float, float] | None
-) -> RoadRows | None:
-    """Lines become links between their corners; corners at the same place (1 cm) are one node."""
-    if layer.path is None or layer.datum is None:
-        return None
-    wanted = {
-        name: column for name, column in _link_columns(layer, layer.columns).items() if name != "length"
-    }
+def _from_lines(layer: Layer, problems: Problems, inside: Box) -> RoadRows | None:
+    """Lines become links between their corners; corners at the same place (1 cm) are one node, so lines are connected
+    where they share a corner and not where they only cross."""
+    assert layer.path is not None and layer.datum is not None
+    wanted = {name: column for name, column in link_columns(layer.columns).items() if name != "length"}
     table = read_table(
         layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
     )
@@ -130,83 +130,34 @@ def _from_lines(
     shift = shapes_shift_m(table.shapes, layer.datum)
     parts, row_of_part = shapely.get_parts(shapes, return_index=True)
     corners, part_of_corner = shapely.get_coordinates(parts, return_index=True)
-    nodes, number = np.unique(np.round(corners, 7), axis=0, return_inverse=True)
+    if not _places_in_order(table, corners, row_of_part[part_of_corner], inside, problems):
+        return None
+    nodes, number = np.unique(np.round(corners, DECIMALS), axis=0, return_inverse=True)
     number = number.ravel()
     same = part_of_corner[1:] == part_of_corner[:-1]
     tail, head = number[:-1][same], number[1:][same]
-    table.rows = table.rows[row_of_part[part_of_corner[:-1][same]]]
-    table.values = {name: v[row_of_part[part_of_corner[:-1][same]]] for name, v in table.values.items()}
-    return _finish(layer, table, nodes[:, 0], nodes[:, 1], tail, head, shift, problems)
+    row_of_link = row_of_part[part_of_corner[:-1][same]]
+    rows = len(table)
+    table.rows = table.rows[row_of_link]
+    table.values = {name: v[row_of_link] for name, v in table.values.items()}
+    table.geometry = None
+    return link_rows(layer, table, nodes[:, 0], nodes[:, 1], tail, head, shift, problems, rows=rows)
 
 
-def _finish(
-    layer: Layer,
-    links: Columns,
-    lon: np.ndarray,
-    lat: np.ndarray,
-    tail: np.ndarray,
-    head: np.ndarray,
-    shift: float | None,
-    problems: Problems,
-) -> RoadRows:
-    options = layer.options
-    unit = options.get("length_unit", "m")
-    if unit not in UNITS:
-        text = _('The unit "%(cell)s" is not known: m or km.')
-        problems.add("unit_unknown", text, file=layer.label, column=f"{layer.name}.length_unit", cell=unit)
-    length = links.number("length") * UNITS.get(unit, 1.0)
-    classes = links.text("class")
-    speeds = {str(name): float(value) for name, value in options.get("speeds_kmh", {}).items()}
-    ranks = {str(name): int(value) for name, value in options.get("ranks", {}).items()}
-    known, which = np.unique(classes.astype(str), return_inverse=True)
-    by_class = np.array([speeds.get(name, speeds.get("default", np.nan)) for name in known])[which.ravel()]
-    given = links.number("speed_kmh")
-    # a class that the pack gives a speed beats the source's own; a source writes 0 or less for "unknown"
-    own = (
-        np.isfinite(given)
-        & (given > 0)
-        & ~np.isin(classes.astype(str), [n for n in speeds if n != "default"])
-    )
-    speed = np.where(own, given, by_class)
-    lost = ~np.isfinite(speed) | (speed <= 0)
-    text = _("There is no speed for this road: give speeds_kmh with a default.")
-    problems.add_rows(
-        "speed_missing", text, links.rows[lost], file=links.file, column=f"{layer.name}.speeds_kmh"
-    )
-    rank = np.array([ranks.get(name, ranks.get("default", 3)) for name in known])[which.ravel()]
-    if "oneway" in links:
-        oneway = np.array([word.lower() in TRUE for word in links["oneway"].tolist()], dtype=bool)
-    elif "both" in links:  # the other way of saying it: whether the street may be used backwards
-        oneway = np.array([word.lower() not in TRUE for word in links["both"].tolist()], dtype=bool)
-    else:
-        oneway = np.full(len(tail), bool(options.get("oneway", False)))
-    keep = ~np.isin(classes.astype(str), [str(name) for name in options.get("drop", [])])
-    return RoadRows(
-        lon,
-        lat,
-        tail[keep],
-        head[keep],
-        length[keep],
-        speed[keep],
-        oneway[keep],
-        rank[keep],
-        shift,
-        len(tail),
-    )
-
-
-def _doubt_lengths(layer: Layer, roads: RoadRows, problems: Problems) -> None:
-    """A length in the wrong unit shows: a road is about as long as the line between its ends."""
-    given = np.isfinite(roads.length_m) & (roads.length_m > 0)
-    if not given.any():
-        return
-    a, b = roads.tail[given], roads.head[given]
-    dx = (roads.lon[a] - roads.lon[b]) * np.cos(np.radians(roads.lat[a]))
-    straight = np.hypot(dx, roads.lat[a] - roads.lat[b]) * 111_320.0
-    far = straight > 5
-    ratio = float(np.median(roads.length_m[given][far] / straight[far])) if far.any() else 1.0
-    if not 0.5 <= ratio <= 5:
-        text = _("The lengths are %(ratio)s times the distance between the ends: is length_unit right?")
-        problems.add(
-            "unit_doubtful", text, file=layer.label, column=f"{layer.name}.length_unit", ratio=f"{ratio:.3g}"
-        )
+def _places_in_order(
+    table: Columns, corners: np.ndarray, row: np.ndarray, inside: Box, problems: Problems
+) -> bool:
+    """Whether no corner lies at 0, 0 and no line wholly outside the city."""
+    where: dict[str, Any] = {"file": table.file, "column": "geometry"}
+    zero = np.unique(row[(corners == 0).all(axis=1)])
+    problems.add_rows("zero_place", _("The coordinates are 0, 0."), table.rows[zero], **where)
+    far = np.zeros(0, np.int64)
+    if inside is not None:
+        west, south, east, north = inside
+        lon, lat = corners.T
+        near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+        far = np.setdiff1d(np.unique(row), np.unique(np.r_[row[near], zero]))
+        text = _("The place lies outside the city (%(box)s).")
+        box = f"{west:.2f}–{east:.2f}, {south:.2f}–{north:.2f}"
+        problems.add_rows("outside_city", text, table.rows[far], **where, box=box)
+    return not len(zero) and not len(far)

@@ -27,13 +27,13 @@ from planning.importers.areas import AreaRows, read_areas
 from planning.importers.hazards import MapRows, ZoneRows, read_hazard, read_map_shapes
 from planning.importers.packs import KINDS, Layer, Pack, read_pack
 from planning.importers.population import read_population
-from planning.importers.roads import RoadRows, read_roads
+from planning.importers.road_rows import RoadRows
 from planning.importers.scenarios import read_scenario
 from planning.models import DemandCell
 from planning.services.pack_areas import write_areas, write_hazard, write_map
 from planning.services.pack_population import write_population
 from planning.services.pack_registry import read_registry, write_registry
-from planning.services.pack_roads import write_roads
+from planning.services.pack_roads import join_metres, read_road_layer, write_roads
 from planning.services.pack_scenarios import write_scenario
 from planning.services.reference import load_reference
 
@@ -163,6 +163,7 @@ def _stale_layers(pack: Pack, known: dict[str, str]) -> set[str]:
         ("population",),
         ("water",),
         ("green",),
+        ("roads",),
         ("facilities", "roles", "agreements", "certificates"),
     )
     for kinds in together:
@@ -208,6 +209,7 @@ def _read(
             say(gettext("Reading %(layer)s") % {"layer": layer.name})
             _read_shape_layer(layer, content, problems, inside)
             clock.lap(layer.name)
+    join_metres(pack.of("roads"), problems)
     people = [layer for layer in pack.of("population") if layer.name in stale]
     if people:
         say(gettext("Reading population"))
@@ -239,7 +241,7 @@ def _read_shape_layer(
     if layer.kind == "hazards":
         rows = content.hazards[layer.name] = read_hazard(layer, problems, inside)
     elif layer.kind == "roads":
-        rows = content.roads[layer.name] = read_roads(layer, problems, inside)
+        rows = content.roads[layer.name] = read_road_layer(layer, problems, inside)
     else:
         rows = read_map_shapes(layer, problems, None)
         if rows is not None:
@@ -286,11 +288,11 @@ def _write(
             synthetic=layer.synthetic,
         )  # fmt: skip
         clock.lap(name)
-    for name, roads in content.roads.items():
-        say(gettext("Writing %(layer)s") % {"layer": name})
-        write_roads(city=city, layer=records[name], roads=roads, synthetic=by_name[name].synthetic)
-        counted[name] = roads.rows
-        clock.lap(name)
+    if content.roads:
+        say(gettext("Writing roads"))
+        write_roads(city=city, layers=pack.of("roads"), roads=content.roads, records=records)
+        counted |= {name: roads.rows for name, roads in content.roads.items()}
+        clock.lap(*content.roads)
     if content.cells is not None:
         say(gettext("Writing population"))
         names = list(content.cells.people)

@@ -1,67 +1,86 @@
-"""Write the road network of a pack: a graph of arrays in the artefact store, and lines for the base map."""
+"""The roads of a pack: all its layers become one network."""
 
 from __future__ import annotations
 
-import numpy as np
-import shapely
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from core.choices import MapFeatureKind
+from django.utils.translation import gettext_lazy as _
+
 from core.models import City, PackLayer
-from core.services.refs import next_ref
-from engine import archive
-from engine.network import RoadGraph
-from planning.bridge import artefacts
-from planning.bridge.plane import city_plane, plane_centre
-from planning.importers.roads import RoadRows
-from planning.models import RoadNetwork
-from planning.services.pack_areas import replace_map_features
+from facilities.importers.problems import Problems
+from planning.importers.osm import is_osm
+from planning.importers.packs import Layer
+from planning.importers.road_rows import RoadRows
+from planning.importers.roads import read_roads
+from planning.models import RoadNetwork, SpeedProfile
+from planning.services.networks import make_streets, write_network
 
-# lines of the base map are gathered into squares of this many degrees, so that a tile reads few rows
-SQUARE_DEGREES = 0.05
+Box = tuple[float, float, float, float] | None
+MOST_JOIN_M = 200.0
 
 
-def write_roads(*, city: City, layer: PackLayer, roads: RoadRows, synthetic: bool) -> RoadNetwork:
+def class_speeds(code: str) -> dict[str, float] | None:
+    """km/h by road class of a speed profile at any time of day ("" = the default profile, "*" = all other classes);
+    None when there is no such profile."""
+    profiles = (
+        SpeedProfile.objects.filter(code=code) if code else SpeedProfile.objects.filter(is_default=True)
+    )
+    profile = profiles.first()
+    if profile is None:
+        return None
+    rules = profile.rules.filter(time_of_day="", kmh__isnull=False)
+    return dict(rules.values_list("road_class", "kmh"))
+
+
+def read_road_layer(layer: Layer, problems: Problems, inside: Box) -> RoadRows | None:
+    """The links of one layer with their speeds. A profile that the layer names counts as the layer's own word; only
+    the speeds of the default profile may be replaced by those of another one in a run."""
+    code = str(layer.options.get("profile", ""))
+    speeds = class_speeds(code)
+    if speeds is None and code:
+        text = _('There is no speed profile "%(cell)s". Known: %(known)s.')
+        known = ", ".join(SpeedProfile.objects.values_list("code", flat=True))
+        problems.add(
+            "choice_unknown", text, file=layer.label, column=f"{layer.name}.profile", cell=code, known=known
+        )
+        return None
+    if not code and not is_osm(layer.path, layer.format) and "class" not in _columns(layer):
+        speeds = None  # without classes a default speed would be a guess nobody declared
+    roads = read_roads(layer, problems, inside, speeds)
+    if roads is not None and code:
+        roads.assumed[:] = False
+    return roads
+
+
+def _columns(layer: Layer) -> Mapping[str, str]:
+    return {**layer.columns, **layer.options.get("links", {}).get("columns", {})}
+
+
+def join_metres(layers: Sequence[Layer], problems: Problems) -> float | None:
+    """The widest `join_m` that the layers declare; None when none does."""
+    found: list[float] = []
+    for layer in layers:
+        value = layer.options.get("join_m")
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_JOIN_M:
+            text = _('"%(cell)s" is no distance to join roads over: above 0, at most %(most)d m.')
+            where: dict[str, Any] = {"file": layer.label, "column": f"{layer.name}.join_m"}
+            problems.add("join_invalid", text, **where, cell=value, most=MOST_JOIN_M)
+            continue
+        found.append(float(value))
+    return max(found) if found else None
+
+
+def write_roads(
+    *, city: City, layers: Sequence[Layer], roads: Mapping[str, RoadRows], records: Mapping[str, PackLayer]
+) -> RoadNetwork:
     """The new network is the city's current one; an equal one is kept as it is."""
-    x, y = city_plane(city).forward(roads.lon, roads.lat)
-    straight = np.hypot(x[roads.tail] - x[roads.head], y[roads.tail] - y[roads.head])
-    length = np.where(np.isfinite(roads.length_m) & (roads.length_m > 0), roads.length_m, straight)
-    graph = RoadGraph.build(x, y, roads.tail, roads.head, length, roads.speed_kmh, roads.oneway)
-    lon0, lat0 = plane_centre(city)
-    meta = {"lon0": lon0, "lat0": lat0, "city": city.code}
-    arrays = graph.arrays()
-    sha256 = archive.content_hash(arrays, meta)
-    folder = f"networks/{sha256[:2]}/{sha256}"
-    artefacts.keep(folder, arrays, meta)
-    used = len(np.unique(np.r_[roads.tail, roads.head]))
-    RoadNetwork.objects.filter(city=city, current=True).exclude(sha256=sha256).update(current=False)
-    network = RoadNetwork.objects.filter(city=city, sha256=sha256).first()
-    if network is None:
-        network = RoadNetwork(city=city, sha256=sha256, ref=next_ref("N"))
-    network.folder, network.nodes, network.edges = folder, graph.nodes, graph.streets
-    network.length_km = float(graph.length_m.sum() / 1000)
-    network.largest_part_share = graph.nodes / max(1, used)
-    network.layer, network.synthetic, network.current = layer, synthetic, True
-    network.save()
-    _draw(city, roads)
-    return network
-
-
-def _draw(city: City, roads: RoadRows) -> None:
-    """One multi-line a rank and square; both directions of a street are drawn once."""
-    pair = np.sort(np.column_stack([roads.tail, roads.head]), axis=1)
-    _pairs, first = np.unique(pair, axis=0, return_index=True)
-    tail, head, rank = roads.tail[first], roads.head[first], roads.rank[first]
-    square = np.column_stack(
-        [np.floor(roads.lon[tail] / SQUARE_DEGREES), np.floor(roads.lat[tail] / SQUARE_DEGREES), rank]
-    )
-    _keys, group = np.unique(square, axis=0, return_inverse=True)
-    group = group.ravel()
-    order = np.argsort(group, kind="stable")
-    ends = np.stack([roads.lon[tail], roads.lat[tail], roads.lon[head], roads.lat[head]], axis=1).reshape(
-        -1, 2, 2
-    )
-    lines = shapely.linestrings(ends[order])
-    shapes = shapely.multilinestrings(lines, indices=group[order])
-    ranks = np.asarray(_keys)[:, 2].astype(int)
-    names = np.full(len(shapes), "", dtype=object)
-    replace_map_features(city=city, kind=MapFeatureKind.ROAD, names=names, ranks=ranks, shapes=shapes)
+    parts = [(layer.name, roads[layer.name]) for layer in layers]
+    streets = make_streets(city=city, parts=parts, join_m=join_metres(layers, Problems()))
+    source = "; ".join(dict.fromkeys(layer.source for layer in layers if layer.source))
+    return write_network(
+        city=city, streets=streets, layer=records[layers[0].name], source=source,
+        synthetic=any(layer.synthetic for layer in layers),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Loads the standard profiles and cost rates that every installation starts with."""
+"""Loads the standard profiles, cost rates and speeds that every installation starts with."""
 
 import tomllib
 from pathlib import Path
@@ -7,7 +7,7 @@ from django.db import transaction
 
 from facilities.models import PeacetimeUse, ServiceType
 from facilities.services import reference as registry_reference
-from planning.models import CostRate, Standard, StandardProfile
+from planning.models import CostRate, SpeedProfile, SpeedRule, Standard, StandardProfile
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
 RATE_SOURCE = "Pingji rate card, proposal 2026"
@@ -45,4 +45,22 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
             },
         )
         added["rates"] += new
+    return added | load_speeds(overwrite=overwrite)
+
+
+@transaction.atomic
+def load_speeds(*, overwrite: bool = False) -> dict[str, int]:
+    """Speed profiles with their rules. A profile that exists is left as it is, unless `overwrite`: then its rules are
+    those of the file again. One that would be the default stays ordinary where another is the default already."""
+    added = {"speed_profiles": 0}
+    taken = SpeedProfile.objects.filter(is_default=True).values_list("code", flat=True).first()
+    for row in tomllib.loads((FOLDER / "speeds.toml").read_text(encoding="utf-8"))["profile"]:
+        rules, code = row.pop("rule"), row.pop("code")
+        row["is_default"] = row["is_default"] and taken in (None, code)
+        write = SpeedProfile.objects.update_or_create if overwrite else SpeedProfile.objects.get_or_create
+        profile, new = write(code=code, defaults=row)
+        if new or overwrite:
+            profile.rules.all().delete()
+            SpeedRule.objects.bulk_create(SpeedRule(profile=profile, **rule) for rule in rules)
+        added["speed_profiles"] += new
     return added
