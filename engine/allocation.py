@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.flow import counting_order, greedy, greedy_tree, simplex
+from engine.flow import greedy, greedy_tree, simplex
+from engine.order import pair_order, transport_order
+from engine.transport import Transport
 
 # Travel costs become whole numbers of about this size; a power of two keeps float32 costs exact to 2**-26 of the
 # largest one.
@@ -28,31 +30,6 @@ class Assignment:
     units: NDArray[np.int64]
     travel_minimised: bool
     pivots: int = 0
-
-
-def pair_order(
-    pair_cell: NDArray[np.int32],
-    pair_facility: NDArray[np.int32],
-    pair_cost: NDArray[np.float32],
-    ready: NDArray[np.bool_],
-    cells: int,
-    cell_tie: ArrayLike | None = None,
-    facility_tie: ArrayLike | None = None,
-) -> NDArray[np.int64]:
-    """Pairs by (ready first, cost, cell_tie, facility_tie). The ties are ranks (0..) of each cell and facility; ranks
-    made from what things are (place, size) and not from their row keep results independent of row order."""
-    facilities = len(ready)
-    order = np.arange(len(pair_cell), dtype=np.int64)
-    if len(order) == 0:
-        return order
-    facility_rank = np.arange(facilities) if facility_tie is None else np.asarray(facility_tie, np.int64)
-    cell_rank = np.arange(cells) if cell_tie is None else np.asarray(cell_tie, np.int64)
-    order = counting_order(facility_rank[pair_facility], facilities, order)
-    order = counting_order(cell_rank[pair_cell], cells, order)
-    # Bits of a non-negative float32 sort as the number does; the top bit is free for "late".
-    key = np.ascontiguousarray(pair_cost, np.float32).view(np.uint32) & np.uint32(0x7FFFFFFF)
-    key = key | (np.uint32(1 << 31) * (~np.asarray(ready, bool))[pair_facility].astype(np.uint32))
-    return order[np.argsort(key[order], kind="stable")]
 
 
 def _inputs(pair_cell, pair_facility, need, capacity):
@@ -86,6 +63,21 @@ def assign_nearest(
         pair_cell, pair_facility, np.asarray(pair_cost), ready, len(need), cell_tie, facility_tie
     )
     return Assignment(greedy(order, pair_cell, pair_facility, need, capacity), False)
+
+
+def assign_nearest_of(transport: Transport) -> Assignment:
+    """assign_nearest for the pairs of one service."""
+    order = transport_order(transport)
+    units = greedy(order, transport.row, transport.sink, transport.need, transport.capacity)
+    return Assignment(units, False)
+
+
+def assign_best_of(transport: Transport, *, minimise_travel: bool = True) -> Assignment:
+    """assign_best for the pairs of one service."""
+    return assign_best(
+        transport.row, transport.sink, transport.cost, transport.need, transport.capacity, transport.ready,
+        transport.row_rank, transport.sink_rank, minimise_travel=minimise_travel,
+    )  # fmt: skip
 
 
 def assign_best(
@@ -128,7 +120,7 @@ def assign_best(
             None if facility_tie is None else _ranks(np.asarray(facility_tie)[places]),
         )
     else:  # quantities do not depend on the start, and sorting would take most of the time
-        order = np.argsort(~ready[place], kind="stable").astype(np.int64)
+        order = np.argsort(~ready[place], kind="stable").astype(np.int32)
     flow, parent, pred = greedy_tree(order, cell, place, need, capacity)
     late = (~ready).astype(np.int64)
     zero = np.zeros(len(index), np.int64)

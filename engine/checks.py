@@ -52,6 +52,7 @@ def world_problems(world: World) -> list[str]:
     if _length(problems, "need", demand.need, (k, n)):
         _whole(problems, "need", demand.need)
         _range(problems, "need", demand.need, 0)
+    problems += _group_problems(world)
     for name, array in (("cell x_m", demand.x_m), ("cell y_m", demand.y_m), ("site x_m", supply.x_m),
                         ("site y_m", supply.y_m), ("cell people", demand.people)):  # fmt: skip
         if array.dtype.kind != "f" or not np.all(np.isfinite(array)):
@@ -81,6 +82,25 @@ def world_problems(world: World) -> list[str]:
         _range(problems, f"{name} cell", reach.cell, 0, n)
         if not np.all(np.isfinite(reach.cost)) or np.any(reach.cost < 0):
             problems.append(f"{name} cost: must be finite and not negative")
+    return problems
+
+
+def _group_problems(world: World) -> list[str]:
+    """The barrier-free part of need and capacity: whole, and never more than the whole."""
+    problems: list[str] = []
+    demand, supply = world.demand, world.supply
+    if demand.special_need is not None and supply.role_special_capacity is None:
+        problems.append("special need: no role says how much of its capacity is barrier-free")
+    for name, part, whole in (
+        ("special need", demand.special_need, demand.need),
+        ("role special capacity", supply.role_special_capacity, supply.role_capacity),
+    ):
+        if part is None or not _length(problems, name, part, whole.shape):
+            continue
+        _whole(problems, name, part)
+        bad = int(((part < 0) | (part > whole)).sum())
+        if bad:
+            problems.append(f"{name}: {bad} values below 0 or above the whole")
     return problems
 
 

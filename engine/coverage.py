@@ -1,22 +1,27 @@
 """Four states: where each unit of need ends, exactly.
 
 served: assigned to a role that is ready in time. late: assigned to a role that converts too slowly. no room: not
-assigned although some role with capacity is in reach. out of reach: no role with capacity in reach.
+assigned although some role with capacity is in reach. out of reach: no role with capacity in reach. For need that only
+barrier-free capacity may serve, capacity means barrier-free capacity.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from engine.allocation import assign_best, assign_nearest
+from engine.allocation import assign_best, assign_best_of, assign_nearest_of
 from engine.checks import InvalidInput, check_world
+from engine.tally import ServiceTally, put_special_first, tally
+from engine.transport import cell_ties, role_ties, transport_of
 from engine.world import (
     REASON_NO_CAPACITY,
     REASON_NONE,
     REASON_OTHER_ROLE,
     Score,
-    Supply,
     World,
 )
 
@@ -62,22 +67,6 @@ def role_ready(world: World) -> NDArray[np.bool_]:
         return np.isinf(limit) | (world.supply.role_hours <= limit)
 
 
-def _rank(*keys: NDArray) -> NDArray[np.int64]:
-    """Rank (0..) by the given keys, first key first."""
-    order = np.lexsort(keys[::-1])
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank
-
-
-def role_ties(supply: Supply) -> NDArray[np.int64]:
-    """(r,) rank of roles by place and size, so that equal trips are told apart by what a role is, not by its row."""
-    index = np.arange(supply.roles)
-    hours = np.nan_to_num(supply.role_hours, nan=np.inf)
-    place = supply.role_site
-    return _rank(supply.x_m[place], supply.y_m[place], supply.role_capacity, hours, supply.role_rank, index)
-
-
 def service_pairs(
     world: World, service: int, supply: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
@@ -96,56 +85,71 @@ def score_world(
     world: World, assignment: str = "nearest", *, minimise_travel: bool = True, check: bool = True
 ) -> Score:
     """Score every service of a world. assignment: "nearest" (people go to the nearest with room) or "best" (most
-    served, then most assigned, then least travel unless minimise_travel is False). Raises InvalidInput."""
+    served, then most assigned, then least travel unless minimise_travel is False). Raises InvalidInput.
+
+    Where special need and barrier-free capacity are told apart, only such capacity serves such need (both nearest and
+    best stay exact), and those who need it are placed before the others of their cell.
+    """
     if assignment not in ASSIGNMENTS:
         raise InvalidInput([f"assignment {assignment!r} is not nearest or best"])
     if check:
         check_world(world)
-    demand, k, n = world.demand, world.services, world.demand.cells
     supply, reason = role_supply(world)
-    ready, tie = role_ready(world), role_ties(world.supply)
-    cell_tie = _rank(demand.x_m, demand.y_m, np.arange(n))
-    states = {name: np.zeros((k, n), np.int64) for name in ("served", "late", "no_room", "out_of_reach")}
-    role_served, role_late = np.zeros(len(supply), np.int64), np.zeros(len(supply), np.int64)
-    travel, parts, minimised = np.zeros(k), [], assignment == "best"
-    for service in range(k):
-        roles, facility, cell, cost = service_pairs(world, service, supply)
-        need = demand.need[service]
-        ranks = np.argsort(np.argsort(tie[roles], kind="stable"), kind="stable")
-        given = (cell, facility, cost, need, supply[roles], ready[roles], cell_tie, ranks)
+    ready, tie, cell_tie = role_ready(world), role_ties(world.supply), cell_ties(world)
+    parts, minimised = [], assignment == "best"
+    for service in range(world.services):
+        transport = transport_of(world, service, supply, ready, tie, cell_tie)
         if assignment == "best":
-            result = assign_best(*given, minimise_travel=minimise_travel)
+            result = assign_best_of(transport, minimise_travel=minimise_travel)
+            put_special_first(transport, result.units)
             minimised &= result.travel_minimised
         else:
-            result = assign_nearest(*given)
-        reachable = np.zeros(n, bool)
-        reachable[cell] = True
-        used = np.flatnonzero(result.units)
-        units, used_cell, used_role = result.units[used], cell[used], roles[facility[used]]
-        in_time = ready[used_role]
-        np.add.at(states["served"][service], used_cell[in_time], units[in_time])
-        np.add.at(states["late"][service], used_cell[~in_time], units[~in_time])
-        np.add.at(role_served, used_role[in_time], units[in_time])
-        np.add.at(role_late, used_role[~in_time], units[~in_time])
-        left = need - states["served"][service] - states["late"][service]
-        states["no_room"][service] = np.where(reachable, left, 0)
-        states["out_of_reach"][service] = np.where(reachable, 0, left)
-        travel[service] = float(np.sum(units * cost[used].astype(np.float64)))
-        parts.append((used_role, used_cell, units, cost[used]))
-    joined = [np.concatenate(columns) if parts else np.empty(0) for columns in zip(*parts, strict=True)]
+            result = assign_nearest_of(transport)
+        parts.append((transport.role, transport.special, tally(transport, result.units)))
+    return joined_score(world, supply, reason, parts, assignment, minimised)
+
+
+def joined_score(
+    world: World,
+    supply: NDArray[np.int64],
+    reason: NDArray[np.int8],
+    parts: Sequence[tuple[NDArray[np.int32], NDArray[np.bool_], ServiceTally]],
+    assignment: str,
+    travel_minimised: bool,
+) -> Score:
+    """The Score of all services from (sink roles, sink is barrier-free, tally) of each."""
+    k, n, roles = world.services, world.demand.cells, world.supply.roles
+    states = np.zeros((4, k, n), np.int64)
+    special = np.zeros((4, k, n), np.int64) if world.grouped else None
+    role_served, role_late, taken = (np.zeros(roles, np.int64) for _ in range(3))
+    for service, (role, is_special, part) in enumerate(parts):
+        states[:, service] = part.states
+        if special is not None:
+            special[:, service] = part.special
+        np.add.at(role_served, role, part.sink_served)  # few: one or two sinks a role
+        np.add.at(role_late, role, part.sink_late)
+        np.add.at(taken, role[is_special], (part.sink_served + part.sink_late)[is_special])
+
+    def column(name: str, dtype: type) -> NDArray:
+        return np.concatenate([np.empty(0, dtype), *(getattr(part, name) for _, _, part in parts)])
+
     return Score(
-        **states,
+        *states,
         role_served=role_served,
         role_late=role_late,
         role_supply=supply,
         role_reason=reason,
-        pair_role=joined[0].astype(np.int32),
-        pair_cell=joined[1].astype(np.int32),
-        pair_units=joined[2].astype(np.int64),
-        pair_cost=joined[3].astype(np.float32),
-        travel=travel,
-        travel_minimised=bool(minimised),
+        pair_role=column("pair_role", np.int32),
+        pair_cell=column("pair_cell", np.int32),
+        pair_units=column("pair_units", np.int64),
+        pair_cost=column("pair_cost", np.float32),
+        travel=np.array([part.travel for _, _, part in parts]),
+        travel_minimised=bool(travel_minimised),
         assignment=assignment,
+        special=special,
+        pair_special=column("pair_special", np.int64) if world.grouped else None,
+        role_special=np.minimum(world.supply.role_special_capacity, supply) if world.grouped else None,
+        role_special_taken=taken if world.grouped else None,
     )
 
 
@@ -164,29 +168,23 @@ def served_in_time(world: World, service: int) -> tuple[int, NDArray, NDArray, N
 def sum_by_area(score: Score, area: ArrayLike, areas: int) -> NDArray[np.int64]:
     """(areas, k, 4) units by area, service and state (order of world.STATES). `area` (n,) gives each cell's area at the
     wanted level, -1 for none (left out)."""
-    area = np.asarray(area, np.int64)
-    inside = area >= 0
-    states = np.stack([score.served, score.late, score.no_room, score.out_of_reach], axis=2)  # (k, n, 4)
-    out = np.zeros((areas, *states.shape[::2]), np.int64)
-    np.add.at(out, area[inside], states.transpose(1, 0, 2)[inside])
+    return sum_states(np.stack([score.served, score.late, score.no_room, score.out_of_reach]), area, areas)
+
+
+def sum_states(states: NDArray[np.int64], area: ArrayLike, areas: int) -> NDArray[np.int64]:
+    """(areas, k, 4) from (4, k, n), for example from Score.special."""
+    return _sum_states(states, np.ascontiguousarray(area, np.int64), areas)
+
+
+@njit(cache=True, nogil=True)
+def _sum_states(states, area, areas):
+    out = np.zeros((areas, states.shape[1], states.shape[0]), np.int64)
+    for state in range(states.shape[0]):
+        for service in range(states.shape[1]):
+            for cell in range(area.size):
+                if area[cell] >= 0:
+                    out[area[cell], service, state] += states[state, service, cell]
     return out
-
-
-def loss_without(world: World, sites: ArrayLike, assignment: str = "best") -> NDArray[np.int64]:
-    """(len(sites), k) units no longer served in time when each site alone falls out, the others staying."""
-    sites = np.asarray(sites, np.int64)
-    before = score_world(world, assignment, minimise_travel=False).served.sum(axis=1)
-    lost = np.zeros((len(sites), world.services), np.int64)
-    supply = world.supply
-    for row, site in enumerate(sites):
-        usable = supply.role_usable & (supply.role_site != site)
-        without = Supply(
-            supply.x_m, supply.y_m, supply.role_site, supply.role_service, supply.role_capacity, supply.role_hours,
-            usable, supply.role_rank, supply.role_exclusive, supply.role_reason,
-        )  # fmt: skip
-        after = score_world(world.with_supply(without), assignment, minimise_travel=False, check=False)
-        lost[row] = before - after.served.sum(axis=1)
-    return lost
 
 
 def class_breaks(values: ArrayLike, k: int = 5) -> NDArray[np.float64]:

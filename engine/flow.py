@@ -17,22 +17,6 @@ BIG = np.int64(1) << 60
 
 
 @njit(cache=True, nogil=True)
-def counting_order(key, groups, order):
-    """`order` rearranged by key[order], stable; key < groups."""
-    start = np.zeros(groups + 1, np.int64)
-    for i in range(key.size):
-        start[key[i] + 1] += 1
-    for g in range(groups):
-        start[g + 1] += start[g]
-    out = np.empty_like(order)
-    for i in range(order.size):
-        g = key[order[i]]
-        out[start[g]] = order[i]
-        start[g] += 1
-    return out
-
-
-@njit(cache=True, nogil=True)
 def greedy(order, pair_cell, pair_facility, need, capacity):
     """Take pairs in `order`, each as much as both ends still allow. Units per pair, int64."""
     units = np.zeros(pair_cell.size, np.int64)

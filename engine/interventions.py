@@ -13,7 +13,8 @@ def apply_options(world: World, options: Sequence[Option], chosen: Iterable[int]
     """The world after the `chosen` options (all when None), in that order.
 
     convert, extend, build append one role each, after the existing ones (so role numbers stay), never exclusive: the
-    caller's exclusive_key keeps clashing ones apart. upgrade, stock make their role usable with the new hours.
+    caller's exclusive_key keeps clashing ones apart. Where barrier-free capacity is told apart, all of an added role is:
+    what is built, extended or converted today must be (GB 55019-2021). upgrade, stock make their role usable with the new hours.
     """
     picked = [options[int(i)] for i in (range(len(options)) if chosen is None else chosen)]
     supply = world.supply
@@ -38,5 +39,8 @@ def apply_options(world: World, options: Sequence[Option], chosen: Iterable[int]
             joined(supply.role_rank, [0] * len(added)),
             joined(supply.role_exclusive, [False] * len(added)),
             joined(reason, [0] * len(added)),
+            None
+            if supply.role_special_capacity is None
+            else joined(supply.role_special_capacity, [o.units for o in added]),
         )
     )

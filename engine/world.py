@@ -82,16 +82,20 @@ class Standard:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """Cells. x_m, y_m: (n,) local metres. need: (k, n) int64 units. people: (n,). area: (n,) index of the
-    smallest area that holds the cell, -1 when none."""
+    smallest area that holds the cell, -1 when none. special_need: (k, n) int64, the part of the need that only
+    barrier-free capacity may serve; None: no groups are told apart."""
 
     x_m: Floats
     y_m: Floats
     need: Ints
     people: Floats
     area: NDArray[np.int32]
+    special_need: Ints | None = None
 
     def __post_init__(self) -> None:
         _coerce(self, x_m=np.float64, y_m=np.float64, need=np.int64, people=np.float64, area=np.int32)
+        if self.special_need is not None:
+            _coerce(self, special_need=np.int64)
 
     @property
     def cells(self) -> int:
@@ -107,6 +111,7 @@ class Supply:
     lapsed, closed; say which in role_reason), role_rank (r,) int16 (lower = taken first), role_exclusive (r,) bool.
     Of the exclusive roles of one site only the lowest-rank usable one whose service is in play (total need > 0)
     supplies anything; the others supply 0 for the reason "other role".
+    role_special_capacity (r,) int64: the barrier-free part of role_capacity, which serves anybody; None: not told apart.
     """
 
     x_m: Floats
@@ -119,6 +124,7 @@ class Supply:
     role_rank: NDArray[np.int16]
     role_exclusive: NDArray[np.bool_]
     role_reason: NDArray[np.int8] | None = None
+    role_special_capacity: Ints | None = None
 
     def __post_init__(self) -> None:
         if self.role_reason is None:
@@ -128,6 +134,8 @@ class Supply:
             role_capacity=np.int64, role_hours=np.float64, role_usable=np.bool_, role_rank=np.int16,
             role_exclusive=np.bool_, role_reason=np.int8,
         )  # fmt: skip
+        if self.role_special_capacity is not None:
+            _coerce(self, role_special_capacity=np.int64)
 
     @property
     def sites(self) -> int:
@@ -194,6 +202,11 @@ class World:
     def services(self) -> int:
         return len(self.standards)
 
+    @property
+    def grouped(self) -> bool:
+        """Some need may only be served by barrier-free capacity."""
+        return self.demand.special_need is not None and self.supply.role_special_capacity is not None
+
     def with_supply(self, supply: Supply) -> World:
         return replace(self, supply=supply)
 
@@ -229,6 +242,9 @@ class Score:
     served, late, no_room, out_of_reach: (k, n) int64 units, summing to the need.
     role_served, role_late: (r,) units assigned. role_supply: (r,) capacity that counted; role_reason: (r,) why not.
     pair_role, pair_cell, pair_units, pair_cost: (p,) who goes where. travel: (k,) unit-metres or unit-minutes.
+    special: (4, k, n) the four states of the need for barrier-free places, in the order of STATES, contained in the
+    totals (None: not told apart). pair_special: (p,) units of the pair that need one. role_special: (r,) barrier-free
+    capacity that counted; role_special_taken: (r,) units in it, whoever they are.
     """
 
     served: Ints
@@ -247,6 +263,10 @@ class Score:
     travel_minimised: bool
     assignment: str
     engine_version: str = ENGINE_VERSION
+    special: Ints | None = None
+    pair_special: Ints | None = None
+    role_special: Ints | None = None
+    role_special_taken: Ints | None = None
 
     @property
     def need(self) -> Ints:

@@ -7,7 +7,8 @@ from scipy.sparse import coo_matrix
 
 from engine.allocation import assign_best, assign_nearest
 from engine.checks import InvalidInput
-from engine.coverage import class_breaks, loss_without, role_supply, score_world, sum_by_area
+from engine.coverage import class_breaks, role_supply, score_world, sum_by_area
+from engine.loss import loss_of_each
 from engine.world import REASON_INSIDE_HAZARD, REASON_OTHER_ROLE, Supply
 from tests.engine.towns import random_town, standard, street_town
 
@@ -172,7 +173,7 @@ def test_best_equals_the_transport_programme_of_a_general_solver(seed):
 
 def test_the_loss_of_a_place_is_what_the_others_cannot_take_over():
     world = street_town([(0, 10)], [(0, 8), (500, 6)])
-    assert loss_without(world, [0, 1])[:, 0].tolist() == [4, 2]
+    assert loss_of_each(world, "best", [0, 1])[:, 0].tolist() == [4, 2]
 
 
 def test_class_breaks_are_round_and_hold_every_value():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.travel import reach_straight
@@ -85,3 +87,28 @@ def random_options(seed: int, world: World, count=7) -> list[Option]:
             place = int(rng.integers(0, supply.sites)), int(rng.integers(0, world.services))
         options.append(Option(*place, kind, units, cost, hours, key, role))
     return options
+
+
+def with_barrier_free(world: World, seed: int, *, everything=False) -> World:
+    """The same town where part of the need asks for barrier-free places and part of the room is (or everything is)."""
+    rng = np.random.default_rng(seed + 77)
+    capacity = world.supply.role_capacity
+    special = capacity if everything else rng.integers(0, capacity + 1)
+    need = rng.integers(0, world.demand.need + 1)
+    return replace(
+        world,
+        demand=replace(world.demand, special_need=need),
+        supply=replace(world.supply, role_special_capacity=special),
+    )
+
+
+def without_sites(world: World, sites) -> World:
+    """The same town with every role of `sites` unusable."""
+    usable = world.supply.role_usable & ~np.isin(world.supply.role_site, sites)
+    return world.with_supply(replace(world.supply, role_usable=usable))
+
+
+def any_town(seed: int, **size) -> World:
+    """random_town, with barrier-free places in every second one; larger ones now and then."""
+    world = random_town(seed, **({"cells": 40, "sites": 12} if seed % 3 == 0 else {}) | size)
+    return with_barrier_free(world, seed) if seed % 2 else world
