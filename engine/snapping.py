@@ -62,7 +62,7 @@ class Segments:
     @classmethod
     def of(cls, node_x, node_y, a, b, line_ptr, line_x, line_y) -> Segments:
         """Pieces in the order of streets, and the grids over them."""
-        pieces = _pieces(*(np.asarray(one) for one in (node_x, node_y, a, b, line_ptr, line_x, line_y)))
+        pieces = _pieces(*(np.array(one) for one in (node_x, node_y, a, b, line_ptr, line_x, line_y)))
         ax, ay, bx, by = pieces[:4]
         if len(ax) == 0:
             none = np.zeros(0, np.int64)

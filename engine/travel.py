@@ -10,22 +10,32 @@ when its cost is <= the limit. See docs/algorithms/reach.md.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.checks import InvalidInput
-from engine.dijkstra import road_block, straight_block
 from engine.network import MOST_KMH, RoadGraph, Snap
+from engine.places import Places
+from engine.spreading import Scratch, node_block, road_block, straight_block
+from engine.trips import (
+    ENTRY_M_PER_MIN,
+    WALK_M_PER_MIN,
+    Queue,
+    arcs,
+    arriving,
+    check_trips,
+    entries,
+    extra_costs,
+    in_blocks,
+    leg_cost,
+    points,
+    street_costs,
+    street_factors,
+)
 from engine.world import Reach
 
-WALK_M_PER_MIN = 75.0
-ENTRY_M_PER_MIN = 250.0  # 15 km/h on the lanes between a door and the mapped road, when driving
 DETOUR = 1.3
 DIRECT_M = 500.0
-BLOCK_SITES = 128
 
 
 def reach_by_road(
@@ -50,6 +60,7 @@ def reach_by_road(
     sites_snap: Snap | None = None,
     cells_snap: Snap | None = None,
     snap_limit_m: float = np.inf,
+    kernel: str = "bucket",
 ) -> Reach:
     """Cells (n,) within `limit` of each site (m,), local metres, over the graph's streets.
 
@@ -60,86 +71,97 @@ def reach_by_road(
     the gate). direct_m 0 leaves roads alone to decide. to_site False turns the trips round (from the site to the
     cell). sites_snap, cells_snap: what graph.snap(x, y, mode=mode) told before, on the open network; who entered by
     a street that is closed now is snapped anew. Farther than snap_limit_m from every street: no trip by road.
-    Raises InvalidInput.
+    kernel "float" searches with the reference queue; both give the same. Raises InvalidInput.
     """
-    _check(limit, unit, mode, detour, direct_m)
-    sx, sy = _points("sites", site_x, site_y)
-    cx, cy = _points("cells", cell_x, cell_y)
-    factor = street_factors(graph, weight, closed)
-    extra = extra_costs(site_extra, len(sx))
-    ab, ba, leg = street_costs(graph, unit, mode, walk_m_per_min, entry_m_per_min)
-    shut = np.isinf(factor)
-    ab, ba = (np.where(shut, np.inf, way * np.where(shut, 1.0, factor)) for way in (ab, ba))
+    check_trips(limit, unit, mode, detour, direct_m)
+    sx, sy = points("sites", site_x, site_y)
+    cx, cy = points("cells", cell_x, cell_y)
+    factor, extra = street_factors(graph, weight, closed), extra_costs(site_extra, len(sx))
+    ab, ba = street_costs(graph, unit, mode, factor, walk_m_per_min)
     if not to_site:
         ab, ba = ba, ab
-    site, far_site = entries(graph, sx, sy, mode, shut, sites_snap, snap_limit_m, direct_m)
-    cell, far_cell = entries(graph, cx, cy, mode, shut, cells_snap, snap_limit_m, direct_m)
-    indptr, node, cost = _incoming(graph, ab, ba)
-    by_street = np.argsort(cell.street, kind="stable")
-    first_cell = np.searchsorted(cell.street[by_street], np.arange(graph.streets + 1)).astype(np.int64)
-    street_ptr, street_of = _streets_of_nodes(graph)
+    leg = leg_cost(unit, mode, walk_m_per_min, entry_m_per_min)
+    ptr, near, _side = arcs(graph)
+    cost = arriving(graph, ab, ba)
+    queue = Queue.of(kernel, cost, limit)
+    site = entries(graph, sx, sy, mode, factor, sites_snap, snap_limit_m, direct_m)
+    cell = entries(graph, cx, cy, mode, factor, cells_snap, snap_limit_m, direct_m)
+    place = Places.of(graph, cell.snap, ab, ba, leg)
+    at = site.snap
+    ends = [_of_street(column, at.street) for column in (graph.a, graph.b, ab, ba)]
     direct = _Grid(cx, cy, direct_m)
     # Sorted sources touch the same nodes one after another: the caches stay warm.
-    order = np.lexsort((sy, site.street))
+    order = np.lexsort((sy, at.street))
 
-    def run(block: NDArray[np.int64]):
+    def run(block: NDArray[np.int64], own: Scratch):
         return road_block(
-            indptr, node, cost, graph.a, graph.b, ab, ba, street_ptr, street_of,
-            first_cell, by_street.astype(np.int32), cell.along, cell.entry_m * leg,
-            site.street[block], site.along[block], site.entry_m[block] * leg, extra[block], sx[block], sy[block],
-            cx, cy, direct.start, direct.member, direct.x0, direct.y0, direct.size, direct.columns, direct.lines,
-            float(direct_m), float(detour) * leg, np.float32(limit),
+            at.street[block], ends[0][block], ends[1][block], at.along[block], ends[2][block], ends[3][block],
+            at.entry_m[block] * leg, extra[block], sx[block], sy[block], ptr, near, cost, place.street_first,
+            place.point, place.along, place.leg, place.node_a, place.node_b, place.from_a, place.from_b,
+            place.a_first, place.b_first, place.b_place, cx, cy, direct.start, direct.member, direct.x0, direct.y0,
+            direct.size, direct.columns, direct.lines, float(direct_m), float(detour) * leg, np.float32(limit),
+            queue.kernel, queue.inverse, own.dist, own.node_bits, own.head, own.after, own.entry, own.heap_cost,
+            own.best, own.bits,
         )  # fmt: skip
 
-    found = _gather(run, order, len(sx), threads)
+    found = in_blocks(
+        order, len(sx), threads, lambda: Scratch(graph.nodes, len(near), len(cx), queue.buckets), run
+    )
     if mode != "walk" or direct_m == 0:
         return found
     parts = [found]
     for sites, cells in (
-        (np.arange(len(sx)), np.flatnonzero(far_cell)),
-        (np.flatnonzero(far_site), np.arange(len(cx))),
+        (np.arange(len(sx)), np.flatnonzero(cell.off_map)),
+        (np.flatnonzero(site.off_map), np.arange(len(cx))),
     ):
         if len(sites) and len(cells):
             off = reach_straight(
-                sx[sites],
-                sy[sites],
-                cx[cells],
-                cy[cells],
-                limit,
-                unit,
-                mode,
-                detour,
-                site_extra=extra[sites],
-                walk_m_per_min=walk_m_per_min,
-            )
+                sx[sites], sy[sites], cx[cells], cy[cells], limit, unit, mode, detour, site_extra=extra[sites],
+                walk_m_per_min=walk_m_per_min, threads=threads,
+            )  # fmt: skip
             parts.append(_placed(off, sites, cells, len(sx)))
     return parts[0] if len(parts) == 1 else _cheapest(parts, len(sx), len(cx))
 
 
-def entries(
+def node_times(
     graph: RoadGraph,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    source_nodes: ArrayLike,
+    limit: float,
+    unit: str,
     mode: str,
-    shut: NDArray[np.bool_],
-    known: Snap | None,
-    snap_limit_m: float,
-    direct_m: float,
-) -> tuple[Snap, NDArray[np.bool_]]:
-    """Where points enter when streets `shut` (e,) are closed, and whether they lie off the map: farther than direct_m
-    from every street, closed ones too, for a flooded street is not a missing one."""
-    snap = graph.snap(x, y, mode=mode) if known is None else known
-    if snap.street.shape != x.shape:
-        raise InvalidInput([f"snap of {snap.street.size} points for {x.size}"])
-    far = snap.entry_m > direct_m
-    if shut.any():
-        again = np.flatnonzero((snap.street >= 0) & shut[np.maximum(snap.street, 0)])
-        if again.size:
-            snap = snap.with_rows(again, graph.snap(x[again], y[again], shut, mode=mode))
-    if np.isfinite(snap_limit_m):
-        street = np.where(snap.entry_m <= snap_limit_m, snap.street, np.int32(-1)).astype(np.int32)
-        snap = Snap(street, snap.along, snap.entry_m)
-    return snap, far
+    *,
+    weight: ArrayLike | None = None,
+    kernel: str = "bucket",
+    threads: int | None = None,
+    to_source: bool = True,
+    walk_m_per_min: float = WALK_M_PER_MIN,
+) -> Reach:
+    """Nodes within `limit` of each source node (m,): a Reach whose `cell` are node numbers.
+
+    Costs are from the node to the source (to_source False: from the source). weight, unit, mode, kernel as in
+    reach_by_road. Raises InvalidInput.
+    """
+    check_trips(limit, unit, mode)
+    source = np.array(source_nodes, np.int64)
+    if source.ndim != 1 or np.any((source < 0) | (source >= graph.nodes)):
+        raise InvalidInput(["source nodes: some do not exist"])
+    ab, ba = street_costs(graph, unit, mode, street_factors(graph, weight), walk_m_per_min)
+    if not to_source:
+        ab, ba = ba, ab
+    ptr, near, _side = arcs(graph)
+    cost = arriving(graph, ab, ba)
+    queue = Queue.of(kernel, cost, limit)
+
+    def run(block: NDArray[np.int64], own: Scratch):
+        return node_block(
+            source[block], ptr, near, cost, np.float32(limit), queue.kernel, queue.inverse, own.dist, own.node_bits,
+            own.head, own.after, own.entry, own.heap_cost,
+        )  # fmt: skip
+
+    order = np.argsort(source, kind="stable")
+    return in_blocks(
+        order, len(source), threads, lambda: Scratch(graph.nodes, len(near), 0, queue.buckets), run
+    )
 
 
 def street_speeds(graph: RoadGraph, kmh_of_class: ArrayLike, factor_of_class: ArrayLike) -> RoadGraph:
@@ -149,17 +171,15 @@ def street_speeds(graph: RoadGraph, kmh_of_class: ArrayLike, factor_of_class: Ar
     kmh, factor = np.asarray(kmh_of_class, np.float64), np.asarray(factor_of_class, np.float64)
     if kmh.shape != factor.shape or kmh.ndim != 1:
         raise InvalidInput(["street speeds: one speed and one factor for each class"])
+    # the last entry stands for every class that is not listed
+    kmh, factor = np.append(kmh, np.nan), np.append(factor, 1.0)
     klass = np.asarray(graph.klass, np.int64)
-    listed = (klass >= 0) & (klass < len(kmh))
-    at = np.where(listed, klass, 0)
-    class_kmh = np.where(listed, kmh[at], np.nan) if len(kmh) else np.full(graph.streets, np.nan)
-    class_factor = np.where(listed, factor[at], 1.0) if len(kmh) else np.ones(graph.streets)
+    klass = np.where((klass >= 0) & (klass < len(kmh) - 1), klass, len(kmh) - 1)
     speeds = []
     for speed in (np.asarray(graph.speed_ab_kmh), np.asarray(graph.speed_ba_kmh)):
-        speeds.append(
-            np.where(speed > 0, np.where(np.isnan(class_kmh), speed, class_kmh) * class_factor, 0.0)
-        )
-        bad = (speed > 0) & ~((speeds[-1] > 0) & (speeds[-1] <= MOST_KMH))
+        own = np.where(np.isnan(kmh[klass]), speed, kmh[klass]) * factor[klass]
+        speeds.append(np.where(speed > 0, own, 0.0))
+        bad = (speed > 0) & ~((own > 0) & (own <= MOST_KMH))
         if bad.any():
             raise InvalidInput(
                 [
@@ -168,8 +188,52 @@ def street_speeds(graph: RoadGraph, kmh_of_class: ArrayLike, factor_of_class: Ar
             )
     arrays = {**graph.arrays(), "speed_ab_kmh": speeds[0], "speed_ba_kmh": speeds[1]}
     quicker = RoadGraph.from_arrays(arrays)
-    quicker.known["segments"] = graph.segments()  # the lines are the same
+    quicker.known.update(segments=graph.segments(), arcs=arcs(graph))  # lines and crossings are the same
     return quicker
+
+
+def reach_straight(
+    site_x: ArrayLike,
+    site_y: ArrayLike,
+    cell_x: ArrayLike,
+    cell_y: ArrayLike,
+    limit: float,
+    unit: str,
+    mode: str,
+    detour: float = DETOUR,
+    *,
+    site_extra: ArrayLike | None = None,
+    walk_m_per_min: float = WALK_M_PER_MIN,
+    drive_kmh: float = 30.0,
+    threads: int | None = None,
+) -> Reach:
+    """Cells within `limit` of each site by straight line x detour, for cities without roads.
+
+    unit "m": straight metres x detour. unit "min": that at walk_m_per_min, or at drive_kmh when driving.
+    site_extra (m,) cost units are added to every trip of a site. Raises InvalidInput.
+    """
+    check_trips(limit, unit, mode, detour)
+    sx, sy = points("sites", site_x, site_y)
+    cx, cy = points("cells", cell_x, cell_y)
+    extra = extra_costs(site_extra, len(sx))
+    speed = walk_m_per_min if mode == "walk" else drive_kmh * 1000.0 / 60.0
+    per_metre = float(detour) * (1.0 if unit == "m" else 1.0 / speed)
+    radius = float(limit) / per_metre
+    grid = _Grid(cx, cy, radius)
+
+    def run(block: NDArray[np.int64], own: Scratch):
+        return straight_block(
+            sx[block], sy[block], extra[block], cx, cy, grid.start, grid.member, grid.x0, grid.y0, grid.size,
+            grid.columns, grid.lines, radius * (1 + 1e-6), per_metre, np.float32(limit), own.best, own.bits,
+        )  # fmt: skip
+
+    return in_blocks(np.arange(len(sx)), len(sx), threads, lambda: Scratch(0, 0, len(cx), 0), run)
+
+
+def _of_street(column: NDArray, street: NDArray[np.int32]) -> NDArray:
+    """A column (e,) at each street, anything where the street is -1."""
+    values = np.asarray(column)
+    return values[np.maximum(street, 0)] if len(values) else np.zeros(len(street), values.dtype)
 
 
 def _placed(reach: Reach, sites: NDArray[np.int64], cells: NDArray[np.int64], all_sites: int) -> Reach:
@@ -191,126 +255,6 @@ def _cheapest(parts: list[Reach], sites: int, cells: int) -> Reach:
     return Reach(indptr, cell[order], cost[order])
 
 
-def reach_straight(
-    site_x: ArrayLike,
-    site_y: ArrayLike,
-    cell_x: ArrayLike,
-    cell_y: ArrayLike,
-    limit: float,
-    unit: str,
-    mode: str,
-    detour: float = DETOUR,
-    *,
-    site_extra: ArrayLike | None = None,
-    walk_m_per_min: float = WALK_M_PER_MIN,
-    drive_kmh: float = 30.0,
-) -> Reach:
-    """Cells within `limit` of each site by straight line x detour, for cities without roads.
-
-    unit "m": straight metres x detour. unit "min": that at walk_m_per_min, or at drive_kmh when driving.
-    site_extra (m,) cost units are added to every trip of a site.
-    """
-    _check(limit, unit, mode, detour, 0.0)
-    sx, sy = _points("sites", site_x, site_y)
-    cx, cy = _points("cells", cell_x, cell_y)
-    extra = extra_costs(site_extra, len(sx))
-    speed = walk_m_per_min if mode == "walk" else drive_kmh * 1000.0 / 60.0
-    per_metre = float(detour) * (1.0 if unit == "m" else 1.0 / speed)
-    radius = float(limit) / per_metre
-    grid = _Grid(cx, cy, radius)
-
-    def run(block: NDArray[np.int64]):
-        return straight_block(
-            sx[block], sy[block], extra[block], cx, cy, grid.start, grid.member, grid.x0, grid.y0, grid.size, grid.columns,
-            grid.lines, radius * (1 + 1e-6), per_metre, np.float32(limit),
-        )  # fmt: skip
-
-    return _gather(run, np.arange(len(sx)), len(sx), None)
-
-
-def _check(limit: float, unit: str, mode: str, detour: float, direct_m: float) -> None:
-    problems = []
-    if not (np.isfinite(limit) and limit > 0):
-        problems.append("limit must be above 0")
-    if unit not in ("m", "min"):
-        problems.append(f"unit {unit!r} is not m or min")
-    if mode not in ("walk", "drive"):
-        problems.append(f"mode {mode!r} is not walk or drive")
-    if not detour >= 1:
-        problems.append("detour must be at least 1")
-    if not direct_m >= 0:
-        problems.append("direct_m must not be negative")
-    if problems:
-        raise InvalidInput(problems)
-
-
-def _points(name: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    px, py = np.ascontiguousarray(x, np.float64), np.ascontiguousarray(y, np.float64)
-    if px.ndim != 1 or px.shape != py.shape:
-        raise InvalidInput([f"{name}: as many x as y"])
-    bad = ~(np.isfinite(px) & np.isfinite(py))
-    if bad.any():
-        raise InvalidInput([f"{name}: {int(bad.sum())} have no finite x and y"])
-    return px, py
-
-
-def street_factors(
-    graph: RoadGraph, weight: ArrayLike | None, closed: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """(e,) what multiplies each street's cost; inf = closed. Raises InvalidInput."""
-    factor = np.ones(graph.streets) if weight is None else np.array(weight, np.float64)
-    if factor.shape != (graph.streets,):
-        raise InvalidInput([f"street weights: {factor.size} for {graph.streets} streets"])
-    if not np.all(factor > 0):
-        raise InvalidInput([f"street weights: {int(np.sum(~(factor > 0)))} are not above 0"])
-    if closed is not None:
-        shut = np.asarray(closed, bool)
-        if shut.shape != factor.shape:
-            raise InvalidInput([f"closed streets: {shut.size} for {graph.streets} streets"])
-        factor[shut] = np.inf
-    return factor
-
-
-def extra_costs(site_extra: ArrayLike | None, sites: int) -> NDArray[np.float64]:
-    """(m,) cost added to every trip of a site, 0 when not told. Raises InvalidInput."""
-    extra = np.zeros(sites) if site_extra is None else np.asarray(site_extra, np.float64)
-    if extra.shape != (sites,) or not np.all((extra >= 0) & np.isfinite(extra)):
-        raise InvalidInput(["extra cost of sites: one finite number of at least 0 for each site"])
-    return extra
-
-
-def street_costs(graph, unit, mode, walk_m_per_min=WALK_M_PER_MIN, entry_m_per_min=ENTRY_M_PER_MIN):
-    """Cost of each street a->b and b->a (inf: not allowed) and cost per metre of an entry leg."""
-    length = np.asarray(graph.length_m, np.float64)
-    if mode == "walk":
-        cost = np.where(graph.walk, length / (1.0 if unit == "m" else walk_m_per_min), np.inf)
-        return cost, cost.copy(), 1.0 if unit == "m" else 1.0 / walk_m_per_min
-    with np.errstate(divide="ignore", invalid="ignore"):
-        costs = []
-        for speed in (graph.speed_ab_kmh, graph.speed_ba_kmh):
-            full = length if unit == "m" else length * 60.0 / (np.asarray(speed) * 1000.0)
-            costs.append(np.where(np.asarray(speed) > 0, full, np.inf))
-    return costs[0], costs[1], 1.0 if unit == "m" else 1.0 / entry_m_per_min
-
-
-def _incoming(graph: RoadGraph, ab, ba):
-    """CSR by head node: from which node, at which cost, one can come. Only what is open."""
-    go, back = np.isfinite(ab), np.isfinite(ba)
-    head = np.concatenate([graph.b[go], graph.a[back]])
-    tail = np.concatenate([graph.a[go], graph.b[back]])
-    weight = np.concatenate([ab[go], ba[back]])
-    order = np.argsort(head, kind="stable")
-    indptr = np.searchsorted(head[order], np.arange(graph.nodes + 1)).astype(np.int64)
-    return indptr, tail[order].astype(np.int32), weight[order]
-
-
-def _streets_of_nodes(graph: RoadGraph):
-    ends = np.concatenate([graph.a, graph.b])
-    order = np.argsort(ends, kind="stable")
-    indptr = np.searchsorted(ends[order], np.arange(graph.nodes + 1)).astype(np.int64)
-    return indptr, (order % graph.streets).astype(np.int32)
-
-
 class _Grid:
     """Points bucketed in squares of side `size`, so that all within `size` lie in 3 x 3 squares."""
 
@@ -330,28 +274,3 @@ class _Grid:
         order = np.argsort(bucket, kind="stable") if member is None else member
         self.member = order.astype(np.int32)
         self.start = np.searchsorted(bucket[order], np.arange(self.columns * self.lines + 1)).astype(np.int64)
-
-
-def _gather(run, order, sites: int, threads: int | None) -> Reach:
-    """Run blocks of sites on threads (the kernels release the interpreter) and put rows back in site order."""
-    blocks = [order[i : i + BLOCK_SITES] for i in range(0, len(order), BLOCK_SITES)]
-    if not blocks:
-        return Reach(np.zeros(sites + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
-    workers = threads or min(8, len(os.sched_getaffinity(0)))
-    if workers == 1 or len(blocks) == 1:
-        parts = [run(block) for block in blocks]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            parts = list(pool.map(run, blocks))
-    lengths = np.empty(sites, np.int64)
-    lengths[order] = np.concatenate([part[0] for part in parts])
-    ordered = Reach(
-        np.concatenate([[0], np.cumsum(np.concatenate([part[0] for part in parts]))]),
-        np.concatenate([part[1] for part in parts]),
-        np.concatenate([part[2] for part in parts]),
-    )
-    if np.array_equal(order, np.arange(sites)):
-        return ordered
-    back = np.empty(sites, np.int64)
-    back[order] = np.arange(sites)
-    return ordered.take(back)
