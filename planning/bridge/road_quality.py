@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import shapely
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.sparse.csgraph import breadth_first_order
 
 from engine.network import RoadGraph
 from engine.travel import reach_by_road
@@ -29,35 +29,21 @@ DETOUR_NEAR_M, DETOUR_FAR_M, DETOUR_LIMIT = 500.0, 5_000.0, 4.0
 
 @dataclass(frozen=True)
 class Islands:
-    """Streets left over when the largest part is taken away, in connected patches: street (e,) int32 number of the
-    patch from 0, -1 on the largest part or for footpaths; count patches."""
+    """Streets that the network in use does not reach, in connected patches: street (e,) int32 number of the patch from
+    0, -1 for streets in use; count patches."""
 
     street: np.ndarray
     count: int
 
 
-def find_islands(graph: RoadGraph) -> Islands:
-    """A street belongs to the largest part when a car can go from it to everywhere there and come back. What is left
-    falls into patches of streets that touch each other away from the largest part."""
-    cars = graph.usable("drive")
-    a, b = np.asarray(graph.a), np.asarray(graph.b)
-    part = np.asarray(graph.parts("drive"))
-    left = np.flatnonzero(cars & ~((part[a] == 0) & (part[b] == 0)))
-    number = np.full(graph.streets, -1, np.int32)
-    if not len(left):
-        return Islands(number, 0)
-    # Streets touch at a shared node outside the largest part: streets and such nodes make one graph of patches.
-    street = np.concatenate([np.arange(len(left)), np.arange(len(left))])
-    node = np.concatenate([a[left], b[left]])
-    outside = part[node] != 0
-    links = csr_matrix(
-        (np.ones(outside.sum(), np.int8), (street[outside], len(left) + node[outside])),
-        shape=(len(left) + graph.nodes, len(left) + graph.nodes),
-    )
-    _, patch = connected_components(links, directed=False)
-    _, packed = np.unique(patch[: len(left)], return_inverse=True)
-    number[left] = packed.ravel()
-    return Islands(number, int(packed.max()) + 1)
+def islands_of(graph: RoadGraph, part: np.ndarray) -> Islands:
+    """From the part of each node (v,): 0 = in use, 1, 2, … islands. A street out of or into the network in use, where
+    no car comes back, belongs to the island at its other end."""
+    number = np.maximum(part[graph.a], part[graph.b])
+    kept, packed = np.unique(number[number > 0], return_inverse=True)
+    street = np.full(graph.streets, -1, np.int32)
+    street[number > 0] = packed.ravel()
+    return Islands(street, len(kept))
 
 
 def island_sums(
@@ -68,7 +54,7 @@ def island_sums(
     place_street: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """By island: nodes, length_km, people and cells whose nearest street lies on it, facilities. cell_street (n,) and
-    place_street (m,): nearest street among those a car may use, -1 none."""
+    place_street (m,): the nearest street of each, -1 none."""
     count, on = islands.count, np.flatnonzero(islands.street >= 0)
     which = islands.street[on]
 

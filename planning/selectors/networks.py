@@ -29,7 +29,7 @@ WORDS = {
     "people_on_islands": gettext_noop(
         "%(people)s people live on streets that the largest part of the roads cannot reach and be reached from."
     ),
-    "unreached": gettext_noop("%(people)s people cannot reach any facility by road."),
+    "unreached": gettext_noop("%(people)s people live on streets from which no facility can be driven to."),
     "far_places": gettext_noop(
         "%(far_count)s of %(count)s facilities lie more than %(far_m)s m from every street."
     ),

@@ -31,6 +31,7 @@ from planning.bridge.datum_check import fit_of_points, fit_of_roads
 from planning.bridge.exposure import street_lines
 from planning.bridge.plane import plane_centre
 from planning.models import NetworkIsland, PopulationLayer, RoadNetwork
+from planning.services import networks
 
 KIND = "network_report"
 MOST_FAR_PLACES, MOST_ISLANDS = 200, 5_000
@@ -87,18 +88,17 @@ def make_report(*, network: RoadNetwork, progress: Progress | None = None) -> di
 
     say(0.02, _("Reading people and places"))
     used = RoadGraph.load(artefacts.folder_of(network.folder))
-    graph = used
+    graph, part = _everything(network, used)
     plane, meta = _plane_of(network)
     held = _held(network.city, plane)
     say(0.1, _("Measuring distances to streets"))
-    entry = graph.snap(held.x, held.y).entry_m
+    nearest, nearest_place = graph.snap(held.x, held.y), graph.snap(held.place_x, held.place_y)
     cells = graph.snap(held.x, held.y, mode="drive")
     places = graph.snap(held.place_x, held.place_y, mode="drive")
-    place_entry = graph.snap(held.place_x, held.place_y).entry_m
     main = used.snap(held.x, held.y, mode="drive").entry_m
     say(0.4, _("Looking for islands"))
-    islands = road_quality.find_islands(graph)
-    sums = road_quality.island_sums(graph, islands, cells.street, held.people, places.street)
+    islands = road_quality.islands_of(graph, part)
+    sums = road_quality.island_sums(graph, islands, nearest.street, held.people, nearest_place.street)
     off = cells.entry_m > road_quality.OFF_MAP_M
     place_street = np.where(places.entry_m <= road_quality.OFF_MAP_M, places.street, -1)
     lost = road_quality.cut_off(graph, cells.street, off, place_street)
@@ -112,13 +112,10 @@ def make_report(*, network: RoadNetwork, progress: Progress | None = None) -> di
             "streets": used.streets,
             "km": float(used.length_m.sum() / 1000),
         },
-        "distances": road_quality.distances(entry, held.people),
+        "distances": road_quality.distances(nearest.entry_m, held.people),
         "distances_to_largest_part": road_quality.distances(main, held.people),
-        "unreached": {
-            "people": float(held.people[lost].sum()) if len(held.place_id) else None,
-            "cells": int((lost & (held.people > 0)).sum()) if len(held.place_id) else None,
-        },
-        "facilities": _far_places(held, place_entry),
+        "unreached": _unreached(held, lost, off),
+        "facilities": _far_places(held, nearest_place.entry_m),
         "islands": {
             "count": islands.count,
             "km": float(sums["length_km"].sum()),
@@ -137,6 +134,14 @@ def make_report(*, network: RoadNetwork, progress: Progress | None = None) -> di
             progress.hold()
         _write(network, report, rows)
     return report
+
+
+def _everything(network: RoadNetwork, used: RoadGraph) -> tuple[RoadGraph, np.ndarray]:
+    """All streets that were read and the part of each node; of a network stored before islands were kept, what it has."""
+    try:
+        return networks.load_full(network)
+    except FileNotFoundError:
+        return used, np.zeros(used.nodes, np.int32)
 
 
 def _plane_of(network: RoadNetwork) -> tuple[LocalMetric, dict[str, Any]]:
@@ -170,6 +175,17 @@ def _held(city: City, plane: LocalMetric) -> Held:
         layer, x, y, cells["people"], places["id"], places["lon"], places["lat"], place_x, place_y, places["layer"],
         places["datum"],
     )  # fmt: skip
+
+
+def _unreached(held: Held, lost: np.ndarray, off: np.ndarray) -> dict[str, Any]:
+    """Who cannot drive to any place; of them those who do live on a street. Nothing is said without places."""
+    if not len(held.place_id):
+        return {"people": None, "cells": None, "on_streets": None}
+    return {
+        "people": float(held.people[lost].sum()),
+        "cells": int((lost & (held.people > 0)).sum()),
+        "on_streets": float(held.people[lost & ~off].sum()),
+    }
 
 
 def _far_places(held: Held, entry_m: np.ndarray) -> dict[str, Any]:
@@ -233,8 +249,8 @@ def _warnings(report: dict[str, Any]) -> list[dict[str, Any]]:
                 "count": report["islands"]["count"],
             }
         )
-    if report["unreached"]["people"]:
-        found.append({"code": "unreached", **report["unreached"]})
+    if report["unreached"]["on_streets"]:
+        found.append({"code": "unreached", "people": report["unreached"]["on_streets"]})
     if report["facilities"]["far_count"]:
         facts = {name: report["facilities"][name] for name in ("far_count", "far_m", "count")}
         found.append({"code": "far_places", **facts})

@@ -21,6 +21,8 @@ from planning.services.network_reports import KIND, request_report
 from planning.views import mapwords
 
 ISLANDS_SHOWN, PLACES_SHOWN = 50, 30
+# Facts of the import that the page shows elsewhere, or that only machines read.
+NOT_SHOWN = ("full_folder", "classes", "layers", "islands")
 
 
 @page
@@ -177,6 +179,8 @@ def _flat(facts: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
     """What the importer counted, one line each: names as the importer wrote them."""
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
+        if name in NOT_SHOWN:
+            continue
         label = f"{before}{name}".replace("_", " ")
         if isinstance(value, dict):
             rows += _flat(value, f"{label}: ")
