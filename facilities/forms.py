@@ -17,6 +17,7 @@ GROUPS = (
     (_("What it is"), ("name", "name_en", "use", "status", "confirmed_on")),
     (_("Where it is"), ("datum", "original_x", "original_y", "address")),
     (_("Size"), ("area_m2", "rooms", "beds", "units", "stars")),
+    (_("How it is entered"), ("entry_minutes", "readiness_minutes")),
     (_("Who answers for it"), ("owner", "operator", "contact")),
 )
 
@@ -91,6 +92,14 @@ class FacilityForm(StyledForm):
         label=_("Units"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"})
     )
     stars = forms.IntegerField(label=_("Stars"), required=False, min_value=0, max_value=7)
+    entry_minutes = forms.FloatField(
+        label=_("Minutes from the street to the door"), required=False, min_value=0, max_value=240,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}), help_text=_("Added to every trip that is measured in minutes."),
+    )  # fmt: skip
+    readiness_minutes = forms.FloatField(
+        label=_("Minutes until somebody opens"), required=False, min_value=0, max_value=14_400,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}), help_text=_("Added to the hours of conversion."),
+    )  # fmt: skip
     owner = forms.CharField(label=_("Owner"), max_length=120, required=False)
     operator = forms.CharField(label=_("Operator"), max_length=120, required=False)
     contact = forms.CharField(label=_("Contact"), max_length=120, required=False)
@@ -133,6 +142,10 @@ class RoleForm(StyledForm):
     capacity = forms.FloatField(
         label=_("Declared capacity"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}),
         help_text=_("Leave empty to let the rule say."),
+    )  # fmt: skip
+    barrier_free_capacity = forms.FloatField(
+        label=_("Of it barrier-free"), required=False, min_value=0, widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+        help_text=_("Empty: not known, and then nothing is promised to people who need it."),
     )  # fmt: skip
     conversion_hours_declared = forms.FloatField(
         label=_("Conversion, declared, hours"),

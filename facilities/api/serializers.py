@@ -79,7 +79,7 @@ class RoleSerializer(serializers.ModelSerializer):
     class Meta:
         model = Capability
         fields = [
-            "service", "status", "capacity", "unit", "capacity_source", "conversion_hours_declared",
+            "service", "status", "capacity", "barrier_free_capacity", "unit", "capacity_source", "conversion_hours_declared",
             "conversion_hours_observed", "conversion_cost_fen", "hazards", "exclusive", "rank", "conditions", "readiness",
             "synthetic",
         ]  # fmt: skip
@@ -109,7 +109,8 @@ class FacilitySerializer(serializers.ModelSerializer):
         model = Facility
         fields = [
             "ref", "city", "source_id", "name", "name_en", "use", "status", "area", "area_name", "address", "lon", "lat",
-            "datum", "original_x", "original_y", "area_m2", "rooms", "beds", "units", "stars", "owner", "operator",
+            "datum", "original_x", "original_y", "area_m2", "rooms", "beds", "units", "stars", "entry_minutes",
+            "readiness_minutes", "owner", "operator",
             "contact", "synthetic", "confirmed_on", "version", "created_at", "updated_at", "capacity", "roles",
         ]  # fmt: skip
 
@@ -137,6 +138,15 @@ class FacilityChangesSerializer(StrictSerializer):
     beds = serializers.IntegerField(required=False, allow_null=True)
     units = serializers.FloatField(required=False, allow_null=True)
     stars = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=7)
+    entry_minutes = serializers.FloatField(
+        required=False,
+        min_value=0,
+        max_value=240,
+        help_text="Added to every trip that is measured in minutes.",
+    )
+    readiness_minutes = serializers.FloatField(
+        required=False, min_value=0, max_value=14_400, help_text="Added to the hours of conversion."
+    )
     owner = serializers.CharField(max_length=120, required=False, allow_blank=True)
     operator = serializers.CharField(max_length=120, required=False, allow_blank=True)
     contact = serializers.CharField(max_length=120, required=False, allow_blank=True)
@@ -161,6 +171,12 @@ class ReasonSerializer(StrictSerializer):
 class RoleChangesSerializer(StrictSerializer):
     status = serializers.ChoiceField(CapabilityStatus.choices, required=False)
     capacity = serializers.FloatField(required=False, min_value=0)
+    barrier_free_capacity = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        help_text="Null: not known, and then nothing is promised.",
+    )
     capacity_source = serializers.ChoiceField(CapacitySource.choices, required=False)
     conversion_hours_declared = serializers.FloatField(required=False, allow_null=True, min_value=0)
     conversion_hours_observed = serializers.FloatField(required=False, allow_null=True, min_value=0)

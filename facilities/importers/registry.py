@@ -34,13 +34,15 @@ FIELDS: dict[str, Column] = {
     "beds": Column("beds", "whole", minimum=0, maximum=1e6),
     "units": Column("units", "number", minimum=0, maximum=1e12),
     "stars": Column("stars", "whole", minimum=0, maximum=7),
+    "entry_minutes": Column("entry_minutes", "number", minimum=0, maximum=240),
+    "readiness_minutes": Column("readiness_minutes", "number", minimum=0, maximum=14_400),
     "owner": Column("owner"),
     "operator": Column("operator"),
     "contact": Column("contact"),
     "status": Column("status"),
     "confirmed_on": Column("confirmed_on", "date"),
 }
-NUMBERS = ("area_m2", "rooms", "beds", "units", "stars")
+NUMBERS = ("area_m2", "rooms", "beds", "units", "stars", "entry_minutes", "readiness_minutes")
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ ROLE_COLUMNS: dict[str, Column] = {
     "hours": Column("hours", "number", minimum=0, maximum=100_000),
     "observed_hours": Column("observed_hours", "number", minimum=0, maximum=100_000),
     "capacity": Column("capacity", "number", minimum=0, maximum=1e9),
+    "barrier_free_capacity": Column("barrier_free_capacity", "number", minimum=0, maximum=1e9),
     "cost_yuan": Column("cost_yuan", "number", minimum=0, maximum=1e12),
     "conditions": Column("conditions"),
 }
@@ -220,7 +223,8 @@ def mapped(fields: Mapping[str, Column], given: Mapping[str, str]) -> dict[str, 
 
 @dataclass(frozen=True)
 class RoleRows:
-    """One row a facility and service, (n,); hours, capacity and cost are nan where the rule decides."""
+    """One row a facility and service, (n,); hours, capacity and cost are nan where the rule decides;
+    barrier_free is nan where the file says nothing."""
 
     facility: np.ndarray
     service: np.ndarray
@@ -228,6 +232,7 @@ class RoleRows:
     hours: np.ndarray
     observed_hours: np.ndarray
     capacity: np.ndarray
+    barrier_free: np.ndarray
     cost_yuan: np.ndarray
     conditions: np.ndarray
 
@@ -253,10 +258,14 @@ def role_rows(
         [f"{f}|{s}" for f, s in zip(table["facility"], table["service"], strict=True)], dtype=object
     )
     repeated_codes(pairs, table, problems, column=table.source("facility"))
+    capacity, barrier_free = table.number("capacity"), table.number("barrier_free_capacity")
+    text = _("More places are barrier-free than there are places.")
+    where: dict[str, Any] = {"file": table.file, "column": table.source("barrier_free_capacity")}
+    problems.add_rows("barrier_free_too_large", text, table.rows[barrier_free > capacity], **where)
     return RoleRows(
         table["facility"], table["service"],
         _choice(table, "status", CapabilityStatus.values, CapabilityStatus.ACTIVE, problems),
-        table.number("hours"), table.number("observed_hours"), table.number("capacity"), table.number("cost_yuan"),
+        table.number("hours"), table.number("observed_hours"), capacity, barrier_free, table.number("cost_yuan"),
         table.text("conditions"),
     )  # fmt: skip
 

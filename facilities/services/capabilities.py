@@ -35,6 +35,8 @@ where f.city_id = %(city)s and sized.size is not null and (%(ids)s::bigint[] is 
        or exists (select 1 from facilities_capability k where k.facility_id = f.id and k.service_id = r.service_id))
 on conflict (facility_id, service_id) do update
     set capacity = excluded.capacity, rule_id = excluded.rule_id,
+        barrier_free_capacity = case when c.barrier_free_capacity > excluded.capacity then excluded.capacity
+            else c.barrier_free_capacity end,
         status = case when c.status = 'retired' and c.capacity = 0 then excluded.status else c.status end
     where c.capacity_source = 'rule'
       and (c.capacity, c.rule_id) is distinct from (excluded.capacity, excluded.rule_id)
@@ -43,7 +45,8 @@ returning (xmax = 0)
 
 # A derived role whose ground is gone (other use, size unknown) stays on record, empty: what a drill showed is kept.
 RETIRE = f"""
-update facilities_capability c set status = 'retired', capacity = 0
+update facilities_capability c set status = 'retired', capacity = 0,
+    barrier_free_capacity = case when c.barrier_free_capacity is not null then 0 end
 from facilities_facility f
 where f.id = c.facility_id and f.city_id = %(city)s and (%(ids)s::bigint[] is null or f.id = any(%(ids)s))
   and c.capacity_source = 'rule' and not (c.status = 'retired' and c.capacity = 0)
@@ -91,6 +94,7 @@ def capability_state(capability: Capability) -> dict[str, Any]:
         "service": capability.service.code,
         "status": capability.status,
         "capacity": capability.capacity,
+        "barrier_free_capacity": capability.barrier_free_capacity,
         "capacity_source": capability.capacity_source,
         "conversion_hours_declared": capability.conversion_hours_declared,
         "conversion_hours_observed": capability.conversion_hours_observed,
@@ -102,7 +106,9 @@ def capability_state(capability: Capability) -> dict[str, Any]:
     }
 
 
-NUMBERS = ("capacity", "conversion_hours_declared", "conversion_hours_observed", "conversion_cost_fen")
+NUMBERS = (
+    "capacity", "barrier_free_capacity", "conversion_hours_declared", "conversion_hours_observed", "conversion_cost_fen"
+)  # fmt: skip
 FIELDS = {*NUMBERS, "status", "hazards", "exclusive", "rank", "conditions", "capacity_source"}
 
 
@@ -159,8 +165,11 @@ def set_capability(
             rank=rule.rank if rule else 1, exclusive=rule.exclusive if rule else True,
         )  # fmt: skip
     by_hand = changes.get("capacity") is not None and changes["capacity"] != capability.capacity
+    barrier_free = changes.get("barrier_free_capacity", capability.barrier_free_capacity)
     for name, value in changes.items():
         setattr(capability, name, value)
+    # The rule may give another capacity below: the barrier-free part is held against that one.
+    capability.barrier_free_capacity = None
     if by_hand:
         capability.capacity_source = CapacitySource.DECLARED
     if {"conversion_hours_declared", "conversion_cost_fen"} & set(changes):
@@ -171,6 +180,14 @@ def set_capability(
     if capability.capacity_source == CapacitySource.RULE:
         derive_capabilities(city=facility.city, facility_ids=[facility.pk], all_roles=False)
         capability.refresh_from_db()
+    if barrier_free is not None and barrier_free > capability.capacity:
+        if "barrier_free_capacity" in changes or by_hand:
+            words = _("More places are barrier-free than there are places.")
+            found = Problem("too-large", words, column="barrier_free_capacity", value=f"{barrier_free:g}")
+            raise InvalidInput(_("The role cannot be saved."), [found])
+        barrier_free = capability.capacity
+    capability.barrier_free_capacity = barrier_free
+    capability.save(update_fields=["barrier_free_capacity"])
     after = capability_state(capability)
     if after != before:
         act = "capability.change" if before else "capability.add"

@@ -27,9 +27,11 @@ from facilities.services.imports import AREA_OF_POINT, NEAR_M, box_of
 
 TEXTS = {"name": 200, "name_en": 200, "address": 300, "owner": 120, "operator": 120, "contact": 120}
 SIZES = ("area_m2", "rooms", "beds", "units", "stars")
+# Minutes that a place adds to trips and to its conversion, with the most that is taken for true.
+MINUTES = {"entry_minutes": 240, "readiness_minutes": 14_400}
 WHOLE = {"rooms", "beds", "stars"}
 POSITION = {"datum", "original_x", "original_y"}
-FIELDS = {*TEXTS, *SIZES, *POSITION, "use", "status", "footprint", "confirmed_on"}
+FIELDS = {*TEXTS, *SIZES, *MINUTES, *POSITION, "use", "status", "footprint", "confirmed_on"}
 # A whole-number column holds at most this; larger sizes are typing errors anyway.
 LARGEST = 2_000_000_000
 
@@ -37,7 +39,7 @@ LARGEST = 2_000_000_000
 def state(facility: Facility) -> dict[str, Any]:
     """What the audit and a conflict compare: every field a person may set, in JSON terms."""
     kept: dict[str, Any] = {
-        name: getattr(facility, name) for name in (*TEXTS, *SIZES, *sorted(POSITION), "status")
+        name: getattr(facility, name) for name in (*TEXTS, *SIZES, *MINUTES, *sorted(POSITION), "status")
     }
     kept["use"] = facility.use.code
     kept["confirmed_on"] = facility.confirmed_on.isoformat() if facility.confirmed_on else None
@@ -168,6 +170,14 @@ def clean(fields: dict[str, Any], *, new: bool) -> dict[str, Any]:
                 )
             else:
                 out[name] = int(value) if name in WHOLE else float(value)
+    for name, most in MINUTES.items():
+        if name in fields:
+            value = fields[name] or 0
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+                words = _("Minutes from 0 to %(most)s are needed.") % {"most": f"{most:,}"}
+                problems.append(Problem("bad-minutes", words, column=name, value=str(value)))
+            else:
+                out[name] = float(value)
     if new or "use" in fields:
         use = PeacetimeUse.objects.filter(code=fields.get("use") or "").first()
         if use is None:

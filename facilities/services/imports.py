@@ -146,7 +146,8 @@ _INCOMING = """
 create temp table incoming_facility (
     number integer, source_id text, use text, status text, lon float8, lat float8, original_x float8,
     original_y float8, name text, name_en text, address text, owner text, operator text, contact text,
-    area_m2 float8, rooms integer, beds integer, units float8, stars smallint, confirmed_on date, ref text
+    area_m2 float8, rooms integer, beds integer, units float8, stars smallint, entry_minutes float8,
+    readiness_minutes float8, confirmed_on date, ref text
 ) on commit drop
 """
 _COPIED = (
@@ -159,7 +160,11 @@ _VALUES = (
     "i.contact", "%(synthetic)s", "%(layer)s::bigint", "i.confirmed_on", "u.id",
 )  # fmt: skip
 # the paper trail (layer, synthetic flag) follows the file, but does not by itself make a row "changed"
-_COMPARED = [pair for pair in zip(_COPIED, _VALUES, strict=True) if pair[0] not in ("layer_id", "synthetic")]
+# a file that says nothing about the minutes leaves what the registry knows
+_MINUTES = [(name, f"coalesce(i.{name}, f.{name})") for name in ("entry_minutes", "readiness_minutes")]
+_COMPARED = [*_MINUTES] + [
+    pair for pair in zip(_COPIED, _VALUES, strict=True) if pair[0] not in ("layer_id", "synthetic")
+]
 
 
 def write_facilities(*, city: City, rows: FacilityRows, layer: PackLayer | None, synthetic: bool) -> Written:
@@ -175,7 +180,8 @@ def write_facilities(*, city: City, rows: FacilityRows, layer: PackLayer | None,
         cursor.execute(_INCOMING)
         columns = [
             "number", "source_id", "use", "status", "lon", "lat", "original_x", "original_y", "name", "name_en",
-            "address", "owner", "operator", "contact", "area_m2", "rooms", "beds", "units", "stars", "confirmed_on",
+            "address", "owner", "operator", "contact", "area_m2", "rooms", "beds", "units", "stars",
+            "entry_minutes", "readiness_minutes", "confirmed_on",
         ]  # fmt: skip
         copy_rows(cursor, "incoming_facility", columns, _lines(rows))
         join = (
@@ -194,7 +200,9 @@ def write_facilities(*, city: City, rows: FacilityRows, layer: PackLayer | None,
         )
         places = f"({', '.join('f.' + name for name, _v in _COMPARED)})"
         differs = f"{places} is distinct from ({', '.join(value for _n, value in _COMPARED)})"
-        sets = ", ".join(f"{name} = {value}" for name, value in zip(_COPIED, _VALUES, strict=True))
+        sets = ", ".join(
+            f"{name} = {value}" for name, value in [*zip(_COPIED, _VALUES, strict=True), *_MINUTES]
+        )
         cursor.execute(
             f"update facilities_facility f set {sets}, version = f.version + 1, updated_at = now()"
             " from incoming_facility i join facilities_peacetimeuse u on u.code = i.use"
@@ -205,7 +213,8 @@ def write_facilities(*, city: City, rows: FacilityRows, layer: PackLayer | None,
         cursor.execute(
             f"insert into facilities_facility (city_id, ref, source_id, {', '.join(_COPIED)}, entry_minutes,"
             f" readiness_minutes, version, created_at, updated_at)"
-            f" select %(city)s, i.ref, i.source_id, {', '.join(_VALUES)}, 0, 0, 1, now(), now()"
+            f" select %(city)s, i.ref, i.source_id, {', '.join(_VALUES)},"
+            " coalesce(i.entry_minutes, 0), coalesce(i.readiness_minutes, 0), 1, now(), now()"
             " from incoming_facility i join facilities_peacetimeuse u on u.code = i.use"
             " where i.ref is not null order by i.number",
             values,
@@ -231,7 +240,8 @@ def _lines(rows: FacilityRows) -> Any:
             texts["address"][i], texts["owner"][i], texts["operator"][i], texts["contact"][i],
             number("area_m2", numbers["area_m2"][i]), number("rooms", numbers["rooms"][i]),
             number("beds", numbers["beds"][i]), number("units", numbers["units"][i]),
-            number("stars", numbers["stars"][i]), rows.confirmed_on[i] or None,
+            number("stars", numbers["stars"][i]), number("entry_minutes", numbers["entry_minutes"][i]),
+            number("readiness_minutes", numbers["readiness_minutes"][i]), rows.confirmed_on[i] or None,
         )  # fmt: skip
 
 

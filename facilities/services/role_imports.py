@@ -26,7 +26,7 @@ def write_roles(*, city: City, rows: RoleRows, synthetic: bool) -> int:
     lines = (
         (
             rows.facility[i], rows.service[i], rows.status[i], number(rows.hours[i]), number(rows.observed_hours[i]),
-            number(rows.capacity[i]), None if np.isnan(rows.cost_yuan[i]) else round(float(rows.cost_yuan[i]) * 100),
+            number(rows.capacity[i]), number(rows.barrier_free[i]), None if np.isnan(rows.cost_yuan[i]) else round(float(rows.cost_yuan[i]) * 100),
             rows.conditions[i],
         )
         for i in range(len(rows.facility))
@@ -35,19 +35,31 @@ def write_roles(*, city: City, rows: RoleRows, synthetic: bool) -> int:
         cursor.execute("drop table if exists incoming_role")
         cursor.execute(
             "create temp table incoming_role (facility text, service text, status text, hours float8, observed float8,"
-            " capacity float8, cost_fen bigint, conditions text) on commit drop"
+            " capacity float8, barrier_free float8, cost_fen bigint, conditions text) on commit drop"
         )
-        columns = ["facility", "service", "status", "hours", "observed", "capacity", "cost_fen", "conditions"]
+        columns = [
+            "facility",
+            "service",
+            "status",
+            "hours",
+            "observed",
+            "capacity",
+            "barrier_free",
+            "cost_fen",
+            "conditions",
+        ]
         copy_rows(cursor, "incoming_role", columns, lines)
         cursor.execute(
             """
             insert into facilities_capability (facility_id, service_id, status, capacity, capacity_source, rule_id,
                 hazards, conversion_hours_declared, conversion_hours_observed, conversion_cost_fen, exclusive, rank,
-                conditions, synthetic)
+                conditions, synthetic, barrier_free_capacity)
             select f.id, s.id, i.status, coalesce(i.capacity, n.amount * r.factor / r.divisor),
                 case when i.capacity is null then 'rule' else 'declared' end,
                 case when i.capacity is null then r.id end, '[]', coalesce(i.hours, r.conversion_hours), i.observed,
-                i.cost_fen, coalesce(r.exclusive, true), coalesce(r.rank, 1), coalesce(i.conditions, ''), %(synthetic)s
+                i.cost_fen, coalesce(r.exclusive, true), coalesce(r.rank, 1), coalesce(i.conditions, ''), %(synthetic)s,
+                case when i.barrier_free > coalesce(i.capacity, n.amount * r.factor / r.divisor)
+                    then coalesce(i.capacity, n.amount * r.factor / r.divisor) else i.barrier_free end
             from incoming_role i
             join facilities_facility f on f.city_id = %(city)s and f.source_id = i.facility
             join facilities_servicetype s on s.code = i.service
@@ -61,7 +73,11 @@ def write_roles(*, city: City, rows: RoleRows, synthetic: bool) -> int:
                 conversion_hours_observed =
                     coalesce(excluded.conversion_hours_observed, facilities_capability.conversion_hours_observed),
                 conversion_cost_fen = excluded.conversion_cost_fen, exclusive = excluded.exclusive,
-                rank = excluded.rank, conditions = excluded.conditions, synthetic = excluded.synthetic
+                rank = excluded.rank, conditions = excluded.conditions, synthetic = excluded.synthetic,
+                barrier_free_capacity = case
+                    when coalesce(excluded.barrier_free_capacity, facilities_capability.barrier_free_capacity) > excluded.capacity
+                    then excluded.capacity
+                    else coalesce(excluded.barrier_free_capacity, facilities_capability.barrier_free_capacity) end
             """,
             {"city": city.pk, "synthetic": synthetic},
         )

@@ -160,6 +160,7 @@ def _role_values(role: Capability) -> dict[str, Any]:
     cost = role.conversion_cost_fen
     return {
         "status": role.status, "capacity": plain(role.capacity) if role.capacity_source == "declared" else None,
+        "barrier_free_capacity": plain(role.barrier_free_capacity),
         "conversion_hours_declared": plain(role.conversion_hours_declared),
         "conversion_hours_observed": plain(role.conversion_hours_observed),
         "cost_yuan": None if cost is None else plain(cost / 100), "hazards": role.hazards, "exclusive": role.exclusive, "conditions": role.conditions,

@@ -169,6 +169,16 @@ def _summary(facility: Facility) -> list[dict[str, Any]]:
             "value": original,
             "note": " · ".join(part for part in (facility.datum, moved) if part),
         },
+        {
+            "term": _("From the street to the door"),
+            "value": _("%(minutes)s min") % {"minutes": f"{facility.entry_minutes:g}"},
+            "note": _("added to every trip in minutes"),
+        },
+        {
+            "term": _("Until somebody opens"),
+            "value": _("%(minutes)s min") % {"minutes": f"{facility.readiness_minutes:g}"},
+            "note": _("added to the hours of conversion"),
+        },
         {"term": _("Owner"), "value": facility.owner or "—"},
         {"term": _("Operator"), "value": facility.operator or "—", "note": facility.contact},
     ]
