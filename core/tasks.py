@@ -1,11 +1,12 @@
 """Celery tasks of the core: each loads by reference and calls one service. And what a worker does beside its tasks."""
 
+import os
 import threading
 import time
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import celeryd_init, worker_ready, worker_shutting_down
 from django.core.cache import cache
 
 from core.selectors.jobs import WORKER_SEEN
@@ -31,6 +32,15 @@ def watch_jobs(**_: Any) -> dict[str, int]:
 
 def note_worker() -> None:
     cache.set(WORKER_SEEN, time.time(), 60)
+
+
+@celeryd_init.connect
+def share_the_cores(options: Any = None, **_: Any) -> None:
+    """Hands of one worker divide its cores among them, before they are forked; ENGINE_THREADS says otherwise. Several
+    workers on one machine must be told by hand."""
+    cores = len(os.sched_getaffinity(0))
+    hands = (options or {}).get("concurrency") or cores
+    os.environ.setdefault("ENGINE_THREADS", str(max(1, cores // int(hands))))
 
 
 @worker_ready.connect

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.allocation import assign_best, assign_best_of, assign_nearest_of
 from engine.checks import InvalidInput, check_world
 from engine.tally import ServiceTally, put_special_first, tally
-from engine.transport import cell_ties, role_ties, transport_of
+from engine.transport import Transport, cell_ties, role_ties, transport_of
 from engine.world import (
     REASON_NO_CAPACITY,
     REASON_NONE,
@@ -99,14 +99,32 @@ def score_world(
     parts, minimised = [], assignment == "best"
     for service in range(world.services):
         transport = transport_of(world, service, supply, ready, tie, cell_tie)
-        if assignment == "best":
-            result = assign_best_of(transport, minimise_travel=minimise_travel)
-            put_special_first(transport, result.units)
-            minimised &= result.travel_minimised
-        else:
-            result = assign_nearest_of(transport)
-        parts.append((transport.role, transport.special, tally(transport, result.units)))
+        *part, least = _score_transport(transport, assignment, minimise_travel)
+        parts.append(tuple(part))
+        minimised &= least
     return joined_score(world, supply, reason, parts, assignment, minimised)
+
+
+def score_service(
+    world: World, service: int, assignment: str = "nearest"
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], ServiceTally, bool]:
+    """One service of `score_world`: (sink roles, sink is barrier-free, tally, travel is least). Services do not wait for
+    each other - which roles count depends on the need of all, not on their assignments - so any worker may do one, and
+    `joined_score` of the first three of each is the whole score."""
+    supply, _reason = role_supply(world)
+    ready, tie, cell_tie = role_ready(world), role_ties(world.supply), cell_ties(world)
+    return _score_transport(transport_of(world, service, supply, ready, tie, cell_tie), assignment, True)
+
+
+def _score_transport(transport: Transport, assignment: str, minimise_travel: bool):
+    least = False
+    if assignment == "best":
+        result = assign_best_of(transport, minimise_travel=minimise_travel)
+        put_special_first(transport, result.units)
+        least = result.travel_minimised
+    else:
+        result = assign_nearest_of(transport)
+    return transport.role, transport.special, tally(transport, result.units), least
 
 
 def joined_score(

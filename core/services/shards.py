@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -88,6 +89,12 @@ def pieces_told(job: Job) -> list[dict[str, Any]]:
     done or failed, the worker processes that took part, seconds. Empty for a job that was not cut."""
     stages = job.result.get("pieces", []) if job.over else pieces_of([job]).get(job.pk, [])
     return [stage | {"title": title_of(stage["kind"])} for stage in stages]
+
+
+def engine_threads() -> int:
+    """Threads that one piece may use, so that the hands of one machine do not fight for its cores: ENGINE_THREADS, which
+    a worker sets to its cores / concurrency when nobody else did; else all cores."""
+    return max(1, int(os.environ.get("ENGINE_THREADS") or 0) or len(os.sched_getaffinity(0)))
 
 
 # --- the parent ------------------------------------------------------------------------------------

@@ -4,6 +4,10 @@ else (S3 ...) is mirrored into a local folder, because arrays are read memory-ma
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +59,96 @@ def keep(name: str, arrays: dict[str, np.ndarray], meta: Any = None) -> str:
     path, is_store = _local(name)
     digest = archive.save(path, arrays, meta)
     if not is_store:
-        storage = storages["artefacts"]
-        for item in sorted(path.iterdir(), key=lambda one: one.name == archive.META):
-            if not storage.exists(f"{name}/{item.name}"):
-                with item.open("rb") as source:
-                    storage.save(f"{name}/{item.name}", File(source))
+        _send(name, path)
     return digest
+
+
+def _send(name: str, path: Path) -> None:
+    storage = storages["artefacts"]
+    for item in sorted(path.iterdir(), key=lambda one: one.name == archive.META):
+        if not storage.exists(f"{name}/{item.name}"):
+            with item.open("rb") as source:
+                storage.save(f"{name}/{item.name}", File(source))
+
+
+@dataclass
+class Draft:
+    """A folder in the making whose arrays are files from the start: what is larger than memory is filled in place."""
+
+    folder: Path
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    meta: Any = None
+
+    def array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """A writable array on disk, to be filled before the draft is closed."""
+        if 0 in shape:  # nothing cannot be mapped
+            self.arrays[name] = np.empty(shape, dtype)
+        else:
+            path = self.folder / f"{name}.npy"
+            self.arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        return self.arrays[name]
+
+
+@contextmanager
+def drafted(name: str, meta: Any = None) -> Iterator[Draft]:
+    """Fill the arrays of a folder in place: `with drafted(name) as draft: draft.array(...)[:] = ...`. Stored whole when
+    the block ends, not at all when it raises; whoever stores the same name first wins."""
+    path, is_store = _local(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Draft(Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent)), meta=meta)
+    try:
+        yield draft
+        for key, array in draft.arrays.items():
+            if isinstance(array, np.memmap):
+                array.flush()
+            else:
+                np.save(draft.folder / f"{key}.npy", array, allow_pickle=False)
+        head = {
+            "content_hash": archive.content_hash(draft.arrays, draft.meta), "arrays": sorted(draft.arrays),
+            "meta": draft.meta,
+        }  # fmt: skip
+        (draft.folder / archive.META).write_text(archive.canonical_json(head), encoding="utf-8")
+        draft.folder.chmod(0o755)
+        if not (path / archive.META).exists():
+            try:
+                draft.folder.rename(path)
+            except OSError:  # another worker was quicker
+                if not (path / archive.META).exists():
+                    raise
+        if not is_store:
+            _send(name, path)
+    finally:
+        draft.arrays.clear()
+        shutil.rmtree(draft.folder, ignore_errors=True)
+
+
+def names_in(folder: str) -> list[str]:
+    """What lies in a folder of the store; empty when there is no such folder."""
+    try:
+        folders, _files = storages["artefacts"].listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in folders if not name.startswith("."))
+
+
+def forget(name: str) -> None:
+    """Remove a folder and all in it, for parts that have become a whole. Readers that have it open keep what they see."""
+    path, is_store = _local(name)
+    shutil.rmtree(path, ignore_errors=True)
+    if not is_store:
+        _forget_stored(name)
+
+
+def _forget_stored(name: str) -> None:
+    storage = storages["artefacts"]
+    try:
+        folders, files = storage.listdir(name)
+    except FileNotFoundError:
+        return
+    for file_name in files:
+        storage.delete(f"{name}/{file_name}")
+    for folder in folders:
+        _forget_stored(f"{name}/{folder}")
 
 
 def load(name: str) -> tuple[dict[str, np.ndarray], Any]:

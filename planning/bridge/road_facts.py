@@ -3,8 +3,6 @@ the map of streets."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,9 @@ import numpy as np
 from engine.coverage import role_supply
 from engine.travel import DIRECT_M
 from engine.world import Reach
-from planning.bridge import artefacts
 from planning.bridge.reach import reach_of_service
-from planning.bridge.roads import RoadState, load_roads, open_roads
+from planning.bridge.roads import RoadState, open_roads
+from planning.bridge.searches import cells_snap
 from planning.bridge.situation import people_counted, share_counted
 from planning.bridge.world import Situation
 
@@ -46,19 +44,9 @@ def road_facts(situation: Situation) -> dict[str, Any]:
 
 def cells_off_map(situation: Situation, mode: str) -> np.ndarray:
     """(n,) True where the nearest mapped street for walking or driving, open or closed now, is farther than 500 m.
-    Kept for network and cells."""
+    From where the cells enter the network, which the searches found before."""
     frozen = situation.frozen
-    told = [frozen.meta["network"], frozen.meta["cells_key"], mode, DIRECT_M]
-    name = f"offmap/{hashlib.sha256(json.dumps(told).encode()).hexdigest()}"
-    try:
-        arrays, _meta = artefacts.load(name)
-        return np.asarray(arrays["far"])
-    except FileNotFoundError:
-        graph = load_roads(frozen.meta["network"]).graph
-        snap = graph.snap(np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"]), mode=mode)
-        far = np.asarray(snap.entry_m) > DIRECT_M
-        artefacts.keep(name, {"far": far}, {"told": told})
-        return far
+    return np.asarray(cells_snap(frozen, frozen.meta["network"], mode).entry_m) > DIRECT_M
 
 
 def cut_off(situation: Situation, roads: RoadState) -> dict[str, dict[str, float]]:

@@ -25,7 +25,7 @@ from inventory.choices import InterventionKind
 from planning.bridge.freeze import FACILITY, HAZARDS, PLACE_CLOSED, PLACE_PLANNED
 from planning.bridge.frozen import Frozen
 from planning.bridge.people_groups import special_need_of
-from planning.bridge.reach import reach_of_service
+from planning.bridge.reach import limit_of, reach_of_service
 from planning.bridge.roads import RoadState, road_state
 from planning.bridge.situation import Shares, need_of, ratio_of
 from planning.choices import SupplyReason
@@ -176,7 +176,7 @@ def build_situation(
         roles.reason == COUNTS, roles.rank, roles.exclusive, _ENGINE_REASON[roles.reason],
         None if special is None else roles.special,
     )  # fmt: skip
-    limits = [_limit(question, standard) for standard in standards]
+    limits = [limit_of(question, standard) for standard in standards]
     roads = road_state(frozen, question)
     reach = tuple(
         reach_of_service(
@@ -198,10 +198,6 @@ def build_situation(
         for row, limit in zip(standards, limits, strict=True)
     )  # fmt: skip
     return Situation(frozen, question, standards, shares, World(demand, supply, rules, reach), roles, roads)
-
-
-def _limit(question: Question, standard: dict[str, Any]) -> float:
-    return float(question.reach_overrides.get(standard["service"]) or standard["reach_limit"])
 
 
 def _roles(

@@ -22,15 +22,16 @@ from engine import ENGINE_VERSION
 from engine.archive import content_hash
 from engine.coverage import score_world
 from engine.world import Score
+from planning.bridge.asked import frozen_of, question_of
 from planning.bridge.freeze import FACILITY, IDLE_ASSET
-from planning.bridge.frozen import Frozen, load_frozen
+from planning.bridge.frozen import load_frozen
 from planning.bridge.reach import reach_method
 from planning.bridge.situation import freeze_scenario, freeze_standards, missing_rates
 from planning.bridge.speeds import default_speeds, freeze_speeds
-from planning.bridge.world import Change, Question, Situation, build_situation
+from planning.bridge.world import Change, Situation, build_situation
 from planning.choices import Assignment, ProfileStatus, RunState
 from planning.models import Run, Scenario, Snapshot, SpeedProfile, StandardProfile
-from planning.services import results
+from planning.services import results, scoring, travel_times
 from planning.services.snapshots import take_snapshot
 
 KIND = "score"
@@ -211,25 +212,11 @@ def params_hash(
     return content_hash({}, told)
 
 
-def question_of(run: Run) -> Question:
-    return Question(
-        run.scenario_frozen, run.standards_frozen, run.time_of_day, run.reach_overrides, run.detour_factor,
-        run.speeds_frozen,
-    )  # fmt: skip
-
-
 def situation_of(
     run: Run, changes: Sequence[Change] = (), services: Sequence[str] | None = None
 ) -> Situation:
     """The engine's world of a run, from its own snapshot and frozen settings."""
     return build_situation(frozen_of(run), question_of(run), changes, services)
-
-
-def frozen_of(run: Run) -> Frozen:
-    """The inputs a run stands on."""
-    if run.snapshot is None:
-        raise DomainError("no-snapshot", _("This run has no snapshot."))
-    return load_frozen(run.snapshot)
 
 
 def changes_of(run: Run) -> list[Change]:
@@ -267,19 +254,27 @@ def compute(run: Run, changes: Sequence[Change] = ()) -> tuple[Situation, Score,
 
 @jobs.kind(KIND)
 def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
-    """Compute the runs of a job, each written whole in one transaction. Safe to run twice."""
+    """Compute the runs of a job: travel times and assignments in pieces that any worker may take, then each run written
+    whole in one transaction. Safe to run twice."""
+    started = time.monotonic()
     refs = list(job.params["runs"])
-    for number, ref in enumerate(refs):
-        run = Run.objects.select_related("snapshot").get(ref=ref)
-        if run.state != RunState.WAITING:
-            continue
-        progress(number / len(refs), str(_("Scoring %(ref)s")) % {"ref": ref})
-        situation, score, tables, seconds = compute(run)
+    found = Run.objects.select_related("snapshot").filter(ref__in=refs, state=RunState.WAITING)
+    waiting = sorted(found, key=lambda run: refs.index(run.ref))
+    travel_times.prepare(job, progress, waiting, 0.0, 0.5)
+    scoring.assign_in_pieces(job, progress, waiting, 0.5, 0.8)
+    shared = (time.monotonic() - started) / max(len(waiting), 1)
+    for number, run in enumerate(waiting):
+        started = time.monotonic()
+        share = 0.8 + 0.2 * number / len(waiting)
+        progress(share, str(_("Adding up %(ref)s")) % {"ref": run.ref}, at_once=True)
+        situation, score = scoring.scored(run)
+        tables = results.tabulate(city_id=run.city_id, situation=situation, score=score)
         progress.check()
-        name = f"results/{ref}-{job.worker_token[-8:]}"
+        name = f"results/{run.ref}-{job.worker_token[-8:]}"
         results.keep_score(name=name, situation=situation, score=score)
         tables.facts["results"] = name
-        progress((number + 0.8) / len(refs), str(_("Writing %(ref)s")) % {"ref": ref})
+        progress(share + 0.1 / len(waiting), str(_("Writing %(ref)s")) % {"ref": run.ref}, at_once=True)
+        seconds = shared + time.monotonic() - started
         try:
             with transaction.atomic():
                 progress.hold()
@@ -294,7 +289,10 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
             if twin is None:
                 raise
             Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
-            refs[number] = twin.ref
+            refs[refs.index(run.ref)] = twin.ref
+        scoring.forget_pieces(run)
+        del situation, score, tables
+    scoring.forget_situation()
     return {"result_url": f"/runs/{refs[0]}/", "result": {"runs": refs}}
 
 
