@@ -119,7 +119,7 @@ class Search:
         within, step = 0, 1 << 16
         for first in range(0, len(cx), step):
             rows = slice(first, first + step)
-            within += np.count_nonzero(np.hypot(cx[rows] - x, cy[rows] - y) <= metres / DETOUR)
+            within += int(np.count_nonzero(np.hypot(cx[rows] - x, cy[rows] - y) <= metres / DETOUR))
         return within / len(sample)
 
 
@@ -160,7 +160,7 @@ class Sweep:
             mine = part if len(own) == len(rows) else part.take(own)
             if search.limit < self.whole.limit:
                 mine = mine.within(search.limit)
-            arrays = {
+            arrays: dict[str, np.ndarray] = {
                 "row": np.searchsorted(search.sites, sites[own]), "indptr": mine.indptr, "cell": mine.cell,
                 "cost": mine.cost,
             }  # fmt: skip
@@ -230,18 +230,17 @@ def reach_found_by(search: Search, threads: int | None = None) -> Reach:
 def _search(search: Search, rows: np.ndarray, threads: int | None) -> Reach:
     """Reach of some rows of a search."""
     x, y, extra = search.x[rows], search.y[rows], search.extra[rows]
-    cells = np.asarray(search.frozen["cell_x"]), np.asarray(search.frozen["cell_y"])
-    way = (search.limit, search.unit, search.mode, search.detour)
-    roads = search.roads
+    cx, cy = np.asarray(search.frozen["cell_x"]), np.asarray(search.frozen["cell_y"])
+    limit, unit, mode, detour, roads = search.limit, search.unit, search.mode, search.detour, search.roads
     if roads is None:
-        return reach_straight(x, y, *cells, *way, site_extra=extra)
+        return reach_straight(x, y, cx, cy, limit, unit, mode, detour, site_extra=extra)
     as_loaded = load_roads(roads.network_sha).graph
     # Speeds do not move streets: what was made for snapping to the network serves at every speed.
     roads.graph.known.setdefault("segments", as_loaded.segments())
     return reach_by_road(
-        roads.graph, x, y, *cells, *way, weight=roads.weight_for(search.unit), site_extra=extra, threads=threads,
-        walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min,
-        cells_snap=cells_snap(search.frozen, roads.network_sha, search.mode),
+        roads.graph, x, y, cx, cy, limit, unit, mode, detour, weight=roads.weight_for(unit), site_extra=extra,
+        walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min, threads=threads,
+        cells_snap=cells_snap(search.frozen, roads.network_sha, mode),
     )  # fmt: skip
 
 

@@ -103,7 +103,6 @@ def _keep(name: str, part: _Part) -> None:
 
 def _load(name: str) -> _Part:
     arrays, meta = artefacts.load(name)
-    fields = {key: arrays[key] for key in ServiceTally._fields if key in arrays}
-    fields.setdefault("special", None)
-    tally = ServiceTally(**fields, travel=meta["travel"])
+    fields: dict[str, Any] = {key: arrays.get(key) for key in ServiceTally._fields if key != "travel"}
+    tally = ServiceTally(travel=meta["travel"], **fields)
     return arrays["role"], arrays["is_special"], tally, meta["minimised"]

@@ -28,7 +28,7 @@ from planning.bridge.options import Candidate, RateCard, candidates, engine_opti
 from planning.bridge.world import Change, Situation, build_situation
 from planning.choices import RunState, VersionState
 from planning.models import Intervention, PlanVersion, Run
-from planning.services import results
+from planning.services import results, travel_times
 from planning.services.runs import compute, finish, frozen_of, params_hash, question_of
 
 SUGGEST, RESCORE = "site", "rescore"
@@ -92,7 +92,8 @@ def site(job: Job, progress: Progress) -> dict[str, Any]:
     if version.state != VersionState.COMPUTING:
         return _outcome(version)
     runs = baseline(version)
-    progress(0.02, str(_("Reading the baseline")))
+    travel_times.prepare(job, progress, runs, 0.0, 0.05)
+    progress(0.05, str(_("Reading the baseline")), at_once=True)
     situations = situations_of(version, runs)
     rates = RateCard.now()
     listed, left_out = options_of(version, situations, rates)
@@ -135,7 +136,8 @@ def rescore(job: Job, progress: Progress) -> dict[str, Any]:
     if version.state != VersionState.COMPUTING:
         return _outcome(version)
     runs = baseline(version)
-    progress(0.05, str(_("Reading the baseline")))
+    travel_times.prepare(job, progress, runs, 0.0, 0.05)
+    progress(0.05, str(_("Reading the baseline")), at_once=True)
     situations = situations_of(version, runs)
     listed, _left_out = options_of(version, situations, RateCard.now())
     by_key = {one.key: one for one in listed}

@@ -43,7 +43,7 @@ def prepare(job: Job, progress: Progress, runs: Sequence[Run], from_share: float
             refuse_if_too_large(search)
     part = (to_share - from_share) / 10
     _snap(job, progress, [wanted[one.searches[0].name] for one in sweeps], from_share, from_share + part)
-    told = []
+    told: list[dict[str, Any]] = []
     for sweep in sweeps:
         asked = [[wanted[one.name][0].ref, wanted[one.name][1]] for one in sweep.searches]
         told += [{"asked": asked, "size": sweep.block, "block": block} for block in range(sweep.blocks)]
@@ -80,7 +80,8 @@ def _snap(
 
 def _sweep_of(params: dict[str, Any]) -> Sweep:
     """The same sweep as the parent cut, from the runs and services it names."""
-    searches, known = [], {}
+    searches: list[Search] = []
+    known: dict[str, dict[str, Search]] = {}
     for ref, code in params["asked"]:
         if ref not in known:
             known[ref] = _searches_of_ref(ref)
