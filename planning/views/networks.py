@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from core import policies
@@ -21,8 +22,24 @@ from planning.services.network_reports import KIND, request_report
 from planning.views import mapwords
 
 ISLANDS_SHOWN, PLACES_SHOWN = 50, 30
-# Facts of the import that the page shows elsewhere, or that only machines read.
-NOT_SHOWN = ("full_folder", "classes", "layers", "islands")
+# What the import counted, in words: the fact's name, its label, its unit.
+FACTS = (
+    ("links", gettext_lazy("Links read"), ""),
+    ("repeated_links", gettext_lazy("Links told twice, or once for each direction"), ""),
+    ("bends_taken_in", gettext_lazy("Bends taken into streets"), ""),
+    ("loops", gettext_lazy("Links that lead back to where they start"), ""),
+    ("mended_lengths", gettext_lazy("Lengths below the straight line, mended"), ""),
+    ("driven_km", gettext_lazy("Streets for cars"), "km"),
+    ("one_way_km", gettext_lazy("Of them one way"), "km"),
+    ("on_foot_only_km", gettext_lazy("On foot only"), "km"),
+    ("not_on_foot_km", gettext_lazy("Closed to walkers"), "km"),
+    ("left_out_km", gettext_lazy("Left out as islands"), "km"),
+    ("not_driven_any_more_km", gettext_lazy("Kept for walkers, not for cars"), "km"),
+    ("speeds.mean_kmh", gettext_lazy("Mean speed"), "km/h"),
+    ("joins.on_nodes", gettext_lazy("Layers joined at crossings"), ""),
+    ("joins.on_streets", gettext_lazy("Layers joined along streets"), ""),
+    ("joins.doubled_km", gettext_lazy("Told by two layers, kept once"), "km"),
+)
 
 
 @page
@@ -59,9 +76,9 @@ def network_record(request: HttpRequest, ref: str) -> HttpResponse:
     context: dict[str, Any] = {
         "network": network, "report": report, "whole_city": whole, "sentence": selectors.sentence(network, user),
         "warnings": selectors.warnings_of(network, user), "islands": islands[:ISLANDS_SHOWN], "islands_seen": islands.count(),
-        "far": far[:PLACES_SHOWN], "far_seen": len(far), "job": going,
+        "far": far[:PLACES_SHOWN], "far_seen": report["facilities"]["far_count"] if report and whole else len(far), "job": going,
         "may_report": policies.allows(user, "run.start", network.city),
-        "facts": [{"term": name, "value": value} for name, value in _flat(network.facts)],
+        "facts": _facts(network.facts),
     }  # fmt: skip
     if report:
         context |= {
@@ -138,10 +155,10 @@ def _quality(report: dict[str, Any], whole: bool) -> list[dict[str, Any]]:
             add(label, pct(row["people"] / near["people"]))
         add(_("Half of the people live within"), num(near["p50_m"]), "m")
         far = f"{num(near['p90_m'])} · {num(near['p99_m'])} · {num(near['max_m'])}"
-        add(_("90 %, 99 %, all of them within"), far, "m")
+        add(_("Nine in ten, 99 in 100, and all within"), far, "m")
         used = report["distances_to_largest_part"]
         note = _("runs enter the roads there; islands count as nothing")
-        add(_("99 % within, to the largest part"), num(used["p99_m"]), "m", note)
+        add(_("99 in 100 within, to the largest part"), num(used["p99_m"]), "m", note)
         off = near["off_map"]
         note = _("%(cells)s cells more than 500 m from every street") % {"cells": num(off["cells"])}
         add(_("Off the map"), num(off["people"]), _("people"), note)
@@ -161,33 +178,32 @@ def _quality(report: dict[str, Any], whole: bool) -> list[dict[str, Any]]:
         f"{num(speeds['below_5_kmh'])} · {num(speeds['above_130_kmh'])}",
     )
     if detour and detour["ratio"]:
-        note = _("%(pairs)s trips by car, 0.5 to 5 km apart; 5 % below, 95 % below: %(low)s, %(high)s") % {
+        note = _("%(pairs)s trips by car, 0.5 to 5 km apart; nine in ten from %(low)s to %(high)s") % {
             "pairs": num(detour["pairs"]), "low": f"{detour['ratio']['p5']:.2f}", "high": f"{detour['ratio']['p95']:.2f}",
         }  # fmt: skip
         add(_("Road length / straight line, middle trip"), f"{detour['ratio']['p50']:.2f}", "", note)
         add(_("Trips longer than 3 times the straight line"), pct(detour["above_3"] / detour["pairs"]))
     if detour and detour["straight_kmh"]:
         fast = detour["straight_kmh"]
-        note = _("door to door, in the straight line; %(low)s to %(high)s") % {
+        note = _("door to door, in the straight line; nine in ten from %(low)s to %(high)s") % {
             "low": num(fast["p5"]), "high": num(fast["p95"]),
         }  # fmt: skip
         add(_("Speed of the middle trip"), num(fast["p50"]), "km/h", note)
     return rows
 
 
-def _flat(facts: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """What the importer counted, one line each: names as the importer wrote them."""
-    rows: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        if name in NOT_SHOWN:
-            continue
-        label = f"{before}{name}".replace("_", " ")
-        if isinstance(value, dict):
-            rows += _flat(value, f"{label}: ")
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            rows.append((label, num(value, 0 if float(value).is_integer() else 2)))
-        elif isinstance(value, str) and value:
-            rows.append((label, value))
+def _facts(facts: dict[str, Any]) -> list[dict[str, str]]:
+    """What the importer counted, as far as it is known and not nought."""
+    rows = []
+    for name, label, unit in FACTS:
+        first, _dot, second = name.partition(".")
+        value = (facts.get(first) or {}).get(second) if second else facts.get(first)
+        if value:
+            words = num(value, 0 if value >= 100 or float(value).is_integer() else 1)
+            rows.append({"term": str(label), "value": f"{words} {unit}".strip()})
+    assumed = (facts.get("speeds") or {}).get("assumed_km_share")
+    if assumed:
+        rows.append({"term": _("Speed assumed from the class"), "value": pct(assumed)})
     return rows
 
 
