@@ -16,8 +16,6 @@ from engine.flow import greedy
 from engine.order import counting_order, transport_order
 from engine.transport import Transport
 
-SPARE_SINKS = 8
-
 
 class Ledger(NamedTuple):
     """q rows, s sinks, p pairs, each with spare places behind them.
@@ -67,11 +65,9 @@ class Ledger(NamedTuple):
     waiting: NDArray[np.int64]
 
 
-def ledger_of(
-    transport: Transport, spare_pairs: int = 0, *, empty: bool = False
-) -> tuple[Ledger, NDArray[np.int32]]:
-    """(ledger, pair): pair (p,) is the transport's number of each of the ledger's pairs. `spare_pairs`: room for pairs
-    of sinks inserted later. `empty`: every sink closed and nobody placed."""
+def ledger_of(transport: Transport, *, empty: bool = False) -> tuple[Ledger, NDArray[np.int32]]:
+    """(ledger, pair): pair (p,) is the transport's number of each of the ledger's pairs. `empty`: every sink closed and
+    nobody placed."""
     rows, sinks, pairs = len(transport.need), len(transport.capacity), transport.pairs
     order = transport_order(transport)
     pair = counting_order(transport.sink, sinks, order) if pairs else order
@@ -87,39 +83,29 @@ def ledger_of(
         )
         units = units[pair]
     del order, number
-    spare_lists = 4 * spare_pairs if spare_pairs else 0
-    spare_sinks = SPARE_SINKS if spare_pairs else 0
-
-    def longer(array: NDArray[Any], more: int) -> NDArray[Any]:
-        if not more:
-            return np.ascontiguousarray(array)
-        out = np.empty(len(array) + more, array.dtype)
-        out[: len(array)] = array
-        return out
-
     row_end = np.cumsum(np.bincount(transport.row, minlength=rows), dtype=np.int64)
     row_begin = np.concatenate([[0], row_end[:-1]]).astype(np.int64)
     row_at = np.empty(pairs, np.int64)
     row_at[row_list] = np.arange(pairs)
-    ledger = _with_work(
-        row=longer(transport.row[pair], spare_pairs),
-        sink=longer(transport.sink, spare_pairs),
-        sink_begin=longer(transport.sink_ptr[:-1], spare_sinks),
-        sink_end=longer(transport.sink_ptr[1:], spare_sinks),
-        row_list=longer(row_list, spare_pairs + spare_lists),
+    ledger = with_work(
+        row=transport.row[pair],
+        sink=transport.sink,
+        sink_begin=transport.sink_ptr[:-1],
+        sink_end=transport.sink_ptr[1:],
+        row_list=row_list,
         row_begin=row_begin,
         row_end=row_end,
-        row_at=longer(row_at, spare_pairs),
-        units=longer(units, spare_pairs),
+        row_at=row_at,
+        units=units,
         left=left,
-        room=longer(room, spare_sinks),
-        last=longer(transport.sink_ptr[1:] - 1, spare_sinks),
+        room=room,
+        last=transport.sink_ptr[1:] - 1,
         worst=row_end - 1,
     )
     return ledger, pair
 
 
-def _with_work(**lists: NDArray[Any]) -> Ledger:
+def with_work(**lists: NDArray[Any]) -> Ledger:
     """The ledger with what its repairs write into; pages that are never touched cost no memory."""
     p, q, s = len(lists["row"]), len(lists["left"]), len(lists["room"])
     return Ledger(
@@ -142,7 +128,7 @@ def copy_of(ledger: Ledger) -> Ledger:
         for name in ("row", "sink", "sink_begin", "sink_end", "row_list", "row_begin", "row_end", "row_at")
     }
     own = {name: getattr(ledger, name).copy() for name in ("units", "left", "room", "last", "worst")}
-    return _with_work(**lists, **own)
+    return with_work(**lists, **own)
 
 
 @njit(cache=True, nogil=True)
