@@ -1,6 +1,20 @@
 from django.urls import URLPattern, path
 
-from planning.views import gaps, home, maps, networks, plans, runs, scenarios, standards, tiles, why
+from planning.views import (
+    analyses,
+    gaps,
+    home,
+    maps,
+    networks,
+    plans,
+    road_rules,
+    runs,
+    scenarios,
+    standards,
+    tiles,
+    why,
+    why_facility,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
@@ -12,6 +26,9 @@ urlpatterns: list[URLPattern] = [
     path("scenarios/", scenarios.scenario_list, name="scenarios"),
     path("scenarios/new/", scenarios.scenario_new, name="scenario_new"),
     path("scenarios/<str:ref>/", scenarios.scenario_record, name="scenario"),
+    path("scenarios/<str:ref>/roads/", road_rules.scenario_roads, name="scenario_roads"),
+    path("scenarios/<str:ref>/roads/remove/", road_rules.scenario_road_remove, name="scenario_road_remove"),
+    path("scenarios/<str:ref>/streets.geojson", road_rules.scenario_streets, name="scenario_streets"),
     path("standards/", standards.profile_list, name="standards"),
     path("standards/<slug:code>/", standards.profile_record, name="standard_profile"),
     path("help/standards/", standards.help_standards, name="help_standards"),
@@ -20,6 +37,12 @@ urlpatterns: list[URLPattern] = [
     path("networks/<str:ref>/report/", networks.network_report, name="network_report"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/<str:ref>/", runs.run_record, name="run"),
+    path(
+        "runs/<str:ref>/facilities/<str:facility_ref>/<slug:service_code>/",
+        why_facility.why_facility_page,
+        name="why_facility",
+    ),
+    path("runs/<str:ref>/analyses/<slug:kind>/", analyses.analysis_page, name="analysis"),
     path("plans/", plans.plan_list, name="plans"),
     path("plans/new/", plans.plan_new, name="plan_new"),
     path("plans/<str:ref>/", plans.plan_record, name="plan"),

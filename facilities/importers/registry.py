@@ -198,6 +198,7 @@ ROLE_COLUMNS: dict[str, Column] = {
     "observed_hours": Column("observed_hours", "number", minimum=0, maximum=100_000),
     "capacity": Column("capacity", "number", minimum=0, maximum=1e9),
     "barrier_free_capacity": Column("barrier_free_capacity", "number", minimum=0, maximum=1e9),
+    "barrier_free_share": Column("barrier_free_share", "number", minimum=0, maximum=1),
     "cost_yuan": Column("cost_yuan", "number", minimum=0, maximum=1e12),
     "conditions": Column("conditions"),
 }
@@ -224,7 +225,7 @@ def mapped(fields: Mapping[str, Column], given: Mapping[str, str]) -> dict[str, 
 @dataclass(frozen=True)
 class RoleRows:
     """One row a facility and service, (n,); hours, capacity and cost are nan where the rule decides;
-    barrier_free is nan where the file says nothing."""
+    barrier_free (places) and barrier_free_share (of the capacity) are nan where the file says nothing."""
 
     facility: np.ndarray
     service: np.ndarray
@@ -233,6 +234,7 @@ class RoleRows:
     observed_hours: np.ndarray
     capacity: np.ndarray
     barrier_free: np.ndarray
+    barrier_free_share: np.ndarray
     cost_yuan: np.ndarray
     conditions: np.ndarray
 
@@ -265,7 +267,8 @@ def role_rows(
     return RoleRows(
         table["facility"], table["service"],
         _choice(table, "status", CapabilityStatus.values, CapabilityStatus.ACTIVE, problems),
-        table.number("hours"), table.number("observed_hours"), capacity, barrier_free, table.number("cost_yuan"),
+        table.number("hours"), table.number("observed_hours"), capacity, barrier_free,
+        table.number("barrier_free_share"), table.number("cost_yuan"),
         table.text("conditions"),
     )  # fmt: skip
 

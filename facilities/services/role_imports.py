@@ -26,7 +26,8 @@ def write_roles(*, city: City, rows: RoleRows, synthetic: bool) -> int:
     lines = (
         (
             rows.facility[i], rows.service[i], rows.status[i], number(rows.hours[i]), number(rows.observed_hours[i]),
-            number(rows.capacity[i]), number(rows.barrier_free[i]), None if np.isnan(rows.cost_yuan[i]) else round(float(rows.cost_yuan[i]) * 100),
+            number(rows.capacity[i]), number(rows.barrier_free[i]), number(rows.barrier_free_share[i]),
+            None if np.isnan(rows.cost_yuan[i]) else round(float(rows.cost_yuan[i]) * 100),
             rows.conditions[i],
         )
         for i in range(len(rows.facility))
@@ -35,19 +36,12 @@ def write_roles(*, city: City, rows: RoleRows, synthetic: bool) -> int:
         cursor.execute("drop table if exists incoming_role")
         cursor.execute(
             "create temp table incoming_role (facility text, service text, status text, hours float8, observed float8,"
-            " capacity float8, barrier_free float8, cost_fen bigint, conditions text) on commit drop"
+            " capacity float8, barrier_free float8, barrier_free_share float8, cost_fen bigint, conditions text) on commit drop"
         )
         columns = [
-            "facility",
-            "service",
-            "status",
-            "hours",
-            "observed",
-            "capacity",
-            "barrier_free",
-            "cost_fen",
+            "facility", "service", "status", "hours", "observed", "capacity", "barrier_free", "barrier_free_share", "cost_fen",
             "conditions",
-        ]
+        ]  # fmt: skip
         copy_rows(cursor, "incoming_role", columns, lines)
         cursor.execute(
             """
@@ -58,7 +52,8 @@ def write_roles(*, city: City, rows: RoleRows, synthetic: bool) -> int:
                 case when i.capacity is null then 'rule' else 'declared' end,
                 case when i.capacity is null then r.id end, '[]', coalesce(i.hours, r.conversion_hours), i.observed,
                 i.cost_fen, coalesce(r.exclusive, true), coalesce(r.rank, 1), coalesce(i.conditions, ''), %(synthetic)s,
-                case when i.barrier_free > coalesce(i.capacity, n.amount * r.factor / r.divisor)
+                case when i.barrier_free is null then i.barrier_free_share * coalesce(i.capacity, n.amount * r.factor / r.divisor)
+                    when i.barrier_free > coalesce(i.capacity, n.amount * r.factor / r.divisor)
                     then coalesce(i.capacity, n.amount * r.factor / r.divisor) else i.barrier_free end
             from incoming_role i
             join facilities_facility f on f.city_id = %(city)s and f.source_id = i.facility

@@ -4,7 +4,8 @@
     {"kind": "lines", "geometry": GeoJSON, "buffer_m": 20, "factor": 3, "name": "..."}
     {"kind": "list", "source_ids": [1, 2], "factor": null}
 
-factor null closes, a number of at least 1 multiplies the time. Optional in all: name, road_classes.
+factor null closes, a number of at least 1 multiplies the time; a pack writes factor = "closed", for TOML knows no
+null. Optional in all: name, road_classes.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class _Rule:
             )
             return None
         factor = self.rule["factor"]
-        if factor is None:
+        if factor is None or factor == "closed":
             return None
         if not _number(factor) or not 1 <= factor <= MOST_FACTOR:
             text = _('"%(cell)s" is not a factor from 1 to %(most)d; null closes.')

@@ -108,6 +108,12 @@ def _known_to_city(
                 )
 
 
+def road_classes_of(city: City) -> list[str]:
+    """Names of the road classes of the city's roads; empty without roads or where the source names none."""
+    network = RoadNetwork.objects.filter(city=city, current=True).first()
+    return list(load_roads(network.sha256).classes) if network else []
+
+
 def effect_words(factor: float | None) -> str:
     """What a rule does to a street, in words."""
     if factor is None:

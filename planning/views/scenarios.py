@@ -11,6 +11,7 @@ from planning.forms import ScenarioForm
 from planning.selectors import gaps
 from planning.selectors import scenarios as selectors
 from planning.services import scenarios as services
+from planning.views.road_rules import roads_of
 
 
 @page
@@ -31,6 +32,8 @@ def scenario_record(request: HttpRequest, ref: str) -> HttpResponse:
             "scenario": scenario, "zones": selectors.zone_rates(scenario), "services": selectors.service_ratios(scenario),
             "areas": [local_name(area) for area in scenario.areas.all()], "closed": scenario.closed_facilities.count(),
             "times": [TimeOfDay(code).label for code in scenario.times_of_day],
+            **roads_of(request, scenario),
+            "may_edit": policies.allows(request.user, "scenario.edit", request.city),
             "runs": gaps.baseline_runs(user=request.user, city=request.city).filter(scenario=scenario)[:12],
         },
     )  # fmt: skip

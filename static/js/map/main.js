@@ -5,12 +5,14 @@ import { addPicked, pickArea } from "./card.js";
 import { addCells, repaintCells } from "./cells.js";
 import { token } from "./colours.js";
 import { addFacilities, repointFacilities } from "./facilities.js";
+import { addDrawing } from "./draw.js";
 import { addIslands } from "./islands.js";
 import { linkAreas, linkPins } from "./link.js";
 import { addPins, addRing, markPlace } from "./pins.js";
 import { showLegend } from "./legend.js";
 import { watchPage } from "./page.js";
 import { watchSettings } from "./settings.js";
+import { addStreets } from "./streets.js";
 import { baseStyle } from "./style.js";
 
 const holder = document.querySelector("#map");
@@ -35,6 +37,8 @@ function draw() {
     if (config.pins) { addPins(map, config.pins); linkPins(map); }
     if (config.ring) addRing(map, config.ring);
     if (config.islands) addIslands(map, config.islands, maplibregl.LngLatBounds);
+    if (config.streets) addStreets(map, config.streets, maplibregl.LngLatBounds);
+    if (config.draw) addDrawing(map, config.draw);
     if (config.place) markPlace(map, config.place);
     if (config.mode === "gap") { linkAreas(map, state); pickArea(map, config, config.area, { keep: false }); }
     else if (config.area) pickArea(map, {}, config.area, { keep: false });
