@@ -1,9 +1,10 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import layers, networks, plans, runs, scenarios
+from planning.api import analyses, layers, networks, plans, runs, scenarios
 
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
+ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
@@ -23,6 +24,17 @@ urlpatterns: list[URLPattern] = [
         runs.RunFacilitiesViewSet.as_view({"get": "list"}),
         name="run-facilities",
     ),
+    path(
+        "runs/<str:run_ref>/analyses/",
+        analyses.RunAnalysesViewSet.as_view({"get": "list", "post": "create"}),
+        name="run-analyses",
+    ),
+    path(f"{ANALYSIS}hours/", analyses.AnalysisHoursViewSet.as_view({"get": "list"}), name="analysis-hours"),
+    path(
+        f"{ANALYSIS}losses/", analyses.AnalysisLossesViewSet.as_view({"get": "list"}), name="analysis-losses"
+    ),
+    path(f"{ANALYSIS}areas/", analyses.AnalysisAreasViewSet.as_view({"get": "list"}), name="analysis-areas"),
+    path(f"{ANALYSIS}cells/", analyses.AnalysisCellsViewSet.as_view({"get": "list"}), name="analysis-cells"),
     path(
         "plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"
     ),
@@ -60,4 +72,5 @@ def register(router: BaseRouter) -> None:
     router.register("snapshots", layers.SnapshotViewSet, basename="snapshot")
     router.register("scenarios", scenarios.ScenarioViewSet, basename="scenario")
     router.register("runs", runs.RunViewSet, basename="run")
+    router.register("analyses", analyses.AnalysisViewSet, basename="analysis")
     router.register("plans", plans.PlanViewSet, basename="plan")

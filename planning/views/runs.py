@@ -9,6 +9,7 @@ from core.views.pages import page, page_of
 from planning.bridge.situation import refusal_words
 from planning.choices import RunState, SupplyReason
 from planning.selectors import gaps
+from planning.views.analyses import tabs_of
 
 
 @page
@@ -44,6 +45,7 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
         levels = gaps.levels_of(run, service, user=request.user)
         districts = gaps.area_rows(run, service, user=request.user, level=min(levels)) if levels else []
     context = {
+        "tabs": tabs_of(run, "", service.code if service else "") if run.state == RunState.DONE else [],
         "refusal": [refusal_words(problem) for problem in run.refusal],
         "run": run, "results": results, "districts": districts, "service": service, "reasons": reasons,
         "first_column": _("District"),

@@ -47,3 +47,74 @@ for (const holder of document.querySelectorAll("[data-curve]")) {
   drawCurve(holder, config);
   addEventListener("resize", () => drawCurve(holder, config));
 }
+
+// --- analyses of a run -----------------------------------------------------------------------------
+
+const percent = value => `${Math.round(value * 100)}${document.documentElement.lang.startsWith("zh") ? "%" : "\u00a0%"}`;
+
+function frame(holder, config, { left, right, top, bottom }) {
+  const width = Math.max(holder.clientWidth, 260), height = Math.max(holder.clientHeight, 180);
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": config.label });
+  const y = share => height - bottom - share * (height - top - bottom);
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    svg.append(make("line", { class: share ? "grid" : "axis", x1: left, x2: width - right, y1: y(share), y2: y(share) }));
+    svg.append(make("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, percent(share)));
+  }
+  svg.append(make("text", { x: 0, y: 12 }, config.yTitle), make("text", { x: (left + width - right) / 2, y: height - 2, "text-anchor": "middle" }, config.xTitle));
+  return { svg, width, height, y };
+}
+
+// Served share by hour: steps, because a place counts from the hour it is ready. Early hours get more room.
+// config: { hours, ticks, share, curves: [{name, strong, values}], xTitle, yTitle, label }
+export function drawHours(holder, config) {
+  const narrow = holder.clientWidth < 520, left = 48, right = narrow ? 12 : 132, top = 26, bottom = 38;
+  const { svg, width, height, y } = frame(holder, config, { left, right, top, bottom });
+  const last = Math.max(...config.hours, 1), x = hour => left + Math.log1p(hour) / Math.log1p(last) * (width - left - right);
+  let free = -Infinity;
+  for (const hour of config.ticks) {
+    if (x(hour) - free < 26) continue;
+    free = x(hour);
+    svg.append(make("line", { class: "grid", x1: x(hour), x2: x(hour), y1: top, y2: height - bottom }), make("text", { x: x(hour), y: height - bottom + 17, "text-anchor": "middle" }, String(hour)));
+  }
+  svg.append(make("line", { class: "limit", x1: left, x2: width - right, y1: y(config.share), y2: y(config.share) }));
+  const ends = [];
+  for (const curve of [...config.curves].sort((a, b) => a.strong - b.strong)) {
+    const d = curve.values.map((value, k) => `${k ? `H${x(config.hours[k]).toFixed(1)}V` : `M${x(config.hours[0]).toFixed(1)} `}${y(value).toFixed(1)}`).join("") + `H${(width - right).toFixed(1)}`;
+    const path = make("path", { d, class: curve.strong ? "strong" : "" });
+    path.append(make("title", {}, curve.name));
+    svg.append(path);
+    ends.push({ name: curve.name, strong: curve.strong, at: y(curve.values.at(-1)) });
+  }
+  if (!narrow) {
+    // names at the ends, pushed apart so that none covers another
+    ends.sort((a, b) => a.at - b.at);
+    let lowest = top - 6;
+    for (const end of ends) {
+      const at = Math.max(end.at + 4, lowest + 15);
+      lowest = at;
+      if (at < height - 4) svg.append(make("text", { class: end.strong ? "strong" : "one", x: width - right + 8, y: at }, end.name.length > 16 ? `${end.name.slice(0, 15)}…` : end.name));
+    }
+  }
+  holder.replaceChildren(svg);
+}
+
+// config: { points: [[share of need, share of served]], xTitle, yTitle, even, worst, label }
+export function drawLorenz(holder, config) {
+  const left = 48, right = 12, top = 26, bottom = 38;
+  const { svg, width, height, y } = frame(holder, config, { left, right, top, bottom });
+  const x = share => left + share * (width - left - right);
+  const d = config.points.map(([across, up], k) => `${k ? "L" : "M"}${x(across).toFixed(1)} ${y(up).toFixed(1)}`).join("");
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) svg.append(make("text", { x: x(share), y: height - bottom + 17, "text-anchor": share === 1 ? "end" : "middle" }, percent(share)));
+  svg.append(make("path", { class: "between", d: `${d}Z` }), make("line", { class: "even", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }));
+  svg.append(make("line", { class: "limit", x1: x(config.worst), x2: x(config.worst), y1: y(0), y2: y(1) }), make("path", { class: "strong", d }));
+  svg.append(make("text", { x: x(0.5) - 6, y: y(0.5) - 8, "text-anchor": "end" }, config.even));
+  holder.replaceChildren(svg);
+}
+
+for (const [name, draw] of [["hours", drawHours], ["lorenz", drawLorenz]]) {
+  for (const holder of document.querySelectorAll(`[data-${name}]`)) {
+    const config = JSON.parse(document.getElementById(holder.dataset[name]).textContent);
+    draw(holder, config);
+    addEventListener("resize", () => draw(holder, config));
+  }
+}

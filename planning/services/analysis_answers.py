@@ -1,0 +1,97 @@
+"""An analysis as a command answers it: facts with codes and references instead of ids, or lines for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.models import Area
+from facilities.models import Facility
+from planning.choices import AccessBand, AnalysisKind
+from planning.models import Analysis
+
+
+def analysis_answer(analysis: Analysis) -> dict[str, Any]:
+    facts = analysis.facts
+    places = {one["facility"] for said in facts["services"].values() for one in said.get("top", [])}
+    named = {row.pk: row for row in Facility.objects.filter(pk__in=places)}
+    areas = {
+        said[end]["area"] for said in facts["services"].values() for end in ("best", "last") if said.get(end)
+    }
+    codes = dict(Area.objects.filter(pk__in=areas).values_list("pk", "code"))
+    services = {}
+    for code, said in facts["services"].items():
+        told = dict(said)
+        if "top" in said:
+            told["top"] = [
+                {**one, "facility": named[one["facility"]].ref, "name": named[one["facility"]].name}
+                for one in said["top"]
+                if one["facility"] in named
+            ]
+        for end in ("best", "last"):
+            if said.get(end):
+                told[end] = {**said[end], "area": codes.get(said[end]["area"])}
+        services[code] = told
+    return {
+        "ref": analysis.ref, "run": analysis.run.ref, "kind": analysis.kind, "params": analysis.params,
+        "engine_version": analysis.engine_version, "seconds": analysis.seconds, **facts, "services": services,
+    }  # fmt: skip
+
+
+def analysis_lines(answer: dict[str, Any]) -> list[str]:
+    lines = [f"{answer['ref']}  {answer['kind']} of {answer['run']}, {answer['seconds']:.1f} s"]
+    for code, said in answer["services"].items():
+        if said.get("need"):
+            lines += [f"  {code}", *(f"    {line}" for line in LINES[answer["kind"]](answer, said))]
+    return lines
+
+
+def _hours(answer: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    points = dict(zip(answer["points"], said["served"], strict=True))
+    lines = [
+        f"{hour:>6g} h  served {points[hour]:>11,}  {points[hour] / said['need']:>6.1%}"
+        for hour in answer["hours"]
+    ]
+    reached = f"after {said['hour']:g} h" if said["hour"] is not None else f"never ({said['why_never']})"
+    return [*lines, f"{answer['share']:.0%} of {said['need']:,} {reached}"]
+
+
+def _loss(answer: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    lines = [f"{n:>3} {one['facility']}  served {one['served']:>9,}  lost {one['lost']:>9,}  {one['name']}" for n, one in enumerate(said["top"], start=1)]  # fmt: skip
+    return [
+        *lines,
+        f"{said['critical']:,} of {said['facilities']:,} would be missed; the worst ten hold {said['top_served_share']:.1%}",
+    ]
+
+
+def _backup(answer: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    words = ("none", "one", "two", "three or more")
+    return [
+        f"{word:<14} {need:>11,}  {need / said['need']:>6.1%}"
+        for word, need in zip(words, said["need_by_count"], strict=True)
+    ]
+
+
+def _access(answer: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    rows = zip(AccessBand.values, said["need_by_band"], strict=True)
+    return [
+        *(f"{band:<9} {need:>13,.0f}  {need / said['need']:>6.1%}" for band, need in rows),
+        f"mean score {said['mean']:.3f}",
+    ]
+
+
+def _equity(answer: dict[str, Any], said: dict[str, Any]) -> list[str]:
+    lines = [
+        f"served {said['share']:.1%}, of the worst {answer['worst']:.0%} {said['worst_share']:.1%}",
+        f"Gini {said['gini']:.3f}",
+    ]
+    if said["best"]:
+        lines.append(
+            f"best {said['best']['area']} {said['best']['share']:.1%}, last {said['last']['area']} {said['last']['share']:.1%}"
+        )
+    return lines
+
+
+LINES: dict[str, Any] = {
+    AnalysisKind.HOURS: _hours, AnalysisKind.LOSS: _loss, AnalysisKind.BACKUP: _backup, AnalysisKind.ACCESS: _access,
+    AnalysisKind.EQUITY: _equity,
+}  # fmt: skip
