@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engine.rows import grown, mark
+from engine.rows import emptied_row, mark
 
 MOST_BUCKETS = 1 << 16
 FEWEST_BUCKETS = 16
@@ -26,25 +26,48 @@ def bucket_width(cost: np.ndarray, limit: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def bucket_search(
-    ptr, near, cost, limit, inverse, seed_node, seed_cost, seeds, dist, bits, head, after, entry
-):
-    """Times dist (v,) (inf before) of all nodes within limit of the seeds; they are marked in bits.
+def bucket_rows(seed_node, seed_cost, ptr, near, cost, limit, far, inverse, dist, bits, head, after, entry, out_node,
+                out_cost):  # fmt: skip
+    """Nodes within `far` of each source, with their times: one row a source, nodes ascending.
 
-    ptr (v+1,), near, cost (arcs,): from node i, near[k] is reached at cost[k] for k in ptr[i]:ptr[i+1]. inverse is 1 /
-    bucket width; head (buckets,) is all -1 before and after. after, entry are the waiting lists; returned with the
-    lowest and highest marked word.
+    seed_node, seed_cost (m, 2): where each source enters the network and what that costs (inf: not). ptr (v+1,), near,
+    cost (arcs,): from node i, near[k] is reached at cost[k] for k in ptr[i]:ptr[i+1]. inverse is 1 / bucket width.
+    dist (v,) all inf, bits all 0, head (buckets,) all -1: before and after. after, entry hold the waiting lists.
+    limit float32: what lies beyond it in float32 is left out. Returns (lengths (m,), out_node, out_cost, used), the
+    outputs larger where needed.
     """
-    low, high, top, last = bits.size, -1, 0, 0
-    for s in range(seeds):
+    lengths, used = np.empty(len(seed_node), np.int64), 0
+    for s in range(len(seed_node)):
+        low, high, fits = _search(
+            ptr, near, cost, far, inverse, seed_node[s], seed_cost[s], dist, bits, head, after, entry
+        )
+        while not fits:  # seldom: begin again with more room
+            emptied_row(dist, bits, low, high, np.float32(-1), out_node, out_cost, used)
+            head[:] = -1
+            after, entry = np.empty(2 * after.size, np.int32), np.empty(2 * entry.size, np.int32)
+            low, high, fits = _search(
+                ptr, near, cost, far, inverse, seed_node[s], seed_cost[s], dist, bits, head, after, entry
+            )
+        before = used
+        out_node, out_cost, used = emptied_row(dist, bits, low, high, limit, out_node, out_cost, used)
+        lengths[s] = used - before
+    return lengths, out_node, out_cost, used
+
+
+@njit(cache=True, nogil=True)
+def _search(ptr, near, cost, limit, inverse, seed_node, seed_cost, dist, bits, head, after, entry):
+    """One search; (lowest, highest marked word, True), False when the lists are full. An array that could be replaced
+    inside the loop would cost half the speed."""
+    low, high, top, last, room = bits.size, -1, 0, 0, entry.size
+    for s in range(seed_node.size):
         v, d = seed_node[s], seed_cost[s]
         if d <= limit and d < dist[v]:
+            if top == room:
+                return low, high, False
             dist[v] = d
             mark(bits, v)
             low, high = min(low, v >> 6), max(high, v >> 6)
             b = int(d * inverse)
-            if top == entry.size:
-                entry, after = grown(entry, top + 1), grown(after, top + 1)
             entry[top] = v
             after[top] = head[b]
             head[b] = top
@@ -64,24 +87,21 @@ def bucket_search(
                 longer = d + cost[e]
                 before = dist[w]
                 if longer < before and longer <= limit:
-                    dist[w] = longer
                     b = int(longer * inverse)
                     if before == np.inf:
                         word = w >> 6
                         mark(bits, w)
-                        if word < low:
-                            low = word
-                        if word > high:
-                            high = word
+                        low, high = min(low, word), max(high, word)
                     elif b != k and int(before * inverse) == b:
-                        continue  # waits there already
-                    if top == entry.size:
-                        entry, after = grown(entry, top + 1), grown(after, top + 1)
+                        dist[w] = longer  # waits there already
+                        continue
+                    dist[w] = longer
+                    if top == room:
+                        return low, high, False
                     entry[top] = w
                     after[top] = head[b]
                     head[b] = top
                     top += 1
-                    if b > last:
-                        last = b
+                    last = max(last, b)
         k += 1
-    return low, high, after, entry
+    return low, high, True

@@ -43,7 +43,7 @@ def grown(array, need):
 
 @njit(cache=True, nogil=True)
 def emptied_row(best, bits, low, high, limit, out_number, out_cost, used):
-    """Append the marked numbers of words low..high whose best cost is <= limit, ascending, and clear all of them.
+    """Append the marked numbers of words low..high whose best cost is, in float32, <= limit, ascending; clear all.
 
     Returns the two output arrays (grown where needed) and how much of them is used.
     """
@@ -57,9 +57,9 @@ def emptied_row(best, bits, low, high, limit, out_number, out_cost, used):
         while word != 0:
             number = (at << 6) + lowest(word)
             word &= word - np.uint64(1)
-            cost = np.float32(best[number])
+            cost = best[number]
             best[number] = np.inf
-            if cost <= limit:
+            if np.float32(cost) <= limit:
                 out_number[used] = number
                 out_cost[used] = cost
                 used += 1

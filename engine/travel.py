@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from engine.checks import InvalidInput
 from engine.network import MOST_KMH, RoadGraph, Snap
 from engine.places import Places
-from engine.spreading import Scratch, node_block, road_block, straight_block
+from engine.search import Scratch, Search
+from engine.spreading import road_block, seeds_of, straight_block
 from engine.trips import (
     ENTRY_M_PER_MIN,
     WALK_M_PER_MIN,
-    Queue,
     arcs,
     arriving,
     check_trips,
@@ -83,30 +83,31 @@ def reach_by_road(
     leg = leg_cost(unit, mode, walk_m_per_min, entry_m_per_min)
     ptr, near, _side = arcs(graph)
     cost = arriving(graph, ab, ba)
-    queue = Queue.of(kernel, cost, limit)
+    search = Search.of(ptr, near, cost, limit, kernel)
     site = entries(graph, sx, sy, mode, factor, sites_snap, snap_limit_m, direct_m)
     cell = entries(graph, cx, cy, mode, factor, cells_snap, snap_limit_m, direct_m)
     place = Places.of(graph, cell.snap, ab, ba, leg)
     at = site.snap
     ends = [_of_street(column, at.street) for column in (graph.a, graph.b, ab, ba)]
+    seed_leg = at.entry_m * leg + extra
+    seed_node, seed_cost = seeds_of(*ends[:2], at.along, *ends[2:], seed_leg)
+    seed_cost[at.street < 0] = np.inf
     direct = _Grid(cx, cy, direct_m)
     # Sorted sources touch the same nodes one after another: the caches stay warm.
     order = np.lexsort((sy, at.street))
 
     def run(block: NDArray[np.int64], own: Scratch):
-        return road_block(
-            at.street[block], ends[0][block], ends[1][block], at.along[block], ends[2][block], ends[3][block],
-            at.entry_m[block] * leg, extra[block], sx[block], sy[block], ptr, near, cost, place.street_first,
-            place.point, place.along, place.leg, place.node_a, place.node_b, place.from_a, place.from_b,
-            place.a_first, place.b_first, place.b_place, cx, cy, direct.start, direct.member, direct.x0, direct.y0,
-            direct.size, direct.columns, direct.lines, float(direct_m), float(detour) * leg, np.float32(limit),
-            queue.kernel, queue.inverse, own.dist, own.node_bits, own.head, own.after, own.entry, own.heap_cost,
-            own.best, own.bits,
-        )  # fmt: skip
+        reached = search.to_far_nodes(seed_node[block], seed_cost[block], own)
+        return own.kept(road_block(
+            *reached, at.street[block], at.along[block], ends[2][block], ends[3][block], seed_leg[block],
+            extra[block], sx[block], sy[block], place.street_first, place.point, place.along, place.leg,
+            place.node_a, place.node_b, place.from_a, place.from_b, place.a_first, place.b_first, place.b_place,
+            cx, cy, direct.start, direct.member, direct.x0, direct.y0, direct.size, direct.columns, direct.lines,
+            float(direct_m), float(detour) * leg, np.float32(limit), own.dist, own.best, own.bits,
+            own.out_number, own.out_cost,
+        ))  # fmt: skip
 
-    found = in_blocks(
-        order, len(sx), threads, lambda: Scratch(graph.nodes, len(near), len(cx), queue.buckets), run
-    )
+    found = in_blocks(order, len(sx), threads, lambda: search.scratch(len(cx)), run)
     if mode != "walk" or direct_m == 0:
         return found
     parts = [found]
@@ -150,18 +151,14 @@ def node_times(
         ab, ba = ba, ab
     ptr, near, _side = arcs(graph)
     cost = arriving(graph, ab, ba)
-    queue = Queue.of(kernel, cost, limit)
+    search = Search.of(ptr, near, cost, limit, kernel)
+    seed_node, seed_cost = source[:, None], np.zeros((len(source), 1))
 
     def run(block: NDArray[np.int64], own: Scratch):
-        return node_block(
-            source[block], ptr, near, cost, np.float32(limit), queue.kernel, queue.inverse, own.dist, own.node_bits,
-            own.head, own.after, own.entry, own.heap_cost,
-        )  # fmt: skip
+        return search.to_nodes(seed_node[block], seed_cost[block], own)
 
     order = np.argsort(source, kind="stable")
-    return in_blocks(
-        order, len(source), threads, lambda: Scratch(graph.nodes, len(near), 0, queue.buckets), run
-    )
+    return in_blocks(order, len(source), threads, search.scratch, run)
 
 
 def street_speeds(graph: RoadGraph, kmh_of_class: ArrayLike, factor_of_class: ArrayLike) -> RoadGraph:
@@ -222,12 +219,13 @@ def reach_straight(
     grid = _Grid(cx, cy, radius)
 
     def run(block: NDArray[np.int64], own: Scratch):
-        return straight_block(
+        return own.kept(straight_block(
             sx[block], sy[block], extra[block], cx, cy, grid.start, grid.member, grid.x0, grid.y0, grid.size,
             grid.columns, grid.lines, radius * (1 + 1e-6), per_metre, np.float32(limit), own.best, own.bits,
-        )  # fmt: skip
+            own.out_number, own.out_cost,
+        ))  # fmt: skip
 
-    return in_blocks(np.arange(len(sx)), len(sx), threads, lambda: Scratch(0, 0, len(cx), 0), run)
+    return in_blocks(np.arange(len(sx)), len(sx), threads, lambda: Scratch(numbers=len(cx)), run)
 
 
 def _of_street(column: NDArray, street: NDArray[np.int32]) -> NDArray:

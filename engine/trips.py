@@ -13,11 +13,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from engine.buckets import bucket_width
 from engine.checks import InvalidInput
 from engine.network import RoadGraph, Snap
 from engine.rows import gathered
-from engine.spreading import BUCKET, HEAP, Scratch
+from engine.search import Scratch
 from engine.world import Reach
 
 Floats = NDArray[np.float64]
@@ -25,7 +24,6 @@ Ints = NDArray[np.int64]
 
 WALK_M_PER_MIN = 75.0
 ENTRY_M_PER_MIN = 250.0  # 15 km/h on the lanes between a door and the mapped road, when driving
-KERNELS = {"bucket": BUCKET, "float": HEAP}
 BLOCK_SITES = 64
 
 
@@ -188,23 +186,6 @@ def _arc_costs(side, ab, ba):
         street = side[k] >> 1
         out[k] = ab[street] if side[k] & 1 else ba[street]
     return out
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Which queue searches, and how wide its buckets are."""
-
-    kernel: int
-    inverse: float
-    buckets: int
-
-    @classmethod
-    def of(cls, kernel: str, cost: Floats, limit: float) -> Queue:
-        """Raises InvalidInput for a kernel that is not "bucket" or "float"."""
-        if kernel not in KERNELS:
-            raise InvalidInput([f"kernel {kernel!r} is not bucket or float"])
-        inverse = 1.0 / bucket_width(cost, limit)
-        return cls(KERNELS[kernel], inverse, int(limit * (1 + 1e-6) * inverse) + 2)
 
 
 def usual_threads(threads: int | None) -> int:
