@@ -20,7 +20,7 @@ from engine.world import Reach
 Floats = NDArray[np.float64]
 
 BLOCK_CELLS = 32_768  # a shard is whole blocks: sums of blocks are the same wherever they are worked out
-SQUARE_CELLS = 24
+SQUARE_CELLS = 48
 LEAST_PAIRS = 200_000  # fewer are not worth a thread
 
 
@@ -238,43 +238,39 @@ def _ratio(capacity: Floats, demand: Floats) -> Floats:
 
 
 def _kernel_decay(decay: Decay, kind: type, squared: bool = False) -> tuple[Floats, Floats, float, float]:
-    """edges (squared where costs are), the fall of the weight at each edge, -1 / (beta limit^2) or 0, and the floor."""
+    """edges (squared where costs are) and weights, at least three of them; -1 / (beta limit^2) or 0; the floor."""
     edges = np.asarray(decay.edges, kind).astype(np.float64)
     edges = edges**2 if squared else edges
-    weights = np.asarray(decay.weights)
-    falls = weights - np.append(weights[1:], 0.0)
-    if decay.beta is None:
-        return edges, falls, 0.0, 0.0
-    return edges, falls, -1.0 / (decay.beta * decay.limit**2), decay.floor
+    more = max(3 - len(edges), 0)
+    edges, weights = np.pad(edges, (0, more), "edge"), np.pad(decay.weights, (0, more), "edge")
+    return edges, weights, 0.0 if decay.beta is None else -1.0 / (decay.beta * decay.limit**2), decay.floor
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _weight(cost, edges, weight_of, bend, floor):
+def _weight(cost, edges, weights, bend, floor):
     """Of one cost of a stored pair."""
     if bend != 0.0:
-        if cost > edges[-1]:
+        if cost > edges[0]:
             return 0.0
         return max((np.exp(bend * cost * cost) - floor) / (1.0 - floor), 0.0)
     for z in range(len(edges)):
         if cost <= edges[z]:
-            return weight_of[z]
+            return weights[z]
     return 0.0
 
 
 @njit(nogil=True, cache=True)
-def _row_demand(indptr, cell, cost, people, edges, falls, bend, floor, low, high, demand):
-    weight_of = falls[::-1].cumsum()[::-1]
+def _row_demand(indptr, cell, cost, people, edges, weights, bend, floor, low, high, demand):
     for site in range(low, high):
         total = 0.0
         for p in range(indptr[site], indptr[site + 1]):
-            total += people[cell[p]] * _weight(np.float64(cost[p]), edges, weight_of, bend, floor)
+            total += people[cell[p]] * _weight(np.float64(cost[p]), edges, weights, bend, floor)
         demand[site] = total
 
 
 @njit(nogil=True, cache=True)
-def _cell_access(indptr, cell, cost, ratio, edges, falls, bend, floor, low, high, access):
+def _cell_access(indptr, cell, cost, ratio, edges, weights, bend, floor, low, high, access):
     """Cells low..high only; rows are ascending, so each row's part of them is found by halving."""
-    weight_of = falls[::-1].cumsum()[::-1]
     for site in range(len(ratio)):
         if ratio[site] == 0.0:
             continue
@@ -283,7 +279,7 @@ def _cell_access(indptr, cell, cost, ratio, edges, falls, bend, floor, low, high
         for p in range(first, indptr[site + 1]):
             if cell[p] >= high:
                 break
-            access[cell[p]] += ratio[site] * _weight(np.float64(cost[p]), edges, weight_of, bend, floor)
+            access[cell[p]] += ratio[site] * _weight(np.float64(cost[p]), edges, weights, bend, floor)
 
 
 @njit(nogil=True, cache=True)
@@ -301,40 +297,45 @@ def _near_sites(x, y, low, high, fx, fy, start, x0, y0, size, columns, lines, re
         for q in range(start[line * columns + first], start[line * columns + last + 1]):
             dx = max(left - fx[q], fx[q] - right, 0.0)
             dy = max(bottom - fy[q], fy[q] - top, 0.0)
-            if dx * dx + dy * dy <= reach * reach * (1 + 1e-9):
-                near_x[count], near_y[count], near[count] = fx[q], fy[q], q
-                count += 1
+            # Written always, kept when near: no jump to guess wrong.
+            near_x[count], near_y[count], near[count] = fx[q], fy[q], q
+            count += 1 if dx * dx + dy * dy <= reach * reach * (1 + 1e-9) else 0
     return count
 
 
 @njit(nogil=True, cache=True)
-def _weights(x, y, near_x, near_y, count, edges, falls, bend, floor, far, weight):
-    """weight (count,) of the straight trips from (x, y); edges are squared metres. Plain loops, so that the compiler
-    works on several sites at once."""
-    for c in range(count):
-        dx, dy = near_x[c] - x, near_y[c] - y
-        far[c] = dx * dx + dy * dy
+def _weights(x, y, near_x, near_y, count, edges, weights, bend, floor, weight):
+    """weight (count,) of the straight trips from (x, y); edges are squared metres. Plain loops without jumps, so that
+    the compiler works on several sites at once."""
     if bend != 0.0:
         for c in range(count):
+            far = (near_x[c] - x) * (near_x[c] - x) + (near_y[c] - y) * (near_y[c] - y)
             weight[c] = 0.0
-            if far[c] <= edges[0]:
-                weight[c] = max((np.exp(bend * far[c]) - floor) / (1.0 - floor), 0.0)
+            if far <= edges[0]:
+                weight[c] = max((np.exp(bend * far) - floor) / (1.0 - floor), 0.0)
         return
-    edge, fall = edges[0], falls[0]
+    first, second, third = len(edges) - 3, len(edges) - 2, len(edges) - 1
+    edge_1, edge_2, edge_3 = edges[first], edges[second], edges[third]
+    weight_1, weight_2, weight_3 = weights[first], weights[second], weights[third]
     for c in range(count):
-        weight[c] = fall if far[c] <= edge else 0.0
-    for z in range(1, len(edges)):
-        edge, fall = edges[z], falls[z]
+        dx, dy = near_x[c] - x, near_y[c] - y
+        far = dx * dx + dy * dy
+        found = weight_3 if far <= edge_3 else 0.0
+        found = weight_2 if far <= edge_2 else found
+        weight[c] = weight_1 if far <= edge_1 else found
+    for z in range(first - 1, -1, -1):
+        edge, nearer = edges[z], weights[z]
         for c in range(count):
-            weight[c] += fall if far[c] <= edge else 0.0
+            dx, dy = near_x[c] - x, near_y[c] - y
+            weight[c] = nearer if dx * dx + dy * dy <= edge else weight[c]
 
 
 @njit(nogil=True, cache=True)
-def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, falls,
+def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, weights,
                   bend, floor, found):  # fmt: skip
     sites = len(fx)
-    near_x, near_y, near = np.empty(sites), np.empty(sites), np.empty(sites, np.int64)
-    far, weight, total = np.empty(sites), np.empty(sites), np.empty(sites)
+    near_x, near_y, near = np.empty(sites + 1), np.empty(sites + 1), np.empty(sites + 1, np.int64)
+    weight, total = np.empty(sites), np.empty(sites)
     reach = np.sqrt(edges[-1])
     square = np.searchsorted(cells_start, low, side="right") - 1
     i = low
@@ -349,7 +350,7 @@ def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0,
         while i < end:
             here = people[i - low]
             if here > 0.0:
-                _weights(cx[i], cy[i], near_x, near_y, count, edges, falls, bend, floor, far, weight)
+                _weights(cx[i], cy[i], near_x, near_y, count, edges, weights, bend, floor, weight)
                 for c in range(count):
                     total[c] += here * weight[c]
             i += 1
@@ -357,7 +358,7 @@ def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0,
             found[near[c]] += total[c]
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
 def _dot(value, weight, count):
     total = 0.0
     for c in range(count):
@@ -366,11 +367,11 @@ def _dot(value, weight, count):
 
 
 @njit(nogil=True, cache=True)
-def _block_access(ratio, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, falls,
+def _block_access(ratio, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, weights,
                   bend, floor, out):  # fmt: skip
     sites = len(fx)
-    near_x, near_y, near = np.empty(sites), np.empty(sites), np.empty(sites, np.int64)
-    far, weight, value = np.empty(sites), np.empty(sites), np.empty(sites)
+    near_x, near_y, near = np.empty(sites + 1), np.empty(sites + 1), np.empty(sites + 1, np.int64)
+    weight, value = np.empty(sites), np.empty(sites)
     reach = np.sqrt(edges[-1])
     square = np.searchsorted(cells_start, low, side="right") - 1
     i = low
@@ -384,6 +385,6 @@ def _block_access(ratio, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, 
         for c in range(count):
             value[c] = ratio[near[c]]
         while i < end:
-            _weights(cx[i], cy[i], near_x, near_y, count, edges, falls, bend, floor, far, weight)
+            _weights(cx[i], cy[i], near_x, near_y, count, edges, weights, bend, floor, weight)
             out[i - low] = _dot(value, weight, count)
             i += 1

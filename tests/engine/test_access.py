@@ -15,6 +15,7 @@ DECAYS = [
     Decay.step(900),
     Decay.zones([300, 600, 900], [1.0, 0.68, 0.22]),
     Decay.zones([200, 900], [0.5, 0.8]),
+    Decay.zones([100, 300, 500, 700, 900], [1.0, 0.8, 0.5, 0.6, 0.1]),
     Decay.gaussian(900),
     Decay.gaussian(700, 2.0, to_zero=True),
 ]
