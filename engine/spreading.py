@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from engine.rows import emptied_row, mark
+from engine.squares import square_range
 
 
 @njit(cache=True, nogil=True)
@@ -26,15 +27,14 @@ def _offer(cell, cost, limit, best, bits, low, high):
 
 
 @njit(cache=True, nogil=True)
-def _offer_near(x, y, cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre, extra, limit, best, bits,
-                low, high):  # fmt: skip
-    """Offer every cell within `radius` (<= size) of (x, y) at straight distance x per_metre + extra."""
-    column, line = int(np.floor((x - x0) / size)), int(np.floor((y - y0) / size))
-    for j in range(max(line - 1, 0), min(line + 2, lines)):
-        for i in range(max(column - 1, 0), min(column + 2, columns)):
-            bucket = j * columns + i
-            for p in range(start[bucket], start[bucket + 1]):
-                c = member[p]
+def _offer_near(x, y, cx, cy, squares, radius, per_metre, extra, limit, best, bits, low, high):
+    """Offer every cell of the squares within `radius` of (x, y) at straight distance x per_metre + extra."""
+    i0, i1, j0, j1 = square_range(squares, x, y, radius)
+    for j in range(j0, j1 + 1):
+        for i in range(i0, i1 + 1):
+            square = j * squares.columns + i
+            for p in range(squares.start[square], squares.start[square + 1]):
+                c = squares.member[p]
                 d = np.hypot(cx[c] - x, cy[c] - y)
                 if d <= radius:
                     low, high = _offer(c, extra + d * per_metre, limit, best, bits, low, high)
@@ -42,13 +42,13 @@ def _offer_near(x, y, cx, cy, start, member, x0, y0, size, columns, lines, radiu
 
 
 @njit(cache=True, nogil=True)
-def straight_block(sx, sy, extra, cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre, limit, best,
-                   bits, out_cell, out_cost):  # fmt: skip
+def straight_block(sx, sy, extra, cx, cy, squares, radius, per_metre, limit, best, bits, out_cell, out_cost):
     """Rows (lengths, cells, costs, used) of sites by straight line."""
     lengths, used = np.empty(sx.size, np.int64), 0
     for s in range(sx.size):
-        low, high = _offer_near(sx[s], sy[s], cx, cy, start, member, x0, y0, size, columns, lines, radius, per_metre,
-                                extra[s], limit, best, bits, bits.size, -1)  # fmt: skip
+        low, high = _offer_near(
+            sx[s], sy[s], cx, cy, squares, radius, per_metre, extra[s], limit, best, bits, bits.size, -1
+        )
         before = used
         out_cell, out_cost, used = emptied_row(best, bits, low, high, limit, out_cell, out_cost, used)
         lengths[s] = used - before
@@ -81,20 +81,38 @@ def seeds_of(node_a, node_b, share, to_ab, to_ba, leg):
 def road_block(
     row_length, row_node, row_cost, site_street, site_along, site_ab, site_ba, site_leg, extra, sx, sy,
     street_first, cell_of, along, leg, node_a, node_b, from_a, from_b, a_first, b_first, b_place,
-    cx, cy, start, member, x0, y0, size, columns, lines, direct_m, direct_cost, limit,
-    dist, best, bits, out_cell, out_cost,
+    cx, cy, near, off_map, site_off_map, direct_m, off_map_m, straight_cost, limit, dist, best, bits, out_cell, out_cost,
 ):  # fmt: skip
     """Rows (lengths, cells, costs, used) of sites by road and across the block, against the traffic.
 
     row_length, row_node, row_cost: the nodes each site's search reached. site_leg holds the site's extra too. Places
-    of cells on streets are as engine.places.Places says.
+    of cells on streets are as engine.places.Places says. near holds all cells, off_map those off the map: within
+    direct_m of the site, or within off_map_m (0: never) where either is off the map, the straight way counts too.
     """
     lengths, used, row_at = np.empty(sx.size, np.int64), 0, 0
     for s in range(sx.size):
         low, high = bits.size, -1
-        if direct_m > 0:
-            low, high = _offer_near(sx[s], sy[s], cx, cy, start, member, x0, y0, size, columns, lines, direct_m,
-                                    direct_cost, extra[s], limit, best, bits, low, high)  # fmt: skip
+        radius = off_map_m if site_off_map[s] else direct_m
+        if radius > 0:
+            low, high = _offer_near(
+                sx[s], sy[s], cx, cy, near, radius, straight_cost, extra[s], limit, best, bits, low, high
+            )
+        if off_map_m > 0 and not site_off_map[s]:
+            low, high = _offer_near(
+                sx[s],
+                sy[s],
+                cx,
+                cy,
+                off_map,
+                off_map_m,
+                straight_cost,
+                extra[s],
+                limit,
+                best,
+                bits,
+                low,
+                high,
+            )
         street = site_street[s]
         if street >= 0:
             t, entry_leg, to_ab, to_ba = site_along[s], site_leg[s], site_ab[s], site_ba[s]

@@ -14,28 +14,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.checks import InvalidInput
+from engine.nearest import nearest_by_road
 from engine.network import MOST_KMH, RoadGraph, Snap
-from engine.places import Places
 from engine.search import Scratch, Search
-from engine.spreading import road_block, seeds_of, straight_block
+from engine.spreading import road_block, straight_block
+from engine.squares import Squares
 from engine.trips import (
+    DETOUR,
+    DIRECT_M,
     ENTRY_M_PER_MIN,
     WALK_M_PER_MIN,
+    RoadTrips,
     arcs,
     arriving,
     check_trips,
-    entries,
     extra_costs,
     in_blocks,
-    leg_cost,
     points,
     street_costs,
     street_factors,
 )
 from engine.world import Reach
 
-DETOUR = 1.3
-DIRECT_M = 500.0
+__all__ = [
+    "DETOUR", "DIRECT_M", "ENTRY_M_PER_MIN", "WALK_M_PER_MIN", "nearest_by_road", "node_times", "reach_by_road",
+    "reach_straight", "street_speeds",
+]  # fmt: skip
 
 
 def reach_by_road(
@@ -73,55 +77,33 @@ def reach_by_road(
     a street that is closed now is snapped anew. Farther than snap_limit_m from every street: no trip by road.
     kernel "float" searches with the reference queue; both give the same. Raises InvalidInput.
     """
-    check_trips(limit, unit, mode, detour, direct_m)
-    sx, sy = points("sites", site_x, site_y)
-    cx, cy = points("cells", cell_x, cell_y)
-    factor, extra = street_factors(graph, weight, closed), extra_costs(site_extra, len(sx))
-    ab, ba = street_costs(graph, unit, mode, factor, walk_m_per_min)
-    if not to_site:
-        ab, ba = ba, ab
-    leg = leg_cost(unit, mode, walk_m_per_min, entry_m_per_min)
+    trips = RoadTrips.of(
+        graph, (site_x, site_y), (cell_x, cell_y), limit, unit, mode, detour, direct_m, closed=closed, weight=weight,
+        site_extra=site_extra, walk_m_per_min=walk_m_per_min, entry_m_per_min=entry_m_per_min, to_site=to_site,
+        sites_snap=sites_snap, cells_snap=cells_snap, snap_limit_m=snap_limit_m,
+    )  # fmt: skip
     ptr, near, _side = arcs(graph)
-    cost = arriving(graph, ab, ba)
-    search = Search.of(ptr, near, cost, limit, kernel)
-    site = entries(graph, sx, sy, mode, factor, sites_snap, snap_limit_m, direct_m)
-    cell = entries(graph, cx, cy, mode, factor, cells_snap, snap_limit_m, direct_m)
-    place = Places.of(graph, cell.snap, ab, ba, leg)
-    at = site.snap
-    ends = [_of_street(column, at.street) for column in (graph.a, graph.b, ab, ba)]
-    seed_leg = at.entry_m * leg + extra
-    seed_node, seed_cost = seeds_of(*ends[:2], at.along, *ends[2:], seed_leg)
-    seed_cost[at.street < 0] = np.inf
-    direct = _Grid(cx, cy, direct_m)
+    search = Search.of(ptr, near, arriving(graph, trips.ab, trips.ba), limit, kernel)
+    place, at = trips.places(), trips.sites.snap
+    seed_node, seed_cost = trips.seeds()
+    _a, _b, ab, ba = trips.site_streets()
+    seed_leg = at.entry_m * trips.leg + trips.extra
+    squares, off_map = trips.squares()
     # Sorted sources touch the same nodes one after another: the caches stay warm.
-    order = np.lexsort((sy, at.street))
+    order = np.lexsort((trips.site_y, at.street))
 
     def run(block: NDArray[np.int64], own: Scratch):
         reached = search.to_far_nodes(seed_node[block], seed_cost[block], own)
         return own.kept(road_block(
-            *reached, at.street[block], at.along[block], ends[2][block], ends[3][block], seed_leg[block],
-            extra[block], sx[block], sy[block], place.street_first, place.point, place.along, place.leg,
+            *reached, at.street[block], at.along[block], ab[block], ba[block], seed_leg[block], trips.extra[block],
+            trips.site_x[block], trips.site_y[block], place.street_first, place.point, place.along, place.leg,
             place.node_a, place.node_b, place.from_a, place.from_b, place.a_first, place.b_first, place.b_place,
-            cx, cy, direct.start, direct.member, direct.x0, direct.y0, direct.size, direct.columns, direct.lines,
-            float(direct_m), float(detour) * leg, np.float32(limit), own.dist, own.best, own.bits,
+            trips.cell_x, trips.cell_y, squares, off_map, trips.sites.off_map[block], trips.direct_m,
+            trips.off_map_m, trips.straight_cost, np.float32(limit), own.dist, own.best, own.bits,
             own.out_number, own.out_cost,
         ))  # fmt: skip
 
-    found = in_blocks(order, len(sx), threads, lambda: search.scratch(len(cx)), run)
-    if mode != "walk" or direct_m == 0:
-        return found
-    parts = [found]
-    for sites, cells in (
-        (np.arange(len(sx)), np.flatnonzero(cell.off_map)),
-        (np.flatnonzero(site.off_map), np.arange(len(cx))),
-    ):
-        if len(sites) and len(cells):
-            off = reach_straight(
-                sx[sites], sy[sites], cx[cells], cy[cells], limit, unit, mode, detour, site_extra=extra[sites],
-                walk_m_per_min=walk_m_per_min, threads=threads,
-            )  # fmt: skip
-            parts.append(_placed(off, sites, cells, len(sx)))
-    return parts[0] if len(parts) == 1 else _cheapest(parts, len(sx), len(cx))
+    return in_blocks(order, len(order), threads, lambda: search.scratch(len(trips.cell_x)), run)
 
 
 def node_times(
@@ -216,59 +198,12 @@ def reach_straight(
     speed = walk_m_per_min if mode == "walk" else drive_kmh * 1000.0 / 60.0
     per_metre = float(detour) * (1.0 if unit == "m" else 1.0 / speed)
     radius = float(limit) / per_metre
-    grid = _Grid(cx, cy, radius)
+    squares = Squares.of(cx, cy, radius / 2)
 
     def run(block: NDArray[np.int64], own: Scratch):
         return own.kept(straight_block(
-            sx[block], sy[block], extra[block], cx, cy, grid.start, grid.member, grid.x0, grid.y0, grid.size,
-            grid.columns, grid.lines, radius * (1 + 1e-6), per_metre, np.float32(limit), own.best, own.bits,
-            own.out_number, own.out_cost,
+            sx[block], sy[block], extra[block], cx, cy, squares, radius * (1 + 1e-6), per_metre, np.float32(limit),
+            own.best, own.bits, own.out_number, own.out_cost,
         ))  # fmt: skip
 
     return in_blocks(np.arange(len(sx)), len(sx), threads, lambda: Scratch(numbers=len(cx)), run)
-
-
-def _of_street(column: NDArray, street: NDArray[np.int32]) -> NDArray:
-    """A column (e,) at each street, anything where the street is -1."""
-    values = np.asarray(column)
-    return values[np.maximum(street, 0)] if len(values) else np.zeros(len(street), values.dtype)
-
-
-def _placed(reach: Reach, sites: NDArray[np.int64], cells: NDArray[np.int64], all_sites: int) -> Reach:
-    """A reach over some sites and some cells, in the numbers of all of them."""
-    lengths = np.zeros(all_sites, np.int64)
-    lengths[sites] = np.diff(reach.indptr)
-    return Reach(np.concatenate([[0], np.cumsum(lengths)]), cells[reach.cell].astype(np.int32), reach.cost)
-
-
-def _cheapest(parts: list[Reach], sites: int, cells: int) -> Reach:
-    """Every pair of any part once, at its least cost."""
-    site = np.concatenate([np.repeat(np.arange(sites), np.diff(part.indptr)) for part in parts])
-    cell = np.concatenate([part.cell for part in parts])
-    cost = np.concatenate([part.cost for part in parts])
-    pair = site * cells + cell
-    order = np.lexsort((cost, pair))
-    order = order[np.concatenate([[True], np.diff(pair[order]) > 0])] if len(order) else order
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(site[order], minlength=sites))])
-    return Reach(indptr, cell[order], cost[order])
-
-
-class _Grid:
-    """Points bucketed in squares of side `size`, so that all within `size` lie in 3 x 3 squares."""
-
-    def __init__(self, x, y, size: float) -> None:
-        self.size = max(float(size), 1.0)
-        if len(x) == 0:
-            x, y, member = np.zeros(1), np.zeros(1), np.empty(0, np.int32)
-        else:
-            member = None
-        self.x0, self.y0 = float(x.min()), float(y.min())
-        extent = max(float(np.ptp(x)), float(np.ptp(y)))
-        self.size = max(self.size, extent / 2000.0)  # never more than 4 M squares
-        self.columns = int(np.ptp(x) // self.size) + 1
-        self.lines = int(np.ptp(y) // self.size) + 1
-        bucket = ((y - self.y0) // self.size).astype(np.int64) * self.columns
-        bucket += ((x - self.x0) // self.size).astype(np.int64)
-        order = np.argsort(bucket, kind="stable") if member is None else member
-        self.member = order.astype(np.int32)
-        self.start = np.searchsorted(bucket[order], np.arange(self.columns * self.lines + 1)).astype(np.int64)

@@ -15,8 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.checks import InvalidInput
 from engine.network import RoadGraph, Snap
+from engine.places import Places
 from engine.rows import gathered
 from engine.search import Scratch
+from engine.spreading import seeds_of
+from engine.squares import Squares
 from engine.world import Reach
 
 Floats = NDArray[np.float64]
@@ -24,6 +27,8 @@ Ints = NDArray[np.int64]
 
 WALK_M_PER_MIN = 75.0
 ENTRY_M_PER_MIN = 250.0  # 15 km/h on the lanes between a door and the mapped road, when driving
+DETOUR = 1.3
+DIRECT_M = 500.0
 BLOCK_SITES = 64
 
 
@@ -124,15 +129,15 @@ def entries(
     factor: Floats,
     known: Snap | None = None,
     snap_limit_m: float = np.inf,
-    direct_m: float = 0.0,
+    off_map_m: float = np.inf,
 ) -> Entries:
-    """Where points enter by open streets (factor not inf). Off the map is what lies farther than direct_m from every
+    """Where points enter by open streets (factor not inf). Off the map is what lies farther than off_map_m from every
     street of the mode, closed ones too, for a flooded street is not a missing one. `known` is a snap on the open
     network: who entered by a street that is closed now is snapped anew. Farther than snap_limit_m: no street."""
     snap = graph.snap(x, y, mode=mode) if known is None else known
     if snap.street.shape != x.shape:
         raise InvalidInput([f"snap of {snap.street.size} points for {x.size}"])
-    off_map = np.asarray(snap.entry_m) > direct_m
+    off_map = np.asarray(snap.entry_m) > off_map_m
     shut = np.isinf(factor)
     if shut.any():
         street = np.asarray(snap.street)
@@ -186,6 +191,99 @@ def _arc_costs(side, ab, ba):
         street = side[k] >> 1
         out[k] = ab[street] if side[k] & 1 else ba[street]
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class RoadTrips:
+    """One question to the roads, looked at and laid out: sites and cells in metres, extra (m,), cost of each street
+    along and back as trips run (ab, ba), cost of a metre off the streets, where sites and cells enter."""
+
+    graph: RoadGraph
+    limit: float
+    site_x: Floats
+    site_y: Floats
+    cell_x: Floats
+    cell_y: Floats
+    extra: Floats
+    ab: Floats
+    ba: Floats
+    leg: float
+    straight_cost: float
+    direct_m: float
+    off_map_m: float
+    sites: Entries
+    cells: Entries
+
+    @classmethod
+    def of(
+        cls,
+        graph: RoadGraph,
+        sites: tuple[ArrayLike, ArrayLike],
+        cells: tuple[ArrayLike, ArrayLike],
+        limit: float,
+        unit: str,
+        mode: str,
+        detour: float,
+        direct_m: float,
+        *,
+        closed: ArrayLike | None,
+        weight: ArrayLike | None,
+        site_extra: ArrayLike | None,
+        walk_m_per_min: float,
+        entry_m_per_min: float,
+        to_site: bool,
+        sites_snap: Snap | None,
+        cells_snap: Snap | None,
+        snap_limit_m: float,
+    ) -> RoadTrips:
+        """As engine.travel.reach_by_road is asked. Raises InvalidInput."""
+        check_trips(limit, unit, mode, detour, direct_m)
+        sx, sy = points("sites", *sites)
+        cx, cy = points("cells", *cells)
+        factor, extra = street_factors(graph, weight, closed), extra_costs(site_extra, len(sx))
+        ab, ba = street_costs(graph, unit, mode, factor, walk_m_per_min)
+        if not to_site:
+            ab, ba = ba, ab
+        leg = leg_cost(unit, mode, walk_m_per_min, entry_m_per_min)
+        straight_cost = float(detour) * leg
+        # On foot, who lives off the map may go straight as far as the limit lets them.
+        off_map_m = float(limit) / straight_cost * (1 + 1e-6) if mode == "walk" and direct_m > 0 else 0.0
+        entered = [
+            entries(graph, x, y, mode, factor, known, snap_limit_m, direct_m if off_map_m else np.inf)
+            for x, y, known in ((sx, sy, sites_snap), (cx, cy, cells_snap))
+        ]
+        return cls(
+            graph, float(limit), sx, sy, cx, cy, extra, ab, ba, leg, straight_cost, float(direct_m), off_map_m,
+            *entered,
+        )  # fmt: skip
+
+    def site_streets(self) -> tuple[Ints, ...]:
+        """(a, b, ab, ba), each (m,): the ends of the street of each site and the cost of all of it, both ways."""
+        street = self.sites.snap.street
+        columns = [np.asarray(column) for column in (self.graph.a, self.graph.b, self.ab, self.ba)]
+        if self.graph.streets == 0:
+            return tuple(np.zeros(len(street), column.dtype) for column in columns)
+        return tuple(column[np.maximum(street, 0)] for column in columns)
+
+    def seeds(self) -> tuple[Ints, Floats]:
+        """(m, 2) nodes and costs by which each site is reached; its extra cost is in them."""
+        at = self.sites.snap
+        a, b, ab, ba = self.site_streets()
+        node, cost = seeds_of(a, b, at.along, ab, ba, at.entry_m * self.leg + self.extra)
+        cost[at.street < 0] = np.inf
+        return node, cost
+
+    def places(self) -> Places:
+        """Of cells."""
+        return Places.of(self.graph, self.cells.snap, self.ab, self.ba, self.leg)
+
+    def squares(self) -> tuple[Squares, Squares]:
+        """Of all cells, and of those off the map."""
+        off = np.flatnonzero(self.cells.off_map)
+        return (
+            Squares.of(self.cell_x, self.cell_y, self.direct_m),
+            Squares.of(self.cell_x, self.cell_y, self.off_map_m / 2, off),
+        )
 
 
 def usual_threads(threads: int | None) -> int:
