@@ -26,6 +26,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "stock.move": frozenset({S, X}),
     "scenario.edit": frozenset({P, X}),
     "standard.edit": frozenset({P, X}),
+    "network.import": frozenset({S, P, X}),
     "run.start": frozenset({P, R, X}),
     "plan.edit": frozenset({P, X}),
     "job.view": frozenset({P, R, U, X}),

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from engine.network import RoadGraph
 
 Ints = NDArray[np.int64]
+# streets of one kind: lengths over lines agree in this many decimals
+STRETCH_DECIMALS = 6
 
 
 def contract(
@@ -21,14 +23,15 @@ def contract(
     """The same network with every bend taken into its street, and for each new street (e,) the number of the old
     street it begins with (int64), to carry over what else is known about it.
 
-    A node goes when exactly two streets meet there that agree in class, walking, `label` (e,) and in their speeds as
-    driven through it; `keep_nodes` (v,) bool stay. A street that would come back to where it began keeps one node in
+    A node goes when exactly two streets meet there that agree in class, walking, `label` (e,), in their speeds as
+    driven through it and in how much longer they are than their line (to a millionth: else a share of the line would no
+    longer be that share of the length); `keep_nodes` (v,) bool stay. A street that would come back to where it began keeps one node in
     its middle, so that no street is a loop. Lengths add up; the nodes that went become corners of the line. Nodes
     without streets are dropped.
     """
     streets = graph.streets
     same = np.zeros(streets, np.int64) if label is None else np.asarray(label, np.int64)
-    first, second = _meeting(graph, same, keep_nodes)
+    first, second = _meeting(graph, same, _stretch(graph), keep_nodes)
     order, forward, begins = _chains(graph.a, graph.b, first, second)
     last = np.r_[begins[1:], streets][: len(begins)] - 1
     head, tail = order[begins], order[last]
@@ -58,7 +61,24 @@ def contract(
     return merged, head
 
 
-def _meeting(graph: RoadGraph, label: Ints, keep_nodes: ArrayLike | None) -> tuple[Ints, Ints]:
+def _stretch(graph: RoadGraph) -> NDArray[np.float64]:
+    """Length over length of the line (e,), rounded; 1 for streets without extent, which fit anywhere."""
+    own = np.repeat(np.arange(graph.streets), np.diff(graph.line_ptr))
+    x, y = (
+        np.concatenate([node[graph.a], line, node[graph.b]])
+        for node, line in ((graph.node_x, graph.line_x), (graph.node_y, graph.line_y))
+    )
+    street = np.concatenate([np.arange(graph.streets), own, np.arange(graph.streets)])
+    order = np.argsort(street, kind="stable")
+    x, y, street = x[order], y[order], street[order]
+    step = np.where(street[1:] == street[:-1], np.hypot(np.diff(x), np.diff(y)), 0.0)
+    line_m = np.bincount(street[1:], weights=step, minlength=graph.streets) if len(street) else np.zeros(0)
+    return np.where(line_m > 0.1, np.round(graph.length_m / np.maximum(line_m, 0.1), STRETCH_DECIMALS), 1.0)
+
+
+def _meeting(
+    graph: RoadGraph, label: Ints, stretch: NDArray[np.float64], keep_nodes: ArrayLike | None
+) -> tuple[Ints, Ints]:
     """For each node that is only a bend, the two streets that meet there (v,) int64; -1 at every other node."""
     ends = np.concatenate([graph.a, graph.b]).astype(np.int64)
     street = np.tile(np.arange(graph.streets), 2)
@@ -74,6 +94,7 @@ def _meeting(graph: RoadGraph, label: Ints, keep_nodes: ArrayLike | None) -> tup
     one, two = order[at[nodes]], order[at[nodes] + 1]
     s, t = street[one], street[two]
     alike = (s != t) & (leaving[one] == arriving[two]) & (arriving[one] == leaving[two])
+    alike &= stretch[s] == stretch[t]
     alike &= (graph.klass[s] == graph.klass[t]) & (graph.walk[s] == graph.walk[t]) & (label[s] == label[t])
     first, second = np.full(graph.nodes, -1, np.int64), np.full(graph.nodes, -1, np.int64)
     first[nodes[alike]], second[nodes[alike]] = s[alike], t[alike]

@@ -20,6 +20,7 @@ from facilities.importers.problems import Problems
 from planning.importers.osm_ways import KEYS, WayRule, barrier_stops, way_rule
 from planning.importers.road_rows import RoadRows
 
+OSM_DATUM = "WGS-84"
 SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 # a node that the file does not hold has this place
 NOWHERE = 2**31 - 1

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from facilities.importers.geometry import declared_datum
 from facilities.importers.problems import Problems
+from planning.importers.osm import OSM_DATUM, is_osm
 
 MANIFEST = "city.toml"
 # Reading rules belong to what was read: a new rule must not pass for the old layer.
@@ -134,7 +135,7 @@ def read_pack(path: str | Path, problems: Problems) -> Pack | None:
             problems.add("manifest_broken", text, file=label, column=kind, kind=kind)
             continue
         for number, entry in enumerate(entries, start=1):
-            layers.append(_layer(kind, number, entry, root, label, problems))
+            layers.append(layer_of(kind, number, entry, root, label, problems))
     seen: set[str] = set()
     for layer in layers:
         if layer.name in seen:
@@ -155,9 +156,10 @@ def read_pack(path: str | Path, problems: Problems) -> Pack | None:
     )  # fmt: skip
 
 
-def _layer(
+def layer_of(
     kind: str, number: int, entry: dict[str, Any], root: Path, label: str, problems: Problems
 ) -> Layer:
+    """A layer out of its declaration; what is wrong with that is in `problems`, with the key as the column."""
     name = str(entry.get("name") or f"{kind}-{number}")
     key = f"{kind}.{name}"
     for unknown in sorted(entry.keys() - COMMON - KNOWN[kind]):
@@ -174,7 +176,7 @@ def _layer(
         problems.add("key_missing", _("The key is missing."), file=label, column=f"{key}.path")
     datum = None
     if kind not in WITHOUT_PLACES and not (kind == "areas" and "union_of" in entry):
-        datum = declared_datum(str(entry.get("datum", "")), f"{label}: {key}", problems)
+        datum = _datum(entry, path, f"{label}: {key}", problems)
     columns = entry.get("columns", {})
     layer = Layer(
         kind=kind, name=name, path=path, label=path.name if path else label, datum=datum,
@@ -187,6 +189,19 @@ def _layer(
     )  # fmt: skip
     layer.sha256 = _hash_of(layer, entry)
     return layer
+
+
+def _datum(entry: dict[str, Any], path: Path | None, label: str, problems: Problems) -> str | None:
+    """The declared datum. OpenStreetMap is WGS-84 by definition: it need not be declared, and nothing else is true."""
+    said = str(entry.get("datum", ""))
+    if not is_osm(path, str(entry.get("format", ""))):
+        return declared_datum(said, label, problems)
+    datum = declared_datum(said, label, problems) if said else OSM_DATUM
+    if datum not in (None, OSM_DATUM):
+        text = _('OpenStreetMap files are in %(right)s, not in "%(cell)s".')
+        problems.add("datum_wrong", text, file=label, column="datum", cell=said, right=OSM_DATUM)
+        return None
+    return datum
 
 
 def _hash_of(layer: Layer, entry: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ def read_roads(
         roads = _from_lines(layer, problems, inside)
     if roads is None:
         return None
-    if not roads.links and problems.count("error") == before:
+    if not (roads.tail != roads.head).any() and problems.count("error") == before:
         text = _("No road is left to load.")
         problems.add("roads_missing", text, file=layer.label)
     give_speeds(layer, roads, profile or {}, problems)

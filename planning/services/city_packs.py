@@ -132,10 +132,11 @@ def load_city(*, path: str | Path, user: Any = None, say: Callable[[str], None] 
     load_reference()
     city = City.objects.filter(code=pack.code).first()
     known = {layer.name: layer.sha256 for layer in city.layers.all()} if city else {}
+    kinds = {layer.name: layer.kind for layer in city.layers.all()} if city else {}
     if not problems.has_errors and city and city.pack_sha256 == pack.sha256 and known == _hashes(pack):
         reports = [_report(layer, city, UNCHANGED, 0.0) for layer in pack.layers]
         return LoadReport(city, False, reports, [], time.monotonic() - started, count_records(city))
-    stale = _stale_layers(pack, known)
+    stale = _stale_layers(pack, known, kinds)
     content = _read(pack, city, stale, problems, clock, say or (lambda _text: None))
     problems.raise_if_any(refused)
     with transaction.atomic():
@@ -153,8 +154,9 @@ def _hashes(pack: Pack) -> dict[str, str]:
     return {layer.name: layer.sha256 for layer in pack.layers}
 
 
-def _stale_layers(pack: Pack, known: dict[str, str]) -> set[str]:
-    """Names of the layers to read: the changed ones, and those that are only right together with a changed one."""
+def _stale_layers(pack: Pack, known: dict[str, str], kind_of: dict[str, str]) -> set[str]:
+    """Names of the layers to read: the changed ones, and those that are only right together with a changed one or
+    with one that the pack no longer has."""
     stale = {layer.name for layer in pack.layers if known.get(layer.name) != layer.sha256}
     areas = [layer for layer in pack.layers if layer.kind == "areas"]
     if any(layer.name in stale for layer in areas):
@@ -168,7 +170,8 @@ def _stale_layers(pack: Pack, known: dict[str, str]) -> set[str]:
     )
     for kinds in together:
         members = {layer.name for layer in pack.of(*kinds)}
-        if members & stale:
+        gone = {name for name, kind in kind_of.items() if kind in kinds} - members
+        if gone or members & stale:
             stale |= members
     return stale
 

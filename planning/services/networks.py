@@ -14,13 +14,16 @@ import numpy as np
 import shapely
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext_lazy as _
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from core.choices import MapFeatureKind
+from core.errors import InvalidInput, Problem
 from core.models import City, PackLayer
 from core.services.refs import next_ref
 from engine import archive
+from engine.checks import InvalidInput as EngineRefused
 from engine.contraction import contract
 from engine.joining import Joined, join
 from engine.network import RoadGraph
@@ -59,7 +62,7 @@ def make_streets(
     *, city: City, parts: Sequence[tuple[str, RoadRows]], join_m: float | None = None
 ) -> Streets:
     """One network of all layers (name, links) of a city. With join_m, layers that come that near are connected.
-    Without it they are one network only where they share nodes. Raises engine.checks.InvalidInput."""
+    Without it each stays for itself, and the largest part counts. Raises InvalidInput."""
     rows = side_by_side([part for _name, part in parts])
     x, y = city_plane(city).forward(rows.lon, rows.lat)
     set_of_link = np.repeat(np.arange(len(parts)), [part.links for _name, part in parts])
@@ -74,10 +77,14 @@ def make_streets(
     mended = ~measured & (given < straight - MENDED_M)
     loop = tail == head
     # the number of the link rides along as its source, to find speeds, ranks and numbers again
-    linked = RoadGraph.build(
-        x, y, tail[~loop], head[~loop], length[~loop], rows.speed_kmh[link][~loop], rows.oneway[link][~loop], "all",
-        walk=rows.walk[link][~loop], klass=rows.klass[link][~loop], source_id=np.arange(len(link))[~loop],
-    )  # fmt: skip
+    try:
+        linked = RoadGraph.build(
+            x, y, tail[~loop], head[~loop], length[~loop], rows.speed_kmh[link][~loop], rows.oneway[link][~loop], "all",
+            walk=rows.walk[link][~loop], klass=rows.klass[link][~loop], source_id=np.arange(len(link))[~loop],
+        )  # fmt: skip
+    except EngineRefused as refused:
+        said = [Problem("roads_invalid", text) for text in refused.problems]
+        raise InvalidInput(_("These roads cannot be used."), said) from None
     keep = _kept_nodes(linked, x, y, rows.kept_nodes())
     assumed = rows.assumed[link]
     full, _first = contract(linked, keep, label=assumed[linked.source_id])

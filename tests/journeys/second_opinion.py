@@ -35,17 +35,21 @@ def rows(query: str, *params: Any) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Roads:
-    """Streets t between nodes, each once: length_m, and km/h forwards and backwards (0: not allowed)."""
+    """Streets t between nodes, each once: length_m, km/h forwards and backwards (0: not allowed), whether people walk
+    there. crossings, streets: how many are left when bends belong to their streets."""
 
     x: np.ndarray
     y: np.ndarray
     ends: np.ndarray
     length: np.ndarray
     speed: np.ndarray
+    walk: np.ndarray
+    crossings: int
+    streets: int
     twins: int = 0
 
-    def snap(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Nearest street of each point by trying all: (street, share along it, metres to it)."""
+    def snap(self, x: np.ndarray, y: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nearest street of each point that the mode may use, by trying all: (street, share along it, metres to it)."""
         ax, ay = self.x[self.ends[:, 0]], self.y[self.ends[:, 0]]
         dx, dy = self.x[self.ends[:, 1]] - ax, self.y[self.ends[:, 1]] - ay
         square = np.maximum(dx * dx + dy * dy, 1e-12)
@@ -53,6 +57,7 @@ class Roads:
         for i, (px, py) in enumerate(zip(x, y, strict=True)):
             share = np.clip(((px - ax) * dx + (py - ay) * dy) / square, 0, 1)
             away = np.hypot(ax + share * dx - px, ay + share * dy - py)
+            away[~(self.walk if mode == "walk" else (self.speed > 0).any(axis=1))] = np.inf
             street[i] = np.argmin(away)
             along[i], far[i] = share[street[i]], away[street[i]]
         return street, along, far
@@ -61,7 +66,8 @@ class Roads:
         """(streets, 2) cost forwards and backwards, inf where not allowed, and the cost of a metre off the roads."""
         if mode == "walk":
             metre = 1.0 if unit == "m" else 1 / WALK_M_PER_MIN
-            return np.repeat(self.length[:, None] * metre, 2, axis=1), metre
+            cost = np.where(self.walk, self.length * metre, np.inf)
+            return np.repeat(cost[:, None], 2, axis=1), metre
         with np.errstate(divide="ignore"):
             time = self.length[:, None] * 0.06 / self.speed
         cost = time if unit == "min" else np.repeat(self.length[:, None], 2, axis=1)
@@ -70,7 +76,8 @@ class Roads:
 
 def read_roads(nodes: Path, links: Path, names: dict[str, str], plane: pyproj.Proj, speed_of: Any) -> Roads:
     """From the files as the source wrote them. `names`: columns id, lon, lat, from, to, length; `speed_of(row)` gives
-    km/h and whether the link is one-way. Keeps the largest part where all reach all by car."""
+    km/h and whether the link is one-way. Driven is the largest part where all reach all by car, walked the largest part
+    that hangs together."""
     with nodes.open(encoding="utf-8-sig") as file:
         table = list(csv.DictReader(file))
     number = {row[names["id"]]: n for n, row in enumerate(table)}
@@ -108,8 +115,54 @@ def read_roads(nodes: Path, links: Path, names: dict[str, str], plane: pyproj.Pr
     links_by_car = csr_array((np.ones(len(tail)), (tail, head)), shape=(len(x), len(x)))
     part = connected_components(links_by_car, connection="strong")[1]
     main = part == np.bincount(part).argmax()
-    keep = main[ends[:, 0]] & main[ends[:, 1]]
-    return Roads(x, y, ends[keep], street[keep, 0], street[keep, 1:], twins)
+    driven = main[ends[:, 0]] & main[ends[:, 1]]
+    all_links = csr_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(x), len(x)))
+    near = connected_components(all_links, directed=False)[1]
+    walked = (near == np.bincount(near).argmax())[ends[:, 0]]
+    bend, extra = bends(x, y, ends, street)
+    street[~driven, 1:] = 0
+    keep = driven | walked
+    used = np.unique(ends[keep])
+    gone = int(bend[used].sum()) - sum(keep[t] for t in extra)
+    return Roads(
+        x, y, ends[keep], street[keep, 0], street[keep, 1:], walked[keep], len(used) - gone, int(keep.sum()) - gone, twins
+    )  # fmt: skip
+
+
+def bends(x: np.ndarray, y: np.ndarray, ends: np.ndarray, street: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Which nodes only join two streets that go on alike, and one street of each closed round, which keeps a node."""
+    straight = np.hypot(x[ends[:, 0]] - x[ends[:, 1]], y[ends[:, 0]] - y[ends[:, 1]])
+    longer = [
+        round(length / line, 6) if line > 0.1 else 1.0
+        for length, line in zip(street[:, 0], straight, strict=True)
+    ]
+    at: dict[int, list[tuple[int, float, float]]] = {}
+    for t, (a, b) in enumerate(ends.tolist()):
+        _length, there, back = street[t]
+        at.setdefault(a, []).append((t, there, back))
+        at.setdefault(b, []).append((t, back, there))
+    bend, chain = np.zeros(len(x), bool), list(range(len(ends)))
+
+    def head(t: int) -> int:
+        while chain[t] != t:
+            t = chain[t]
+        return t
+
+    closed = []
+    for node, meeting in at.items():
+        if len(meeting) == 2:
+            (s, s_out, s_in), (t, t_out, t_in) = meeting
+            if s_out == t_in and s_in == t_out and longer[s] == longer[t]:
+                bend[node] = True
+                chain[head(s)] = head(t)
+    rest: dict[int, list[int]] = {}
+    for t in range(len(ends)):
+        rest.setdefault(head(t), []).append(t)
+    for members in rest.values():
+        tips = [node for t in members for node in ends[t].tolist() if not bend[node]]
+        if len(members) > 1 and len(tips) == 2 and tips[0] == tips[1]:
+            closed.append(members[0])
+    return bend, closed
 
 
 def trips(
@@ -136,8 +189,8 @@ def trips(
     graph = csr_array(
         (np.maximum(list(cheapest.values()), 1e-9), (at[:, 0], at[:, 1])), shape=(len(roads.x), len(roads.x))
     )
-    c_street, c_along, c_far = roads.snap(cells[:, 0], cells[:, 1])
-    s_street, s_along, s_far = roads.snap(sites[:, 0], sites[:, 1])
+    c_street, c_along, c_far = roads.snap(cells[:, 0], cells[:, 1], mode)
+    s_street, s_along, s_far = roads.snap(sites[:, 0], sites[:, 1], mode)
     starts, row_of = np.unique(roads.ends[s_street], return_inverse=True)
     row_of = row_of.reshape(-1, 2)
     ways = dijkstra(graph, indices=starts, limit=limit)
