@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -43,6 +44,14 @@ class Frozen:
     @cached_property
     def service_ids(self) -> dict[str, int]:
         return {code: pk for pk, code in self.meta["services"]}
+
+    @cached_property
+    def cells_at(self) -> str:
+        """Hash of where the cells are. Travel times depend on this alone, whoever lives there."""
+        digest = hashlib.sha256()
+        for name in ("cell_x", "cell_y"):
+            digest.update(np.ascontiguousarray(self.arrays[name]).view(np.uint8).data)
+        return digest.hexdigest()
 
     def people(self, time_of_day: str) -> np.ndarray:
         """People (n,) of the layer of a time of day. Raises KeyError where the city has none."""

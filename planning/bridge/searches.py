@@ -72,7 +72,7 @@ class Search:
         """All that searches must share to be done together: everything but places and limit."""
         roads = self.roads.key if self.roads else None
         return [
-            self.frozen.meta["cells_key"],
+            self.frozen.cells_at,
             roads,
             self.unit,
             self.mode,
@@ -201,7 +201,7 @@ def sweeps_of(searches: Iterable[Search]) -> list[Sweep]:
         if search.found() is not None:
             continue
         for group in groups:
-            if group[0].way == search.way and group[0].frozen.folder == search.frozen.folder:
+            if group[0].way == search.way:
                 sites = np.unique(np.concatenate([one.sites for one in group]))
                 more = len(np.setdiff1d(search.sites, sites)) * group[0].limit ** 2
                 if more < len(search) * search.limit**2:
@@ -245,7 +245,7 @@ def _search(search: Search, rows: np.ndarray, threads: int | None) -> Reach:
 
 
 def snap_name(frozen: Frozen, network_sha: str, mode: str) -> str:
-    told = json.dumps([frozen.meta["cells_key"], network_sha, mode, ENGINE_VERSION])
+    told = json.dumps([frozen.cells_at, network_sha, mode, ENGINE_VERSION])
     return f"snaps/{hashlib.sha256(told.encode()).hexdigest()}"
 
 

@@ -36,7 +36,7 @@ def inputs(seed: int = 3) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def straight() -> Frozen:
-    return Frozen("snapshots/a", inputs(), {"cells_key": "k", "network": None})
+    return Frozen("snapshots/a", inputs(), {"network": None})
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def in_blocks(search: Search, size: int) -> Reach:
 def test_blocks_put_together_are_the_one_search_to_the_bit(
     roads: RoadState, unit: str, mode: str, limit: float
 ) -> None:
-    frozen = Frozen("snapshots/a", inputs(), {"cells_key": "k", "network": roads.network_sha})
+    frozen = Frozen("snapshots/a", inputs(), {"network": roads.network_sha})
     search = search_of(frozen, roads, unit=unit, mode=mode, limit=limit)
     extra = frozen["site_entry_minutes"] if unit == "min" else None
     whole = reach_by_road(
@@ -106,7 +106,7 @@ def test_without_roads_blocks_are_the_one_search_too(straight: Frozen) -> None:
 def test_a_shorter_limit_is_cut_from_a_longer_one_without_a_search(
     roads: RoadState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frozen = Frozen("snapshots/a", inputs(), {"cells_key": "k", "network": roads.network_sha})
+    frozen = Frozen("snapshots/a", inputs(), {"network": roads.network_sha})
     long = search_of(frozen, roads, unit="min", mode="drive", limit=8.0)
     short = replace(long, limit=4.5)
     apart = search_of(
@@ -166,16 +166,14 @@ def test_a_block_that_went_missing_is_searched_again(straight: Frozen) -> None:
     "change",
     [
         {"limit": 601.0}, {"unit": "min"}, {"mode": "drive"}, {"detour": 1.2}, {"sites": np.arange(1, SITES)},
-        {"cells_key": "other"}, {"site_x": 1.0}, {"roads": "weights"},
+        {"cell_y": 1.0}, {"site_x": 1.0}, {"roads": "weights"},
     ],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
 def test_whatever_can_move_a_travel_time_gives_another_name(straight: Frozen, change: dict[str, Any]) -> None:
     key, value = next(iter(change.items()))
-    if key == "cells_key":
-        other = search_of(replace(straight, meta={**straight.meta, "cells_key": value}))
-    elif key == "site_x":
-        other = search_of(replace(straight, arrays={**straight.arrays, "site_x": straight["site_x"] + value}))
+    if key in straight.arrays:
+        other = search_of(replace(straight, arrays={**straight.arrays, key: straight[key] + value}))
     elif key == "roads":
         other = search_of(straight, SimpleNamespace(key=value))  # type: ignore[arg-type]
     else:
@@ -192,7 +190,8 @@ def test_minutes_at_the_gate_count_for_limits_in_minutes_only(straight: Frozen) 
 
 
 def test_where_cells_enter_is_found_once(roads: RoadState, monkeypatch: pytest.MonkeyPatch) -> None:
-    frozen = Frozen("snapshots/a", inputs(5), {"cells_key": "k5", "network": roads.network_sha})
+    frozen = Frozen("snapshots/a", inputs(5), {"network": roads.network_sha})
+    searches._loaded_snap.cache_clear()
     first = cells_snap(frozen, roads.network_sha, "walk")
     searches._loaded_snap.cache_clear()
     monkeypatch.setattr(RoadGraph, "snap", None)
