@@ -63,10 +63,25 @@ class Segments:
     def of(cls, node_x, node_y, a, b, line_ptr, line_x, line_y) -> Segments:
         """Pieces in the order of streets, and the grids over them."""
         pieces = _pieces(*(np.array(one) for one in (node_x, node_y, a, b, line_ptr, line_x, line_y)))
-        ax, ay, bx, by = pieces[:4]
+        ax, ay, bx, by, street, share_from, share_to = pieces
         if len(ax) == 0:
             none = np.zeros(0, np.int64)
-            return cls(*pieces, np.zeros(4), np.zeros(0), none, none, none, none, np.zeros(0, np.int32))
+            return cls(
+                ax,
+                ay,
+                bx,
+                by,
+                street,
+                share_from,
+                share_to,
+                np.zeros(4),
+                np.zeros(0),
+                none,
+                none,
+                none,
+                none,
+                np.zeros(0, np.int32),
+            )
         x0, y0 = float(min(ax.min(), bx.min())), float(min(ay.min(), by.min()))
         wide = max(float(max(ax.max(), bx.max())) - x0, 1.0)
         high = max(float(max(ay.max(), by.max())) - y0, 1.0)
@@ -88,7 +103,7 @@ class Segments:
                 break
             size *= COARSER
         return cls(
-            *pieces, np.array([x0, y0, x0 + wide, y0 + high]), np.array(sizes), np.array(columns), np.array(lines), np.array(first),
+            ax, ay, bx, by, street, share_from, share_to, np.array([x0, y0, x0 + wide, y0 + high]), np.array(sizes), np.array(columns), np.array(lines), np.array(first),
             np.concatenate(starts), np.concatenate(members),
         )  # fmt: skip
 

@@ -93,9 +93,9 @@ def reach_by_road(
     order = np.lexsort((trips.site_y, at.street))
 
     def run(block: NDArray[np.int64], own: Scratch):
-        reached = search.to_far_nodes(seed_node[block], seed_cost[block], own)
+        row_length, row_node, row_cost = search.to_far_nodes(seed_node[block], seed_cost[block], own)
         return own.kept(road_block(
-            *reached, at.street[block], at.along[block], ab[block], ba[block], seed_leg[block], trips.extra[block],
+            row_length, row_node, row_cost, at.street[block], at.along[block], ab[block], ba[block], seed_leg[block], trips.extra[block],
             trips.site_x[block], trips.site_y[block], place.street_first, place.point, place.along, place.leg,
             place.node_a, place.node_b, place.from_a, place.from_b, place.a_first, place.b_first, place.b_place,
             trips.cell_x, trips.cell_y, squares, off_map, trips.sites.off_map[block], trips.direct_m,
