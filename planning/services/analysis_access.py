@@ -145,6 +145,7 @@ def _facts(
         "need": total,
         "capacity": int(capacity.sum()),
         "mean": float((score * weight).sum() / total) if total else None,
+        "median": _median(score, weight),
         "limit": limit,
         "unit": case.situation.standards[k]["reach_unit"],
         "need_by_band": [float(weight[band == one].sum()) for one in range(len(AccessBand))],
@@ -152,3 +153,13 @@ def _facts(
         "bars": bars.tolist(),
         "bar_edges": edges.tolist(),
     }
+
+
+def _median(score: np.ndarray, weight: np.ndarray) -> float | None:
+    """Half of the need has less than this: where places are far from even, the mean says little."""
+    held = np.flatnonzero(weight > 0)
+    if not len(held):
+        return None
+    order = held[np.argsort(score[held], kind="stable")]
+    upto = np.cumsum(weight[order])
+    return round(float(score[order[np.searchsorted(upto, upto[-1] / 2)]]), 4)

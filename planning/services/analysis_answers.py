@@ -75,7 +75,7 @@ def _access(answer: dict[str, Any], said: dict[str, Any]) -> list[str]:
     rows = zip(AccessBand.values, said["need_by_band"], strict=True)
     return [
         *(f"{band:<9} {need:>13,.0f}  {need / said['need']:>6.1%}" for band, need in rows),
-        f"mean score {said['mean']:.3f}",
+        f"half of it has less than {said['median']:.2f}; mean {said['mean']:.2f}",
     ]
 
 

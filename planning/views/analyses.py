@@ -126,7 +126,7 @@ def _map(analysis: Analysis, service: ServiceType, **more: str) -> str:
 def _hours(request: HttpRequest, analysis: Analysis, service: ServiceType) -> dict[str, Any]:
     whole, rows = tables.hour_table(analysis, service, user=request.user)
     facts = analysis.facts
-    worst_last = sorted(rows, key=lambda row: (row.hour is not None, row.hour or 0.0), reverse=True)
+    worst_last = sorted(rows, key=lambda row: (row.hour is None, row.hour or 0.0, -row.need), reverse=True)
     shown = sorted(rows, key=lambda row: -row.need)[: CURVES_AT_MOST - 1]
     curves = [{"name": _("All areas"), "points": whole.curve, "need": whole.need, "strong": True}]
     curves += [{"name": local_name(row.area), "points": row.curve, "need": row.need} for row in shown]

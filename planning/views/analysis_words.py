@@ -140,11 +140,11 @@ def backup_reading(whole: ShareRow) -> Reading:
 def access_reading(whole: ShareRow) -> Reading:
     if not whole.need:
         return Reading(_("Nobody needs this service in this scenario."))
-    severe, short, *_rest = (part / whole.need for part in whole.parts)
-    told = {"short": pct(severe + short, 0), "severe": pct(severe, 0), "mean": f"{whole.score or 0:.2f}"}
+    severe, short, _balanced, ample = (part / whole.need for part in whole.parts)
+    told = {"short": pct(severe + short, 0), "severe": pct(severe, 0), "ample": pct(ample, 0)}
     return Reading(
         _("%(short)s of the need has fewer usable places in reach than compete for them.") % told,
-        _("%(severe)s is severely short; the mean score is %(mean)s.") % told,
+        _("%(severe)s is severely short, %(ample)s has half as many again or more.") % told,
     )
 
 

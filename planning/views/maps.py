@@ -22,6 +22,7 @@ from planning.models import Run
 from planning.selectors import gaps, maps
 from planning.services import runs as services
 from planning.views import mapwords
+from planning.views.map_analyses import add_analyses
 from planning.views.places import in_the_runs_city
 from planning.views.readings import Reading, read_gap
 
@@ -204,6 +205,7 @@ def map_page(request: HttpRequest) -> HttpResponse:
         context["page"] = page_of(request, gaps.facility_rows(run, service, user=user), FACILITIES_A_PAGE)
     context["config"] = _config(request, state, context)
     context["nothing"] = context["config"].pop("nothing", {})
+    add_analyses(request, state, context, tab["level"] if tab else None)
     if run and service:
         query = urlencode({"service": service.code, "page_size": 1000})
         context["csv_url"] = f"/api/v1/runs/{run.ref}/areas/?{query}&format=csv"
@@ -234,6 +236,13 @@ def _config(request: HttpRequest, state: maps.MapState, context: dict[str, Any])
     config["card"] = (
         reverse("map_card") + "?" + urlencode({"run": state.run.ref, "service": state.service.code})
     )
+    config["whatIf"] = {
+        "url": reverse("what_if", args=[state.run.ref]) + "?" + urlencode({"service": state.service.code}),
+        "words": {
+            "pin": _("The place looked at; move it with the arrow keys"),
+            "failed": _("No answer came. Try again."),
+        },
+    }
     return config | found
 
 

@@ -67,9 +67,9 @@ function frame(holder, config, { left, right, top, bottom }) {
 // Served share by hour: steps, because a place counts from the hour it is ready. Early hours get more room.
 // config: { hours, ticks, share, curves: [{name, strong, values}], xTitle, yTitle, label }
 export function drawHours(holder, config) {
-  const narrow = holder.clientWidth < 520, left = 48, right = narrow ? 12 : 132, top = 26, bottom = 38;
+  const narrow = holder.clientWidth < 520, left = 48, right = narrow ? 12 : 152, top = 26, bottom = 38;
   const { svg, width, height, y } = frame(holder, config, { left, right, top, bottom });
-  const last = Math.max(...config.hours, 1), x = hour => left + Math.log1p(hour) / Math.log1p(last) * (width - left - right);
+  const last = Math.max(...config.hours, 1) * 1.12, x = hour => left + Math.log1p(hour) / Math.log1p(last) * (width - left - right);
   let free = -Infinity;
   for (const hour of config.ticks) {
     if (x(hour) - free < 26) continue;
@@ -92,7 +92,7 @@ export function drawHours(holder, config) {
     for (const end of ends) {
       const at = Math.max(end.at + 4, lowest + 15);
       lowest = at;
-      if (at < height - 4) svg.append(make("text", { class: end.strong ? "strong" : "one", x: width - right + 8, y: at }, end.name.length > 16 ? `${end.name.slice(0, 15)}…` : end.name));
+      if (at < height - 4) svg.append(make("text", { class: end.strong ? "strong" : "one", x: width - right + 8, y: at }, end.name.length > 20 ? `${end.name.slice(0, 19)}…` : end.name));
     }
   }
   holder.replaceChildren(svg);

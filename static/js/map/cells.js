@@ -26,7 +26,10 @@ function classes(value, colours, breaks) {
 
 const peopled = inner => ["case", ["all", ["<=", PEOPLE, 0], ["<=", NEED, 0]], token("nobody"), ["==", ["get", "no_data"], true], "rgba(0,0,0,0)", inner];
 
-export function cellPaint(show, breaks) {
+export function cellPaint(show, breaks, hours) {
+  if (show === "hour") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["*", 100, ["/", number(`served_${hours.at}`), ["max", NEED, 1]]], ramp("cov"), breaks.coverage)]);
+  if (show === "backup") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["/", number("backup"), ["max", NEED, 1]], ramp("cov"), breaks.backup)]);
+  if (show === "access") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["/", number("access"), ["*", 100, ["max", NEED, 1]]], [1, 2, 4, 5].map(step => token(`bal-${step}`)), breaks.access)]);
   if (show === "coverage") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["*", 100, ["/", SERVED, ["max", NEED, 1]]], ramp("cov"), breaks.coverage)]);
   if (show === "difference") {
     const change = ["-", number("gap_after"), number("gap_before")], colours = ramp("chg");
@@ -49,7 +52,7 @@ export function addCells(map, config) {
   if (!config.tiles.cells) return;
   if (!map.hasImage("hatch")) map.addImage("hatch", hatch(), { pixelRatio: 2 });
   map.addSource("cells", tileSource(config.tiles.cells));
-  map.addLayer({ id: "cells", type: "fill", source: "cells", "source-layer": "cells", paint: { "fill-color": cellPaint(config.show, config.breaks), "fill-opacity": 0.92, "fill-antialias": false } }, "roads");
+  map.addLayer({ id: "cells", type: "fill", source: "cells", "source-layer": "cells", paint: { "fill-color": cellPaint(config.show, config.breaks, config.hours), "fill-opacity": 0.92, "fill-antialias": false } }, "roads");
   map.addLayer({ id: "cells-unknown", type: "fill", source: "cells", "source-layer": "cells", filter: ["==", ["get", "no_data"], true], paint: { "fill-pattern": "hatch" } }, "roads");
   map.addLayer({ id: "cell-lines", type: "line", source: "cells", "source-layer": "cells", minzoom: 12, paint: { "line-color": token("halo"), "line-opacity": 0.5, "line-width": 0.6 } }, "roads");
 }
@@ -59,5 +62,5 @@ export function repaintCells(map, config) {
   const url = tileSource(config.tiles.cells).tiles;
   const source = map.getSource("cells");
   if (source.tiles[0] !== url[0]) source.setTiles(url);
-  map.setPaintProperty("cells", "fill-color", cellPaint(config.show, config.breaks));
+  map.setPaintProperty("cells", "fill-color", cellPaint(config.show, config.breaks, config.hours));
 }

@@ -4,7 +4,7 @@ const text = (tag, words, className) => Object.assign(document.createElement(tag
 // Wide views draw hexagons whose classes are wider: the legend says the ranges of what is on the screen.
 function inView(config, legend, zoom) {
   const wide = config.wide, level = String(Math.floor(zoom ?? 99));
-  if (config.show === "coverage" || !wide) return legend;
+  if (["coverage", "hour", "backup", "access"].includes(config.show) || !wide) return legend;
   const different = config.show === "difference";
   const words = (different ? wide.differenceWords : wide.words)?.[level];
   if (!words) return legend;
@@ -29,7 +29,7 @@ export function showLegend(config, zoom) {
       bar.style.height = `${Math.max(1, entry.cells / most * 22)}px`;
       line.append(bar);
     }
-    line.append(text("span", entry.words, `c ${legend.ramp}-${k + 1}`));
+    line.append(text("span", entry.words, `c ${legend.ramp}-${legend.steps?.[k] ?? k + 1}`));
     return line;
   }));
 }

@@ -7,6 +7,7 @@ import { token } from "./colours.js";
 import { addFacilities, repointFacilities } from "./facilities.js";
 import { addDrawing } from "./draw.js";
 import { addIslands } from "./islands.js";
+import { needsPage, watchHours } from "./hours.js";
 import { linkAreas, linkPins } from "./link.js";
 import { addPins, addRing, markPlace } from "./pins.js";
 import { showLegend } from "./legend.js";
@@ -14,6 +15,7 @@ import { watchPage } from "./page.js";
 import { watchSettings } from "./settings.js";
 import { addStreets } from "./streets.js";
 import { baseStyle } from "./style.js";
+import { drawWhatIf, fitDrawing, watchWhatIf } from "./whatif.js";
 
 const holder = document.querySelector("#map");
 const readConfig = (root = document) => JSON.parse(root.querySelector("#map-config").textContent);
@@ -39,8 +41,9 @@ function draw() {
     if (config.islands) addIslands(map, config.islands, maplibregl.LngLatBounds);
     if (config.streets) addStreets(map, config.streets, maplibregl.LngLatBounds);
     if (config.draw) addDrawing(map, config.draw);
+    if (config.drawing) { drawWhatIf(map, config.drawing); fitDrawing(map, config.drawing, maplibregl.LngLatBounds); }
     if (config.place) markPlace(map, config.place);
-    if (config.mode === "gap") { linkAreas(map, state); pickArea(map, config, config.area, { keep: false }); }
+    if (config.mode === "gap") { linkAreas(map, state); pickArea(map, config, config.area, { keep: false }); state.whatIf = watchWhatIf(state, maplibregl.Marker); }
     else if (config.area) pickArea(map, {}, config.area, { keep: false });
     map.once("idle", () => { document.body.dataset.ready = "1"; });
   });
@@ -59,11 +62,14 @@ function draw() {
 // Something else is to be shown: other colours, another run, another service.
 function renew(config) {
   state.config = config;
+  const shown = document.querySelector(`input[name=show][value="${CSS.escape(config.show)}"]`);
+  if (shown) shown.checked = true;
   if (!state.map?.isStyleLoaded() && !state.map?.getLayer("names")) return;
   repaintCells(state.map, config);
   repointFacilities(state.map, config);
   state.map.getCanvas().setAttribute("aria-label", config.label);
   if (config.mode === "gap") pickArea(state.map, config, config.area, { keep: false });
+  state.whatIf?.renew();
 }
 
 function showWhat(show) {
@@ -83,6 +89,12 @@ try {
   console.error(error);
 }
 showLegend(state.config, state.map?.getZoom());
-document.addEventListener("change", event => { if (event.target.name === "show") showWhat(event.target.value); });
 watchSettings(state);
-watchPage(state, { readConfig, renew, showLegend });
+const pages = watchPage(state, { readConfig, renew, showLegend });
+document.addEventListener("change", event => {
+  if (event.target.name !== "show") return;
+  const { value } = event.target;
+  if (needsPage(state.config.show, value)) pages.go(pages.withKept({ show: value === state.config.showFirst ? null : value, hour: null }));
+  else showWhat(value);
+});
+watchHours(state, { repaint: () => { if (state.map?.getLayer("cells")) repaintCells(state.map, state.config); }, showLegend });

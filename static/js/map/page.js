@@ -3,7 +3,7 @@ import { setAddress } from "./address.js";
 import { showTab } from "../ui.js";
 import { watchSettings } from "./settings.js";
 
-const PARTS = ["reading", "twin", "dock", "map-config", "time-switch", "running-box"];
+const PARTS = ["reading", "twin", "dock", "map-config", "show-switch", "time-switch", "running-box"];
 
 export function watchPage(state, { readConfig, renew, showLegend }) {
   let latest = 0;
@@ -62,4 +62,5 @@ export function watchPage(state, { readConfig, renew, showLegend }) {
   addEventListener("popstate", () => go(location.href, { remember: false }));
   const tab = new URLSearchParams(location.search).get("tab"), twin = document.querySelector("#twin");
   if (tab && twin?.querySelector(`[data-tab="${CSS.escape(tab)}"]`)) showTab(twin, tab);
+  return { go, withKept };
 }
