@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.flow import greedy, greedy_tree, simplex
-from engine.order import pair_order, transport_order
+from engine.order import counting_order, pair_order, transport_order
 from engine.transport import Transport
 
 # Travel costs become whole numbers of about this size; a power of two keeps float32 costs exact to 2**-26 of the
@@ -97,7 +97,8 @@ def assign_best(
     all; of those (unless minimise_travel is False) the least travel.
 
     One minimum-cost flow in whole numbers: a late unit costs more than any detour, an unassigned one twice that. The
-    quantities are always exact; should max_pivots run out in the travel stage, travel_minimised says so.
+    quantities are always exact; should max_pivots run out, they are finished without the travel, and travel_minimised
+    says so.
     """
     pair_cell, pair_facility, need, capacity = _inputs(pair_cell, pair_facility, need, capacity)
     cost, ready = np.ascontiguousarray(pair_cost, np.float32), np.asarray(ready, bool)
@@ -105,10 +106,15 @@ def assign_best(
     live = (need[pair_cell] > 0) & (capacity[pair_facility] > 0)
     if not live.any():
         return Assignment(units, True)
-    index = np.flatnonzero(live)
+    index = np.flatnonzero(live).astype(np.int32)
     cells, cell = _packed(pair_cell[index], len(need))
     places, place = _packed(pair_facility[index], len(capacity))
-    need, capacity, ready, cost = need[cells], capacity[places], ready[places], cost[index]
+    need, capacity, ready = need[cells], capacity[places], ready[places]
+    # By cell, so that the search for a better pair reads memory in order.
+    by_cell = counting_order(cell, len(cells), np.arange(len(index), dtype=np.int32))
+    index, cell, place = index[by_cell], cell[by_cell], place[by_cell]
+    cost = cost[index]
+    cell_ptr = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=len(cells)), dtype=np.int64)])
     if minimise_travel or len(index) <= SORT_ALWAYS:
         order = pair_order(
             cell,
@@ -123,29 +129,20 @@ def assign_best(
         order = np.argsort(~ready[place], kind="stable").astype(np.int32)
     flow, parent, pred = greedy_tree(order, cell, place, need, capacity)
     late = (~ready).astype(np.int64)
-    zero = np.zeros(len(index), np.int64)
-    pivots, _ = simplex(
-        cell, place, zero, need, capacity, np.int64(2), late, flow, parent, pred, np.int64(2**62)
-    )
-    done = False
+    tree = (flow, parent, pred)
+    network = (cell_ptr, cell, place)
+    pivots, done = 0, False
     if minimise_travel:
         top = max(float(cost.max()), 1e-9)
-        whole = np.rint(cost.astype(np.float64) * 2.0 ** np.floor(np.log2(COST_STEPS / top))).astype(np.int64)
+        whole = np.rint(cost.astype(np.float64) * 2.0 ** np.floor(np.log2(COST_STEPS / top))).astype(np.int32)
         # A simple cycle visits each facility once, so no re-routing of one unit can cost more than this.
         detour = np.int64(whole.max() + 1) * np.int64(2 * len(places) + 4)
-        more, done = simplex(
-            cell,
-            place,
-            whole,
-            need,
-            capacity,
-            2 * detour,
-            late * detour,
-            flow,
-            parent,
-            pred,
-            np.int64(max_pivots),
+        pivots, done = simplex(
+            *network, whole, need, capacity, 2 * detour, late * detour, *tree, np.int64(max_pivots)
         )
+    if not done:  # quantities alone
+        zero = np.zeros(len(index), np.int32)
+        more, _ = simplex(*network, zero, need, capacity, np.int64(2), late, *tree, np.int64(2**62))
         pivots += more
     units[index] = flow
     return Assignment(units, bool(done), int(pivots))

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 BIG = np.int64(1) << 60
+BLOCK = 0.5  # pairs looked at before the most violated one enters, in square roots of their number
 
 
 @njit(cache=True, nogil=True)
@@ -68,7 +69,7 @@ def greedy_tree(order, pair_cell, pair_facility, need, capacity):
 
 
 @njit(cache=True, nogil=True)
-def _hang(v, up, first_child, after, before):
+def _list(v, up, first_child, after, before):
     head = first_child[up]
     after[v] = head
     before[v] = -1
@@ -78,7 +79,7 @@ def _hang(v, up, first_child, after, before):
 
 
 @njit(cache=True, nogil=True)
-def _unhang(v, up, first_child, after, before):
+def _unlist(v, up, first_child, after, before):
     if before[v] >= 0:
         after[before[v]] = after[v]
     else:
@@ -88,7 +89,65 @@ def _unhang(v, up, first_child, after, before):
 
 
 @njit(cache=True, nogil=True)
+def _hang(v, cells, parent, children, first_child, after, before):
+    """List v under its parent; a cell is only listed while a facility hangs from it."""
+    up = parent[v]
+    if v < cells:
+        if children[v] > 0:
+            _list(v, up, first_child, after, before)
+        return
+    _list(v, up, first_child, after, before)
+    if up < cells:
+        children[up] += 1
+        if children[up] == 1:
+            _list(up, parent[up], first_child, after, before)
+
+
+@njit(cache=True, nogil=True)
+def _unhang(v, cells, parent, children, first_child, after, before):
+    up = parent[v]
+    if v < cells:
+        if children[v] > 0:
+            _unlist(v, up, first_child, after, before)
+        return
+    _unlist(v, up, first_child, after, before)
+    if up < cells:
+        children[up] -= 1
+        if children[up] == 0:
+            _unlist(up, parent[up], first_child, after, before)
+
+
+@njit(cache=True, nogil=True)
+def _depth(v, cells, root, parent, depth):
+    if v == root:
+        return 0
+    if v >= cells:
+        return depth[v - cells]
+    return 1 if parent[v] == root else depth[parent[v] - cells] + 1
+
+
+@njit(cache=True, nogil=True)
+def _move_part(inner, shift, cells, root, parent, price, depth, first_child, after, stack):
+    """The whole part below `inner` moves by one price; depths follow its new place. Cells carry neither, so only
+    facilities and the cells between them are walked."""
+    size = 1
+    stack[0] = inner
+    while size > 0:
+        size -= 1
+        v = np.int64(stack[size])
+        if v >= cells:
+            price[v - cells] += shift
+            depth[v - cells] = _depth(np.int64(parent[v]), cells, root, parent, depth) + 1
+        w = np.int64(first_child[v])
+        while w >= 0:
+            stack[size] = w
+            size += 1
+            w = np.int64(after[w])
+
+
+@njit(cache=True, nogil=True)
 def simplex(
+    cell_ptr,
     pair_cell,
     pair_facility,
     pair_cost,
@@ -103,12 +162,16 @@ def simplex(
 ):
     """Improve (units, parent, pred) in place to the least total cost. Integers throughout.
 
-    need and capacity are above 0. pair_cost (p,) int64 >= 0, unassigned_cost int64, facility_cost (f,) int64. Returns (pivots, done); with done
+    need and capacity are above 0. Pairs are ordered by cell, those of cell c at cell_ptr[c]..cell_ptr[c+1].
+    pair_cost (p,) integers >= 0, unassigned_cost int64, facility_cost (f,) int64. Returns (pivots, done); with done
     False the flow is feasible but max_pivots ran out.
+
+    Nearly every cell is a leaf of the tree, so a cell's price is worked out from its parent when it is wanted, and a
+    change of prices walks over facilities only.
     """
     cells, facilities, pairs = need.size, capacity.size, pair_cell.size
-    root = cells + facilities
-    nodes, arcs = root + 1, pairs + cells + facilities
+    root = np.int64(cells + facilities)
+    nodes = root + 1
     spare = need.copy()  # flow on cell -> root
     taken = np.zeros(facilities, np.int64)  # flow on facility -> root
     for p in range(pairs):
@@ -117,54 +180,60 @@ def simplex(
 
     first_child = np.full(nodes, -1, np.int32)
     after, before = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
-    for v in range(root):
-        _hang(v, parent[v], first_child, after, before)
-    price, depth = np.zeros(nodes, np.int64), np.zeros(nodes, np.int32)
+    children = np.zeros(cells, np.int32)
+    for v in range(cells, root):
+        _hang(v, cells, parent, children, first_child, after, before)
+    price, depth = np.zeros(facilities, np.int64), np.zeros(facilities, np.int32)
     stack = np.empty(nodes, np.int32)
     size = 1
     stack[0] = root
     while size > 0:
         size -= 1
-        v = stack[size]
-        if v != root:
-            up, e = parent[v], pred[v]
-            depth[v] = depth[up] + 1
-            if e < pairs:
-                # up arc: v is the cell; down arc: v is the facility
-                price[v] = price[up] + pair_cost[e] if v < cells else price[up] - pair_cost[e]
-            elif v < cells:
-                price[v] = price[up] + unassigned_cost
-            else:
-                price[v] = price[up] + facility_cost[v - cells]
-        w = first_child[v]
+        v = np.int64(stack[size])
+        if v >= cells and v != root:
+            up, e, f = np.int64(parent[v]), pred[v], v - cells
+            depth[f] = _depth(up, cells, root, parent, depth) + 1
+            if up == root:
+                price[f] = facility_cost[f]
+            else:  # from the cell's price
+                over = parent[up]
+                price[f] = unassigned_cost if over == root else price[over - cells] + pair_cost[pred[up]]
+                price[f] -= pair_cost[e]
+        w = np.int64(first_child[v])
         while w >= 0:
             stack[size] = w
             size += 1
-            w = after[w]
+            w = np.int64(after[w])
 
-    block = max(np.int64(64), np.int64(np.sqrt(arcs)))
+    block = max(np.int64(64), np.int64(BLOCK * np.sqrt(pairs)))
     at, pivots = np.int64(0), np.int64(0)
     while pivots < max_pivots:
-        # Block search: the most violated arc of the first block that has one.
+        # Block search: the most violated arc of the first block that has one. After the cells come the facilities.
         worst, entering, seen, in_block = np.int64(0), np.int64(-1), np.int64(0), np.int64(0)
-        while seen < arcs:
-            if at < pairs:
-                rc = pair_cost[at] - price[pair_cell[at]] + price[cells + pair_facility[at]]
-            elif at < pairs + cells:
-                rc = unassigned_cost - price[at - pairs]
+        entering_cell = np.int64(-1)
+        while seen <= cells:
+            if at < cells:
+                up = parent[at]
+                mine = unassigned_cost if up == root else price[up - cells] + pair_cost[pred[at]]
+                if unassigned_cost - mine < worst:
+                    worst, entering, entering_cell = unassigned_cost - mine, pairs + at, at
+                for p in range(cell_ptr[at], cell_ptr[at + 1]):
+                    rc = pair_cost[p] + price[pair_facility[p]] - mine
+                    if rc < worst:
+                        worst, entering, entering_cell = rc, p, at
+                in_block += cell_ptr[at + 1] - cell_ptr[at] + 1
+                at += 1
             else:
-                f = at - pairs - cells
-                rc = facility_cost[f] - price[cells + f]
-                if taken[f] == capacity[f]:  # at its upper bound (in the tree rc is 0 either way)
-                    rc = -rc
-            if rc < worst:
-                worst, entering = rc, at
-            at += 1
-            if at == arcs:
-                at = 0
+                for f in range(facilities):
+                    rc = facility_cost[f] - price[f]
+                    if taken[f] == capacity[f]:  # at its upper bound (in the tree rc is 0 either way)
+                        rc = -rc
+                    if rc < worst:
+                        worst, entering = rc, pairs + cells + f
+                in_block += facilities
+                at = np.int64(0)
             seen += 1
-            in_block += 1
-            if in_block == block:
+            if in_block >= block:
                 if entering >= 0:
                     break
                 in_block = np.int64(0)
@@ -175,20 +244,22 @@ def simplex(
         # Flow will go first -> second over the entering arc, up from second to the join and down to first.
         delta = BIG
         if entering < pairs:
-            first, second = np.int64(pair_cell[entering]), np.int64(cells + pair_facility[entering])
+            first, second = entering_cell, np.int64(cells + pair_facility[entering])
         elif entering < pairs + cells:
-            first, second = entering - pairs, np.int64(root)
+            first, second = entering - pairs, root
         else:
             f = entering - pairs - cells
             delta = capacity[f]
             if taken[f] == 0:
-                first, second = cells + f, np.int64(root)
+                first, second = cells + f, root
             else:
-                first, second = np.int64(root), cells + f
+                first, second = root, cells + f
         v, w = first, second
         leaving, on_first = np.int64(-1), False
+        v_depth = _depth(v, cells, root, parent, depth)
+        w_depth = _depth(w, cells, root, parent, depth)
         while v != w:
-            if depth[v] >= depth[w]:
+            if v_depth >= w_depth:
                 e = pred[v]
                 if e < pairs:
                     room = units[e] if v < cells else BIG
@@ -200,8 +271,10 @@ def simplex(
                 if room < delta:
                     delta, leaving, on_first = room, v, True
                 v = np.int64(parent[v])
+                v_depth -= 1
             else:
                 w = np.int64(parent[w])
+                w_depth -= 1
         join = v
         v = second
         while v != join:
@@ -249,36 +322,24 @@ def simplex(
             continue  # the entering arc went from one bound to the other
 
         inner, outer = (first, second) if on_first else (second, first)
+        # The part that is cut off moves by the reduced cost of the arc it hangs from now.
+        if entering < pairs:
+            shift = worst if on_first else -worst
+        elif entering < pairs + cells:
+            shift = worst
+        else:
+            f = entering - pairs - cells
+            shift = facility_cost[f] - price[f]
         # Turn the path inner .. leaving round and hang it under outer.
         v, up, e = inner, outer, entering
         while True:
             old_up, old_e = np.int64(parent[v]), pred[v]
-            _unhang(v, old_up, first_child, after, before)
+            _unhang(v, cells, parent, children, first_child, after, before)
             parent[v], pred[v] = up, e
-            _hang(v, up, first_child, after, before)
+            _hang(v, cells, parent, children, first_child, after, before)
             if v == leaving:
                 break
             up, e = v, old_e
             v = old_up
-        # The whole cut-off part moves by one price; depths follow the new path.
-        e = pred[inner]
-        if e < pairs:
-            fresh = price[outer] + pair_cost[e] if inner < cells else price[outer] - pair_cost[e]
-        elif inner < cells:
-            fresh = unassigned_cost  # outer is the root
-        else:
-            fresh = facility_cost[inner - cells]
-        shift = fresh - price[inner]
-        size = 1
-        stack[0] = inner
-        while size > 0:
-            size -= 1
-            v = np.int64(stack[size])
-            price[v] += shift
-            depth[v] = depth[parent[v]] + 1
-            w = np.int64(first_child[v])
-            while w >= 0:
-                stack[size] = w
-                size += 1
-                w = np.int64(after[w])
+        _move_part(inner, shift, cells, root, parent, price, depth, first_child, after, stack)
     return pivots, False
