@@ -13,7 +13,8 @@ from core.choices import AreaLevel
 from facilities.importers.columns import Column, Columns
 from facilities.importers.geometry import place_shapes, shapes_shift_m
 from facilities.importers.problems import Problems
-from facilities.importers.tables import read_table
+from planning.importers.layer_tables import read_layer
+from planning.importers.osm_shapes import AREAS
 from planning.importers.packs import Layer
 
 LEVELS = {"city": AreaLevel.CITY, "district": AreaLevel.DISTRICT, "street": AreaLevel.STREET}
@@ -99,9 +100,7 @@ def _read_layer(layer: Layer, found: list[dict[str, Any]], problems: Problems) -
         text = _("Say which column holds the code, or give a code_prefix to number the areas.")
         problems.add("key_missing", text, file=layer.label, column="columns.code")
         return None
-    table = read_table(
-        layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
-    )
+    table = read_layer(layer, wanted, problems, geometry=True, kind=AREAS)
     if table is None:
         return None
     if keep:

@@ -14,6 +14,8 @@ from facilities.importers.columns import Column
 from facilities.importers.geometry import place_shapes, shapes_shift_m
 from facilities.importers.problems import Problems
 from facilities.importers.tables import read_table
+from planning.importers.layer_tables import read_layer
+from planning.importers.osm_shapes import SURFACES
 from planning.importers.packs import Layer
 
 
@@ -72,9 +74,7 @@ def read_map_shapes(
     if layer.path is None or layer.datum is None:
         return None
     wanted: dict[str, Column] = {n: Column(layer.columns[n]) for n in ("name", "rank") if n in layer.columns}
-    table = read_table(
-        layer.path, columns=wanted, problems=problems, label=layer.label, geometry=True, **layer.reading()
-    )
+    table = read_layer(layer, wanted, problems, geometry=True, kind=SURFACES)
     if table is None:
         return None
     kinds = ("Polygon", "MultiPolygon", "LineString", "MultiLineString")

@@ -230,6 +230,7 @@ class _Segments:
             source_id=way[pieces],
             classes=classes,
             rows=self.facts["ways"],
+            shift_m=0.0,
             facts=self.facts,
         )
         return self._with_barriers(rows)

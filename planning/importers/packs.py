@@ -33,16 +33,16 @@ COMMON = {
 KNOWN = {
     "areas": {
         "level", "level_values", "keep", "english", "union_of", "code", "codes", "title", "title_en", "code_prefix",
-        "rename",
+        "rename", "osm",
     },
-    "water": {"rank", "kind_ranks"},
-    "green": {"rank"},
-    "population": {"time_of_day", "cell", "spread", "title", "title_en"},
+    "water": {"rank", "kind_ranks", "osm"},
+    "green": {"rank", "osm"},
+    "population": {"time_of_day", "cell", "spread", "people_total", "title", "title_en", "osm"},
     "roads": {
         "nodes", "links", "length_unit", "speeds_kmh", "profile", "oneway", "walk", "drop", "ranks", "join_m",
     },
     "hazards": {"hazard", "title", "title_en", "severity", "certainty", "return_period_years"},
-    "facilities": {"use", "use_values", "roles"},
+    "facilities": {"use", "use_values", "roles", "osm", "assume"},
     "roles": set(),
     "agreements": set(),
     "certificates": set(),

@@ -15,6 +15,9 @@ from facilities.importers.geometry import place_points, place_shapes, shapes_shi
 from facilities.importers.problems import Problems
 from facilities.importers.registry import repeated_codes
 from facilities.importers.tables import read_table
+from planning.importers.buildings import spread_over_buildings
+from planning.importers.layer_tables import from_osm, read_layer
+from planning.importers.osm_shapes import AREA_M2, AREAS
 from planning.importers.packs import Layer
 
 METRES_PER_DEGREE = 111_320.0
@@ -86,8 +89,13 @@ def read_population(
             continue
         if layer.path is None or layer.datum is None:
             continue
-        spread = "spread" in layer.options
-        read = (_spread_polygons if spread else _read_points)(layer, shape, problems, inside, tables, layers)
+        if from_osm(layer):
+            read = _spread_total(layer, shape, problems, inside)
+        else:
+            spread = "spread" in layer.options
+            read = (_spread_polygons if spread else _read_points)(
+                layer, shape, problems, inside, tables, layers
+            )
         if read is not None:
             reads.append(read)
     if not reads or problems.count("error") > before:
@@ -232,6 +240,25 @@ def _spread_polygons(
     shift = shapes_shift_m(table.shapes, layer.datum)
     shape = {"shape": "square", **shape}
     return _Read(layer, code, lon, lat, people, np.full(len(code), _cell_area(shape)), shift, shape)
+
+
+def _spread_total(
+    layer: Layer, shape: dict[str, Any], problems: Problems, inside: tuple[float, float, float, float] | None
+) -> _Read | None:
+    """A total that the pack states, laid over the buildings of an OpenStreetMap file by the area of their outlines."""
+    total = layer.options.get("people_total")
+    if "spread" not in layer.options or isinstance(total, bool) or not isinstance(total, int) or total <= 0:
+        text = _("Buildings hold no counts: say people_total and spread = { spacing_m }.")
+        problems.add("key_missing", text, file=layer.label, column=f"{layer.name}.people_total")
+        return None
+    wanted = {"area_m2": Column(AREA_M2, "number")}
+    table = read_layer(layer, wanted, problems, geometry=True, kind=AREAS, inside=inside)
+    if table is None:
+        return None
+    squares = spread_over_buildings(table.shapes, table["area_m2"], total, float(shape["spacing_m"]))
+    shape = {"shape": "square", **shape}
+    area = np.full(len(squares.code), _cell_area(shape))
+    return _Read(layer, squares.code, squares.lon, squares.lat, squares.people, area, 0.0, shape)
 
 
 def _whole_shares(totals: np.ndarray, owner: np.ndarray) -> np.ndarray:

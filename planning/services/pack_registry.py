@@ -37,6 +37,8 @@ from inventory.importers.idle_assets import (
     option_rows,
 )
 from inventory.services.idle_imports import write_idle_assets, write_options
+from planning.importers.layer_tables import assume, has_shapes, read_layer
+from planning.importers.osm_shapes import PLACES
 from planning.importers.packs import Layer, Pack
 
 Box = tuple[float, float, float, float] | None
@@ -115,18 +117,12 @@ def _read_facilities(
         problems.add("key_unknown", text, **where, known=", ".join(sorted(_fields())))
     if layer.path is None or layer.datum is None:
         return
-    by_geometry = "lon" not in layer.columns and layer.path.suffix.lower() in (
-        ".geojson",
-        ".json",
-        ".gpkg",
-        ".shp",
-    )
-    table = read_table(
-        layer.path, columns=mapping.wanted(point_geometry=by_geometry), problems=problems, label=layer.label,
-        geometry=by_geometry, **layer.reading(),
-    )  # fmt: skip
+    by_geometry = "lon" not in layer.columns and has_shapes(layer)
+    wanted = mapping.wanted(point_geometry=by_geometry)
+    table = read_layer(layer, wanted, problems, geometry=by_geometry, kind=PLACES, inside=inside)
     if table is None:
         return
+    assume(table, layer, wanted, problems)
     own = Problems()
     rows = facility_rows(table, mapping, layer.datum, uses, own, inside=inside)
     for source_id, row in zip(rows.source_id.tolist(), rows.rows.tolist(), strict=True):
