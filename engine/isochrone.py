@@ -77,7 +77,7 @@ def isochrones(
 
 def _reached(graph: RoadGraph, trips: RoadTrips) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Cost of each node (inf beyond the limit), and the straight pieces of streets that begin, end or lie there."""
-    ptr, near, side = arcs(graph)
+    ptr, near, _side = arcs(graph)
     search = Search.of(ptr, near, arriving(graph, trips.ab, trips.ba), trips.limit, "bucket")
     own = search.scratch()
     _length, node, cost = search.to_far_nodes(*trips.seeds(), own)
