@@ -12,6 +12,7 @@ from planning.views import (
     scenarios,
     standards,
     tiles,
+    what_if,
     why,
     why_facility,
 )
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern] = [
         why_facility.why_facility_page,
         name="why_facility",
     ),
+    path("runs/<str:ref>/what-if/", what_if.what_if_page, name="what_if"),
     path("runs/<str:ref>/analyses/<slug:kind>/", analyses.analysis_page, name="analysis"),
     path("plans/", plans.plan_list, name="plans"),
     path("plans/new/", plans.plan_new, name="plan_new"),

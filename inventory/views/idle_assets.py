@@ -174,8 +174,13 @@ def _form_page(request: HttpRequest, form: IdleAssetForm, status: int = 0, **con
 @page
 def asset_new(request: HttpRequest) -> HttpResponse:
     policies.demand(request.user, "idle_asset.edit")
+    # a place found on the map comes along in the address
+    place = {"original_x": request.GET.get("lon"), "original_y": request.GET.get("lat")}
+    if place["original_x"]:
+        place["datum"] = Datum.WGS84
     form = IdleAssetForm(
-        request.POST if request.method == "POST" else None, initial={"status": "idle", "tenure": "unknown"}
+        request.POST if request.method == "POST" else None,
+        initial={"status": "idle", "tenure": "unknown"} | place,
     )
     if request.method == "POST" and form.is_valid():
         try:

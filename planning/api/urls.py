@@ -1,12 +1,14 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import analyses, layers, networks, plans, runs, scenarios
+from planning.api import analyses, layers, networks, plans, reach, runs, scenarios
 
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
+    path("reach/", reach.ReachViewSet.as_view({"get": "list"}), name="reach"),
+    path("runs/<str:run_ref>/what-if/", reach.WhatIfViewSet.as_view({"post": "create"}), name="run-what-if"),
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
     path(
         "networks/<str:network_ref>/islands/",

@@ -19,6 +19,7 @@ export function linkAreas(map, state) {
     if (place) map.easeTo({ center: [Number(place.dataset.lon), Number(place.dataset.lat)], zoom: Math.max(map.getZoom(), 13) });
   });
   map.on("click", event => {
+    if (state.placing) return;
     const shape = map.getLayer("facilities") && map.queryRenderedFeatures(event.point, { layers: ["facilities"] })[0];
     if (shape?.properties.ref) { location.href = `/facilities/${encodeURIComponent(shape.properties.ref)}/`; return; }
     const code = areaAt(map, event.point, state.config.deepest);
