@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import DomainError
 from engine.crs import LocalMetric
 from engine.synthetic import SyntheticCity, build_city
+from engine.synthetic.barriers import barrier_free_people, barrier_free_share, door_minutes
 from planning.services.synthetic_words import facility_names, idle_names, manifest
 
 # An invented city lies at an invented place: farmland of the middle Yangtze plain.
@@ -143,8 +144,9 @@ class _Writer:
         crowd = city.people
         lon, lat = self.degrees(crowd.x_m, crowd.y_m)
         numbers = np.arange(1, len(lon) + 1)
-        columns = (numbers, lon, lat, crowd.night, crowd.day)
-        self.csv("population.csv", "code,lon,lat,night,day", "C%07d,%.6f,%.6f,%d,%d\n", columns)
+        columns = (numbers, lon, lat, crowd.night, crowd.day, *barrier_free_people(crowd))
+        header = "code,lon,lat,night,day,night_barrier_free,day_barrier_free"
+        self.csv("population.csv", header, "C%07d,%.6f,%.6f,%d,%d,%d,%d\n", columns)
 
     def roads(self, city: SyntheticCity) -> None:
         roads = city.roads
@@ -196,14 +198,15 @@ class _Writer:
         columns = (
             ids, [name for name, _english in names], [english for _name, english in names], places.use, lon, lat,
             [f"{city.street_names[street][0]}街道" for street in places.street.tolist()], whole(places.area_m2),
-            whole(places.rooms), whole(places.beds), whole(places.stars),
+            whole(places.rooms), whole(places.beds), whole(places.stars), *door_minutes(places),
         )  # fmt: skip
-        header = "id,name,name_en,use,lon,lat,address,area_m2,rooms,beds,stars"
-        self.csv("facilities.csv", header, "%s,%s,%s,%s,%.6f,%.6f,%s,%s,%s,%s,%s\n", columns)
+        header = "id,name,name_en,use,lon,lat,address,area_m2,rooms,beds,stars,entry_minutes,readiness_minutes"
+        self.csv("facilities.csv", header, "%s,%s,%s,%s,%.6f,%.6f,%s,%s,%s,%s,%s,%g,%g\n", columns)
         which, services, states, hours = zip(*places.roles, strict=True)
+        share = ["" if np.isnan(value) else f"{value:g}" for value in barrier_free_share(places).tolist()]
         self.csv(
-            "roles.csv", "facility,service,status,hours", "%s,%s,%s,%.0f\n",
-            ([ids[i] for i in which], services, states, hours),
+            "roles.csv", "facility,service,status,hours,barrier_free_share", "%s,%s,%s,%.0f,%s\n",
+            ([ids[i] for i in which], services, states, hours, [share[i] for i in which]),
         )  # fmt: skip
         signed = np.flatnonzero(~np.isnan(places.agreement))
         self.csv(

@@ -133,7 +133,7 @@ title_en = "Night-time population"
 time_of_day = "night"
 path = "population.csv"
 datum = "WGS-84"
-columns = {{ code = "code", lon = "lon", lat = "lat", people = "night" }}
+columns = {{ code = "code", lon = "lon", lat = "lat", people = "night", barrier_free = "night_barrier_free" }}
 cell = {{ shape = "hexagon", spacing_m = {spacing}, turn_degrees = 30 }}
 synthetic = true
 licence = "CC0"
@@ -146,7 +146,7 @@ title_en = "Daytime population"
 time_of_day = "day"
 path = "population.csv"
 datum = "WGS-84"
-columns = {{ code = "code", lon = "lon", lat = "lat", people = "day" }}
+columns = {{ code = "code", lon = "lon", lat = "lat", people = "day", barrier_free = "day_barrier_free" }}
 cell = {{ shape = "hexagon", spacing_m = {spacing}, turn_degrees = 30 }}
 synthetic = true
 licence = "CC0"
@@ -197,7 +197,7 @@ source = "make_city"
 name = "facilities"
 path = "facilities.csv"
 datum = "WGS-84"
-columns = {{ id = "id", name = "name", name_en = "name_en", use = "use", lon = "lon", lat = "lat", address = "address", area_m2 = "area_m2", rooms = "rooms", beds = "beds", stars = "stars" }}
+columns = {{ id = "id", name = "name", name_en = "name_en", use = "use", lon = "lon", lat = "lat", address = "address", area_m2 = "area_m2", rooms = "rooms", beds = "beds", stars = "stars", entry_minutes = "entry_minutes", readiness_minutes = "readiness_minutes" }}
 synthetic = true
 licence = "CC0"
 source = "make_city"
@@ -205,7 +205,7 @@ source = "make_city"
 [[roles]]
 name = "roles"
 path = "roles.csv"
-columns = {{ facility = "facility", service = "service", status = "status", hours = "hours" }}
+columns = {{ facility = "facility", service = "service", status = "status", hours = "hours", barrier_free_share = "barrier_free_share" }}
 synthetic = true
 licence = "CC0"
 source = "make_city"
@@ -248,6 +248,12 @@ rate_source = "Our proposal; shallow follows relocated / affected of Henan 2021 
 rate_certainty = "D"
 services = ["short_fixed_shelter", "supply_warehouse"]
 times_of_day = ["day", "night"]
+road_rules = [
+    {{ kind = "zone", zone_class = "deep", road_classes = ["radial", "arterial", "local", "link"], factor = "closed", name = "under water; the ring road stands on piers" }},
+    {{ kind = "zone", zone_class = "medium", road_classes = ["arterial", "local", "link"], factor = "closed", name = "more than 0.3 m of water stops cars" }},
+    {{ kind = "zone", zone_class = "medium", road_classes = ["radial"], factor = 3, name = "one lane kept open" }},
+    {{ kind = "zone", zone_class = "shallow", factor = 3, name = "walking pace through shallow water" }},
+]
 synthetic = true
 
 [[scenarios]]

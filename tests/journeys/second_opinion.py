@@ -347,7 +347,8 @@ def _roles(
     in_force = "(valid_from is null or valid_from <= %(day)s) and (valid_to is null or valid_to >= %(day)s)"
     with connection.cursor() as cursor:
         cursor.execute(
-            "select f.id, t.code, c.status, f.status, c.capacity, coalesce(c.conversion_hours_observed, c.conversion_hours_declared),"
+            "select f.id, t.code, c.status, f.status, c.capacity,"
+            " coalesce(c.conversion_hours_observed, c.conversion_hours_declared), f.entry_minutes, f.readiness_minutes / 60,"
             " c.exclusive, c.rank, c.hazards, st_x(f.point), st_y(f.point), c.id,"
             " exists(select 1 from facilities_agreement a where a.facility_id = f.id) and not exists"
             f" (select 1 from facilities_agreement a where a.facility_id = f.id and {in_force}),"
@@ -360,7 +361,7 @@ def _roles(
             {"day": as_of, "scenario": scenario, "city": city},
         )
         listed = cursor.fetchall()
-    names = "facility service status place capacity hours exclusive rank hazards lon lat id agreement certificate shut"
+    names = "facility service status place capacity hours door opening exclusive rank hazards lon lat id agreement certificate shut"
     found = [dict(zip(names.split(), row, strict=True)) for row in listed]
     if not found:
         return []
@@ -398,7 +399,7 @@ def count_roles(
     taken: dict[int, dict[str, Any]] = {}
     for one in sorted(roles, key=lambda role: role["rank"]):
         limit = standards[one["service"]]["conversion_limit_hours"]
-        one["ready"] = limit is None or (one["hours"] is not None and one["hours"] <= limit)
+        one["ready"] = limit is None or (one["hours"] is not None and one["hours"] + one["opening"] <= limit)
         one["supply"] = one["units"] if one["reason"] == "counts" else 0
         if one["supply"] and one["exclusive"] and total_need.get(one["service"], 0):
             if one["facility"] in taken:
