@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from facilities.importers.blocks import assemble, convert_block
 from facilities.importers.columns import Column, Columns
-from facilities.importers.problems import Problems
+from facilities.importers.problems import ERROR, WARNING, Problems
 from planning.importers.osm import each, opened
 
 # columns that are no tags: the object's number, and the area of its outline in square metres
@@ -128,7 +128,9 @@ def read_osm_table(
     if not kept.any():
         text = _("No object in the file has these tags: %(tags)s.")
         told = ", ".join(f"{key}={'/'.join(sorted(v)) if v else '*'}" for key, v in wanted.items())
-        problems.add("file_empty", text, file=label, tags=told)
+        # a pack for any country may ask for what this one does not have; without areas there is no city
+        severity = ERROR if kind == AREAS else WARNING
+        problems.add("file_empty", text, file=label, tags=told, severity=severity)
         return None
     shapes = shapes[kept]
     said = [row for row, keep in zip(found.said, kept.tolist(), strict=True) if keep]

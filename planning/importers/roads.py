@@ -31,10 +31,10 @@ def read_roads(
     before = problems.count("error")
     if layer.extra:
         roads = _from_tables(layer, problems, inside)
+    elif layer.path is not None and is_osm(layer.path, layer.format):
+        roads = _from_osm(layer, problems, inside)
     elif layer.path is None or layer.datum is None:
         return None
-    elif is_osm(layer.path, layer.format):
-        roads = _from_osm(layer, problems, inside)
     else:
         roads = _from_lines(layer, problems, inside)
     if roads is None:
@@ -80,9 +80,8 @@ def _from_tables(layer: Layer, problems: Problems, inside: Box) -> RoadRows | No
         nodes_path, columns=wanted, problems=problems, label=nodes_path.name, **_reading(layer, nodes_part)
     )
     links = _read_links(layer, links_part, layer.extra["links"], problems)
-    if nodes is None or links is None or layer.datum is None:
+    if nodes is None or links is None:
         return None
-    places = place_points(nodes["lon"], nodes["lat"], layer.datum, nodes, problems, inside=inside)
     number: dict[str, int] = {}
     for i, (node, row) in enumerate(zip(nodes["id"].tolist(), nodes.rows.tolist(), strict=True)):
         if node in number:
@@ -91,9 +90,23 @@ def _from_tables(layer: Layer, problems: Problems, inside: Box) -> RoadRows | No
             problems.add("code_twice", text, **where, cell=node, first=int(nodes.rows[number[node]]))
         number.setdefault(node, i)
     tail, head = (_numbers(links, name, number, problems) for name in ("tail", "head"))
-    return link_rows(
-        layer, links, places.lon, places.lat, tail, head, places.shift_m, problems, rows=len(links)
-    )
+    lon, lat, shift = _placed(layer, nodes, problems, inside)
+    return link_rows(layer, links, lon, lat, tail, head, shift, problems, rows=len(links))
+
+
+def _placed(
+    layer: Layer, nodes: Columns, problems: Problems, inside: Box
+) -> tuple[np.ndarray, np.ndarray, float | None]:
+    """Where the nodes lie; nowhere when the datum is not known, and then only 0, 0 can be told to be wrong."""
+    if layer.datum is None:
+        zero = (nodes["lon"] == 0) & (nodes["lat"] == 0)
+        column = ", ".join(nodes.source(name) for name in ("lon", "lat"))
+        text = _("The coordinates are 0, 0.")
+        problems.add_rows("zero_place", text, nodes.rows[zero], file=nodes.file, column=column)
+        nowhere = np.full(len(nodes), np.nan)
+        return nowhere, nowhere, None
+    places = place_points(nodes["lon"], nodes["lat"], layer.datum, nodes, problems, inside=inside)
+    return places.lon, places.lat, places.shift_m
 
 
 def _read_links(layer: Layer, part: dict[str, Any], path: Any, problems: Problems) -> Columns | None:

@@ -107,7 +107,7 @@ class _Content:
     """Everything that was read, waiting to be written."""
 
     areas: AreaRows | None = None
-    surfaces: dict[str, list[Any]] = field(default_factory=dict)
+    surfaces: dict[str, dict[str, Any]] = field(default_factory=dict)
     hazards: dict[str, Any] = field(default_factory=dict)
     cells: Any = None
     roads: dict[str, Any] = field(default_factory=dict)
@@ -248,7 +248,7 @@ def _read_shape_layer(
     else:
         rows = read_map_shapes(layer, problems, None)
         if rows is not None:
-            content.surfaces.setdefault(layer.kind, []).append(rows)
+            content.surfaces.setdefault(layer.kind, {})[layer.name] = rows
     if rows is not None:
         content.shifts[layer.name] = rows.shift_m
 
@@ -279,9 +279,8 @@ def _write(
             counted[layer.name] = int((content.areas.layer == layer.name).sum())
         clock.lap(*(layer.name for layer in pack.of("areas")))
     for kind, parts in content.surfaces.items():
-        write_map(city=city, kind=kind, parts=parts)
-        for layer, part in zip(pack.of(kind), parts, strict=True):
-            counted[layer.name] = len(part.shape)
+        write_map(city=city, kind=kind, parts=list(parts.values()))
+        counted |= {name: len(part.shape) for name, part in parts.items()}
         clock.lap(*(layer.name for layer in pack.of(kind)))
     by_name = {layer.name: layer for layer in pack.layers}
     for name, rows in content.hazards.items():

@@ -150,7 +150,7 @@ def import_now(
     tell(0.05, _("Reading roads"))
     entry = _entry(chosen, Path(path), Path(links_path) if links_path else None, problems)
     layer = layer_of("roads", 1, entry, Path("/"), Path(path).name, problems)
-    rows = None if problems.has_errors else read_road_layer(layer, problems, box_of(city))
+    rows = read_road_layer(layer, problems, box_of(city))
     problems.raise_if_any(gettext_lazy("The roads were not imported. Correct what is listed and try again."))
     assert rows is not None
     tell(0.4, _("Making streets"))
