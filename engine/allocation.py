@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.flow import greedy, greedy_tree, simplex
+from engine.maxflow import place_most
 from engine.order import counting_order, pair_order, transport_order
 from engine.transport import Transport
 
 # Travel costs become whole numbers of about this size; a power of two keeps float32 costs exact to 2**-26 of the
 # largest one.
 COST_STEPS = 2.0**26
-SORT_ALWAYS = 2_000_000  # pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,35 +115,41 @@ def assign_best(
     index, cell, place = index[by_cell], cell[by_cell], place[by_cell]
     cost = cost[index]
     cell_ptr = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=len(cells)), dtype=np.int64)])
-    if minimise_travel or len(index) <= SORT_ALWAYS:
-        order = pair_order(
-            cell,
-            place,
-            cost,
-            ready,
-            len(cells),
-            None if cell_tie is None else _ranks(np.asarray(cell_tie)[cells]),
-            None if facility_tie is None else _ranks(np.asarray(facility_tie)[places]),
-        )
-    else:  # quantities do not depend on the start, and sorting would take most of the time
-        order = np.argsort(~ready[place], kind="stable").astype(np.int32)
-    flow, parent, pred = greedy_tree(order, cell, place, need, capacity)
-    late = (~ready).astype(np.int64)
-    tree = (flow, parent, pred)
-    network = (cell_ptr, cell, place)
+    order = pair_order(
+        cell,
+        place,
+        cost,
+        ready,
+        len(cells),
+        None if cell_tie is None else _ranks(np.asarray(cell_tie)[cells]),
+        None if facility_tie is None else _ranks(np.asarray(facility_tie)[places]),
+    )
     pivots, done = 0, False
     if minimise_travel:
+        flow, parent, pred = greedy_tree(order, cell, place, need, capacity)
         top = max(float(cost.max()), 1e-9)
         whole = np.rint(cost.astype(np.float64) * 2.0 ** np.floor(np.log2(COST_STEPS / top))).astype(np.int32)
         # A simple cycle visits each facility once, so no re-routing of one unit can cost more than this.
         detour = np.int64(whole.max() + 1) * np.int64(2 * len(places) + 4)
+        late = (~ready).astype(np.int64) * detour
         pivots, done = simplex(
-            *network, whole, need, capacity, 2 * detour, late * detour, *tree, np.int64(max_pivots)
+            cell_ptr,
+            cell,
+            place,
+            whole,
+            need,
+            capacity,
+            2 * detour,
+            late,
+            flow,
+            parent,
+            pred,
+            np.int64(max_pivots),
         )
-    if not done:  # quantities alone
-        zero = np.zeros(len(index), np.int32)
-        more, _ = simplex(*network, zero, need, capacity, np.int64(2), late, *tree, np.int64(2**62))
-        pivots += more
+    else:
+        flow = greedy(order, cell, place, need, capacity)
+    if not done:
+        place_most(cell, place, need, capacity, ready, flow)
     units[index] = flow
     return Assignment(units, bool(done), int(pivots))
 
