@@ -25,6 +25,7 @@ from planning.choices import RunState
 from planning.models import AreaGroupResult, AreaResult, CellResult, FacilityResult, Run, Scenario
 from planning.selectors import gaps
 from planning.selectors.gaps import STATE_FIELDS
+from planning.selectors.people_groups import group_results
 from planning.services.runs import start_runs
 from planning.services.why import why_number
 
@@ -131,9 +132,17 @@ class RunViewSet(ReadViewSet):
                 "run": run.ref, "area": area.code, "service": service.code, "unit": service.unit,
                 "people": why.people, "share": why.share, "affected_share": why.affected, "displaced_share": why.displaced, "ratio": why.ratio,
                 "reach_limit": why.limit, "standard": why.standard, **{name: getattr(row, name) for name in (*STATE_FIELDS, "gap")},
-                "binds": why.binds, "roles": roles, "helps": helps,
+                "binds": why.binds, "roles": roles, "helps": helps, "groups": _groups(run, service, area, request.user),
             }
         )  # fmt: skip
+
+
+def _groups(run: Run, service: ServiceType, area: Area, user: Any) -> dict[str, dict[str, Any]]:
+    """Need and four states of people who need more than a place; empty where nobody is told apart."""
+    return {
+        row.group: {name: getattr(row, name) for name in ("people", *STATE_FIELDS)}
+        for row in group_results(run, service, user=user).filter(area=area)
+    }
 
 
 def _named(why: Any, user: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

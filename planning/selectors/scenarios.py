@@ -8,7 +8,7 @@ from core import policies
 from core.models import City
 from facilities.models import CapacityRule, ServiceType
 from planning.choices import RunState
-from planning.models import CostRate, Run, Scenario, Standard, StandardProfile
+from planning.models import CostRate, Run, Scenario, SpeedProfile, Standard, StandardProfile
 
 
 def scenarios_visible_to(user: Any, city: City) -> QuerySet[Scenario]:
@@ -58,6 +58,10 @@ def profiles() -> QuerySet[StandardProfile]:
         .annotate(services=Count("standards"))
         .order_by("-is_default", "code")
     )
+
+
+def speed_profiles() -> QuerySet[SpeedProfile]:
+    return SpeedProfile.objects.prefetch_related("rules").order_by("-is_default", "code")
 
 
 def standards_by_profile() -> list[dict[str, Any]]:

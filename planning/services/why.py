@@ -18,31 +18,21 @@ from core.models import Area
 from engine.coverage import score_world
 from engine.explain import Explanation, explain_cells
 from engine.interventions import apply_options
-from engine.world import STATES, Demand, Option, Score, Supply, World
+from engine.world import Demand, Option, Score, Supply, World
 from facilities.models import ServiceType
-from planning.bridge import artefacts
+from planning.bridge.analyses import cell_places
 from planning.bridge.freeze import FACILITY
 from planning.bridge.frozen import Frozen
 from planning.bridge.options import Candidate, RateCard, candidates, engine_options
 from planning.bridge.situation import people_counted, ratio_of, share_counted
 from planning.bridge.world import COUNTS, NOT_DESIGNATED, REASONS, Situation
-from planning.models import Run
+from planning.models import DemandCell, Run
+from planning.services.kept_scores import kept_score
 from planning.services.runs import changes_of, situation_of
 from planning.services.siting import KINDS
 
 OPTIONS_SCORED, OPTIONS_AT_MOST = 8, 6
 KEPT_SECONDS = 3600
-ARRAYS = (
-    "role_served",
-    "role_late",
-    "role_supply",
-    "role_reason",
-    "pair_role",
-    "pair_cell",
-    "pair_units",
-    "pair_cost",
-    "travel",
-)
 
 
 @dataclass(frozen=True)
@@ -94,8 +84,8 @@ class Why:
     helps: list[Help]
 
 
-def why_number(*, run: Run, area: Area, service: ServiceType) -> Why:
-    """Explain the result of `run` for `service` in `area` and everything below it.
+def why_number(*, run: Run, area: Area | None, service: ServiceType, cell: DemandCell | None = None) -> Why:
+    """Explain the result of `run` for `service` in `area` and everything below it, or in one `cell` alone.
 
     Raises DomainError when the run keeps no arrays or does not count the service.
     """
@@ -103,20 +93,23 @@ def why_number(*, run: Run, area: Area, service: ServiceType) -> Why:
         raise DomainError("no-score", _("This run keeps no details. Run it again to see why."))
     if service.code not in {row["service"] for row in run.standards_frozen}:
         raise DomainError("service-not-counted", _("This run does not count the service."), status=404)
-    key = f"why:{run.ref}:{run.params_sha256[:16]}:{service.code}:{area.pk}"
+    place = f"cell{cell.pk}" if cell else str(area.pk if area else "")
+    key = f"why:{run.ref}:{run.params_sha256[:16]}:{service.code}:{place}"
     found = cache.get(key)
     if found is None:
-        found = _explained(run, area, service)
+        found = _explained(run, area, service, cell)
         cache.set(key, found, KEPT_SECONDS)
     return found
 
 
-def _explained(run: Run, area: Area, service: ServiceType) -> Why:
+def _explained(run: Run, area: Area | None, service: ServiceType, cell: DemandCell | None) -> Why:
     situation = situation_of(run, changes_of(run))
     k = [row["service"] for row in situation.standards].index(service.code)
     frozen, standard = situation.frozen, situation.standards[k]
-    inside = frozen.cells_in(frozen.areas_below([area.code]))
-    score = _score(run)
+    inside = (
+        _one(run, frozen, cell) if cell else frozen.cells_in(frozen.areas_below([area.code] if area else []))
+    )
+    score = kept_score(run)
     found = explain_cells(situation.world, score, k, np.flatnonzero(inside), most=10_000)
     people = people_counted(frozen, standard["driver"], run.time_of_day)[inside]
     weighted = float((people * share_counted(situation.shares, standard["driver"])[inside]).sum())
@@ -137,20 +130,18 @@ def _explained(run: Run, area: Area, service: ServiceType) -> Why:
     )
 
 
+def _one(run: Run, frozen: Frozen, cell: DemandCell) -> np.ndarray:
+    inside = np.zeros(frozen.cells, bool)
+    place = int(cell_places(run, [cell.pk])[0])
+    if place < 0:
+        raise DomainError("no-such-cell", _("The cell is not in the snapshot of this run."), status=404)
+    inside[place] = True
+    return inside
+
+
 def _mean(values: np.ndarray, weight: np.ndarray) -> float:
     held = np.isfinite(values) & (weight > 0)
     return float(np.average(values[held], weights=weight[held])) if held.any() else 0.0
-
-
-def _score(run: Run) -> Score:
-    try:
-        arrays, meta = artefacts.load(run.facts["results"])
-    except FileNotFoundError:
-        raise DomainError("no-score", _("This run keeps no details. Run it again to see why.")) from None
-    return Score(
-        **{name: arrays[name] for name in (*STATES, *ARRAYS)},  # type: ignore[arg-type]
-        travel_minimised=bool(meta["travel_minimised"]), assignment=meta["assignment"],
-    )  # fmt: skip
 
 
 def _roles(situation: Situation, found: Explanation) -> list[InReach]:
@@ -206,8 +197,10 @@ def _alone(world: World, score: Score, k: int) -> tuple[World, dict[int, int]]:
     own = Supply(
         supply.x_m, supply.y_m, supply.role_site[mine], np.zeros(len(mine), np.int16), capacity, supply.role_hours[mine],
         supply.role_usable[mine], supply.role_rank[mine], np.zeros(len(mine), bool), reason[mine],
+        None if supply.role_special_capacity is None else np.minimum(supply.role_special_capacity[mine], capacity),
     )  # fmt: skip
-    narrow = Demand(demand.x_m, demand.y_m, demand.need[[k]], demand.people, demand.area)
+    special = None if demand.special_need is None else demand.special_need[[k]]
+    narrow = Demand(demand.x_m, demand.y_m, demand.need[[k]], demand.people, demand.area, special)
     return World(narrow, own, (world.standards[k],), (world.reach[k],)), {
         int(role): n for n, role in enumerate(mine)
     }

@@ -1,5 +1,7 @@
 """Runs: the list, and one run with what it read, how, and what it found."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -8,7 +10,9 @@ from core.selectors.jobs import jobs_visible_to
 from core.views.pages import page, page_of
 from planning.bridge.situation import refusal_words
 from planning.choices import RunState, SupplyReason
+from planning.models import Run
 from planning.selectors import gaps
+from planning.selectors.people_groups import group_totals
 from planning.views.analyses import tabs_of
 
 
@@ -29,7 +33,11 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
     results, districts, service, reasons = [], [], None, []
     if run.state == RunState.DONE:
         results = [
-            {"service": one, "totals": gaps.totals(run, one, user=request.user)}
+            {
+                "service": one,
+                "totals": gaps.totals(run, one, user=request.user),
+                "barrier_free": group_totals(run, one, user=request.user),
+            }
             for one in gaps.services_of(run)
         ]
         results = [row for row in results if row["totals"] is not None]
@@ -49,7 +57,18 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
         "refusal": [refusal_words(problem) for problem in run.refusal],
         "run": run, "results": results, "districts": districts, "service": service, "reasons": reasons,
         "first_column": _("District"),
+        "road_rows": _road_rows(run, results),
         "whole_city": gaps.sees_whole_city(request.user, run.city_id),
         "may_see_job": run.job is not None and jobs_visible_to(request.user).filter(pk=run.job_id).exists(),
     }  # fmt: skip
     return render(request, "planning/run.html", context)
+
+
+def _road_rows(run: Run, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By service: need and people cut off by closed and slowed roads, and need off the map of streets."""
+    cut, off = run.facts.get("roads", {}).get("cut_off", {}), run.facts.get("off_map", {})
+    return [
+        {"service": row["service"], "cut": cut.get(row["service"].code), "off": off.get(row["service"].code)}
+        for row in results
+        if row["service"].code in off
+    ]

@@ -9,7 +9,8 @@ from planning.selectors import scenarios as selectors
 
 @page
 def profile_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "planning/standards.html", {"profiles": selectors.profiles()})
+    context = {"profiles": selectors.profiles(), "speeds": selectors.speed_profiles()}
+    return render(request, "planning/standards.html", context)
 
 
 @page

@@ -19,6 +19,7 @@ from inventory.models import IdleAsset
 from planning.choices import Driver, SupplyReason
 from planning.models import AreaResult, Run
 from planning.selectors import gaps
+from planning.selectors.people_groups import group_in_area
 from planning.services.why import Why, why_number
 from planning.views import mapwords
 from planning.views.places import in_the_runs_city
@@ -174,6 +175,7 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
     context = {
         "run": run, "area": area, "service": service, "row": row, "why": answer, "config": _config(request, run, area, service),
         "may_plan": policies.allows(request.user, "plan.edit", request.city),
+        "barrier_free": group_in_area(run, service, area, user=request.user),
     }  # fmt: skip
     return render(request, "planning/why.html", context)
 
