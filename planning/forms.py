@@ -139,9 +139,9 @@ class AnalysisForm(forms.Form):
         ],
         label=_("Distance counts"),
     )
-    catchment = forms.FloatField(required=False, initial=100, label=_("Catchment, % of the reach"))
+    catchment = forms.FloatField(required=False, initial=100, label=_("Catchment as a share of the reach, %"))
     beta = forms.FloatField(required=False, initial=0.5, label=_("Beta of the Gaussian"))
-    worst = forms.FloatField(required=False, initial=10, label=_("Worst served, % of the need"))
+    worst = forms.FloatField(required=False, initial=10, label=_("Worst served, share of the need, %"))
 
     FIELDS = {
         AnalysisKind.HOURS: ("hours", "share"),
