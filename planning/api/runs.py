@@ -17,17 +17,16 @@ from core.api.responses import accepted
 from core.api.viewsets import ListViewSet, ReadViewSet
 from core.errors import DomainError
 from core.models import Area, City
-from facilities.models import ServiceType
+from facilities.models import Facility, ServiceType
 from planning.api import filters
 from planning.api import serializers as forms
 from planning.api.scenarios import city_seen
 from planning.choices import RunState
-from planning.models import AreaGroupResult, AreaResult, CellResult, FacilityResult, Run, Scenario
+from planning.models import AreaGroupResult, AreaResult, CellResult, DemandCell, FacilityResult, Run, Scenario
 from planning.selectors import gaps
 from planning.selectors.gaps import STATE_FIELDS
-from planning.selectors.people_groups import group_results
 from planning.services.runs import start_runs
-from planning.services.why import why_number
+from planning.services.why_answers import why_area_answer, why_cell_answer, why_facility_answer
 
 REF = OpenApiParameter("run_ref", str, OpenApiParameter.PATH)
 
@@ -111,70 +110,32 @@ class RunViewSet(ReadViewSet):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("area", str, required=True),
             OpenApiParameter("service", str, required=True),
+            OpenApiParameter("area", str, description="Code of an area: why its number is what it is."),
+            OpenApiParameter("cell", str, description="Code of a cell instead of an area."),
+            OpenApiParameter(
+                "facility", str, description="Reference of a facility: why it serves what it serves."
+            ),
         ],
         responses=OpenApiTypes.OBJECT,
     )
     @action(detail=True, methods=["get"])
     def why(self, request: Request, ref: str) -> Response:
         """Why one number is what it is: people x share x ratio, what binds, roles in reach, what would help most."""
-        run = self.get_object()
-        areas = Area.objects.filter(policies.visible_areas(request.user), city=run.city_id)
-        area = get_object_or_404(areas, code=request.query_params.get("area", ""))
-        service = get_object_or_404(ServiceType, code=request.query_params.get("service", ""))
-        rows = AreaResult.objects.filter(run=run, area=area, service=service)
-        row = get_object_or_404(rows.filter(policies.visible(request.user, area="area", city="area__city")))
-        why = why_number(run=run, area=area, service=service)
-        roles, helps = _named(why, request.user)
-        return Response(
-            {
-                "run": run.ref, "area": area.code, "service": service.code, "unit": service.unit,
-                "people": why.people, "share": why.share, "affected_share": why.affected, "displaced_share": why.displaced, "ratio": why.ratio,
-                "reach_limit": why.limit, "standard": why.standard, **{name: getattr(row, name) for name in (*STATE_FIELDS, "gap")},
-                "binds": why.binds, "roles": roles, "helps": helps, "groups": _groups(run, service, area, request.user),
-            }
-        )  # fmt: skip
-
-
-def _groups(run: Run, service: ServiceType, area: Area, user: Any) -> dict[str, dict[str, Any]]:
-    """Need and four states of people who need more than a place; empty where nobody is told apart."""
-    return {
-        row.group: {name: getattr(row, name) for name in ("people", *STATE_FIELDS)}
-        for row in group_results(run, service, user=user).filter(area=area)
-    }
-
-
-def _named(why: Any, user: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Roles and helps with references, only of places the person may see."""
-    from facilities.models import Facility
-    from inventory.models import IdleAsset
-
-    mine = policies.visible(user)
-    wanted = {one.facility_id for one in [*why.roles, *why.helps] if one.facility_id}
-    places = dict(Facility.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))
-    assets = dict(
-        IdleAsset.objects.filter(
-            mine, pk__in=[one.asset_id for one in why.helps if one.asset_id]
-        ).values_list("pk", "ref")
-    )
-    roles = [
-        {
-            "facility": places[one.facility_id],
-            **{name: value for name, value in vars(one).items() if name != "facility_id"},
-        }
-        for one in why.roles
-        if one.facility_id in places
-    ]
-    helps = [
-        {
-            "facility": places.get(one.facility_id), "idle_asset": assets.get(one.asset_id),
-            **{name: value for name, value in vars(one).items() if name not in ("facility_id", "asset_id")},
-        }
-        for one in why.helps
-        if one.facility_id in places or one.asset_id in assets
-    ]  # fmt: skip
-    return roles, helps
+        run, ask = self.get_object(), request.query_params
+        service = get_object_or_404(ServiceType, code=ask.get("service", ""))
+        mine, seen = policies.visible(request.user), policies.visible_areas(request.user)
+        if ask.get("facility"):
+            facility = get_object_or_404(Facility.objects.filter(mine, city=run.city_id), ref=ask["facility"])
+            return Response(why_facility_answer(run=run, facility=facility, service=service, seen=seen))
+        if ask.get("cell"):
+            cells = DemandCell.objects.filter(mine, city=run.city_id).select_related("area")
+            cell = get_object_or_404(cells, code=ask["cell"])
+            return Response(why_cell_answer(run=run, cell=cell, service=service, mine=mine))
+        area = get_object_or_404(Area.objects.filter(seen, city=run.city_id), code=ask.get("area", ""))
+        rows = AreaResult.objects.filter(policies.visible(request.user, area="area", city="area__city"))
+        get_object_or_404(rows, run=run, area=area, service=service)
+        return Response(why_area_answer(run=run, area=area, service=service, mine=mine))
 
 
 class ResultViewSet(ListViewSet):

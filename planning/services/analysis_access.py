@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from core.errors import DomainError
 from engine.access import Decay, two_step
 from engine.coverage import role_supply
-from planning.bridge.situation import people_counted, ratio_of, share_counted
 from planning.choices import AccessBand
 from planning.services.analysis_case import Case, Outcome, Say, number, only
 
@@ -76,7 +75,7 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     supply = role_supply(world)[0]
     areas = len(frozen["area_id"])
     scores = np.zeros((len(case.codes), frozen.cells))
-    weights = np.zeros((len(case.codes), frozen.cells))
+    weights = case.need.astype(np.float64)
     mean, band_need = (
         np.full((len(case.codes), areas), np.nan),
         np.zeros((len(case.codes), len(AccessBand), areas)),
@@ -84,8 +83,6 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     services = {}
     for k, code in enumerate(case.codes):
         say(0.1 + 0.7 * k / len(case.codes), _("Two-step floating catchment"))
-        standard = case.situation.standards[k]
-        weights[k] = _exact_need(case, standard)
         limit = world.standards[k].reach_limit * params["catchment"]
         capacity = np.bincount(
             world.supply.role_site, np.where(world.supply.role_service == k, supply, 0), frozen.sites
@@ -104,14 +101,6 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     }  # fmt: skip
     drawn = {"access": np.rint(np.minimum(scores, 1e4) * HUNDRED * case.need).astype(np.int64)}
     return Outcome({"params": params, "edges": list(EDGES), "services": services}, arrays, {}, [], drawn)
-
-
-def _exact_need(case: Case, standard: dict[str, Any]) -> np.ndarray:
-    """(n,) need before rounding to whole units, so that a cell of few people still has its score."""
-    question = case.situation.question
-    people = people_counted(case.frozen, standard["driver"], question.time_of_day)
-    share = share_counted(case.situation.shares, standard["driver"])
-    return np.nan_to_num(people * share) * ratio_of(question.scenario, standard)
 
 
 def decay_of(params: dict[str, Any], limit: float) -> Decay:
@@ -142,7 +131,7 @@ def _facts(
     edges = np.arange(0, 3.01, 0.25)
     bars = np.bincount(np.searchsorted(edges, score[held], side="right") - 1, weight[held], len(edges))
     return {
-        "need": total,
+        "need": int(total),
         "capacity": int(capacity.sum()),
         "mean": float((score * weight).sum() / total) if total else None,
         "median": _median(score, weight),

@@ -19,7 +19,7 @@ from planning.selectors import analyses as selectors
 from planning.selectors.maps import MapState
 from planning.services import analysis_tables as tables
 from planning.views import mapwords
-from planning.views.analysis_words import hour_reading
+from planning.views.analysis_words import access_reading, backup_reading, hour_reading
 
 KIND_OF_SHOW = {"hour": AnalysisKind.HOURS, "backup": AnalysisKind.BACKUP, "access": AnalysisKind.ACCESS}
 BACKUP_EDGES, ACCESS_EDGES = [1, 2, 3, 5], [0.5, 1.0, 1.5]
@@ -100,17 +100,22 @@ def _place(kept: list[float], asked: str) -> int:
 
 
 def _backup(request: HttpRequest, state: MapState, analysis: Analysis, level: int | None) -> dict[str, Any]:
-    tables.backup_table(analysis, state.service, user=request.user)  # type: ignore[arg-type]
+    whole, _rows = tables.backup_table(analysis, state.service, user=request.user)  # type: ignore[arg-type]
     words = ["0", "1", "2", "3–4", "5+"]
     return {
         "legend": mapwords.legend(_("Usable facilities in reach"), "cov", words),
         "breaks": {"backup": BACKUP_EDGES},
+        "context": {"reading": backup_reading(whole)},
     }
 
 
 def _access(request: HttpRequest, state: MapState, analysis: Analysis, level: int | None) -> dict[str, Any]:
-    tables.access_table(analysis, state.service, user=request.user)  # type: ignore[arg-type]
+    whole, _rows = tables.access_table(analysis, state.service, user=request.user)  # type: ignore[arg-type]
     words = ["< 0.5", "0.5–1", "1–1.5", "1.5+"]
     legend = mapwords.legend(_("Usable places in reach for each one needed"), "bal", words)
     # four bands of five colours: the middle one, white, says nothing here
-    return {"legend": legend | {"steps": [1, 2, 4, 5]}, "breaks": {"access": ACCESS_EDGES}}
+    return {
+        "legend": legend | {"steps": [1, 2, 4, 5]},
+        "breaks": {"access": ACCESS_EDGES},
+        "context": {"reading": access_reading(whole)},
+    }
