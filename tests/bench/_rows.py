@@ -31,15 +31,16 @@ class Row:
 
     `target` is what the full size is held to (None: nothing is promised), `ok` says that both computed the same and
     the ratio reaches the target. `load` is the machine's load average over a minute when the row was finished.
-    `check` says what was compared to find both equal.
+    `check` says what was compared to find both equal. A peer that is not installed here has no seconds and no ratio,
+    0 rounds, and `check` says "peer absent": nothing is met by that.
     """
 
     id: str
     what: str
     ours_s: float
     peer: str
-    peer_s: float
-    ratio: float
+    peer_s: float | None
+    ratio: float | None
     target: float | None
     ok: bool
     rounds: int
@@ -103,6 +104,14 @@ def row(
     )  # fmt: skip
 
 
+def absent(id: str, what: str, ours: Sequence[float], peer: str, target: float | None) -> Row:
+    """The row of a peer that is not installed here."""
+    return Row(
+        id, what, round(statistics.median(ours), 6), peer, None, None, target, False, 0,
+        round(os.getloadavg()[0], 2), "peer absent",
+    )  # fmt: skip
+
+
 def version(package: str) -> str:
     try:
         return f"{package} {metadata.version(package)}"
@@ -134,6 +143,9 @@ def as_dict(one: Row) -> dict[str, Any]:
 def as_words(rows: Sequence[Row]) -> str:
     lines = []
     for one in rows:
+        if one.peer_s is None:
+            lines += [f"{one.id}  {one.what}", f"    ours {one.ours_s:.4g} s, {one.peer}: peer absent"]
+            continue
         goal = (
             "no target" if one.target is None else f"target {one.target:g}x, {'met' if one.ok else 'missed'}"
         )
