@@ -20,7 +20,7 @@ from engine.world import Reach
 Floats = NDArray[np.float64]
 
 BLOCK_CELLS = 32_768  # a shard is whole blocks: sums of blocks are the same wherever they are worked out
-SQUARE_CELLS = 48
+SQUARE_CELLS = 128
 LEAST_PAIRS = 200_000  # fewer are not worth a thread
 
 
@@ -238,11 +238,10 @@ def _ratio(capacity: Floats, demand: Floats) -> Floats:
 
 
 def _kernel_decay(decay: Decay, kind: type, squared: bool = False) -> tuple[Floats, Floats, float, float]:
-    """edges (squared where costs are) and weights, at least three of them; -1 / (beta limit^2) or 0; the floor."""
+    """edges (z,) (squared where costs are), weights (z + 1,) of which the last is 0, -1 / (beta limit^2) or 0, the floor."""
     edges = np.asarray(decay.edges, kind).astype(np.float64)
     edges = edges**2 if squared else edges
-    more = max(3 - len(edges), 0)
-    edges, weights = np.pad(edges, (0, more), "edge"), np.pad(decay.weights, (0, more), "edge")
+    weights = np.append(decay.weights, 0.0)
     return edges, weights, 0.0 if decay.beta is None else -1.0 / (decay.beta * decay.limit**2), decay.floor
 
 
@@ -282,60 +281,10 @@ def _cell_access(indptr, cell, cost, ratio, edges, weights, bend, floor, low, hi
             access[cell[p]] += ratio[site] * _weight(np.float64(cost[p]), edges, weights, bend, floor)
 
 
-@njit(nogil=True, cache=True)
-def _near_sites(x, y, low, high, fx, fy, start, x0, y0, size, columns, lines, reach, near_x, near_y, near):
-    """Sites within `reach` of the box around the cells low..high; returns how many."""
-    left, right, bottom, top = x[low], x[low], y[low], y[low]
-    for i in range(low + 1, high):
-        left, right = min(left, x[i]), max(right, x[i])
-        bottom, top = min(bottom, y[i]), max(top, y[i])
-    count = 0
-    first, last = square_of(left - reach, x0, size, columns), square_of(right + reach, x0, size, columns)
-    for line in range(
-        square_of(bottom - reach, y0, size, lines), square_of(top + reach, y0, size, lines) + 1
-    ):
-        for q in range(start[line * columns + first], start[line * columns + last + 1]):
-            dx = max(left - fx[q], fx[q] - right, 0.0)
-            dy = max(bottom - fy[q], fy[q] - top, 0.0)
-            # Written always, kept when near: no jump to guess wrong.
-            near_x[count], near_y[count], near[count] = fx[q], fy[q], q
-            count += 1 if dx * dx + dy * dy <= reach * reach * (1 + 1e-9) else 0
-    return count
-
-
-@njit(nogil=True, cache=True)
-def _weights(x, y, near_x, near_y, count, edges, weights, bend, floor, weight):
-    """weight (count,) of the straight trips from (x, y); edges are squared metres. Plain loops without jumps, so that
-    the compiler works on several sites at once."""
-    if bend != 0.0:
-        for c in range(count):
-            far = (near_x[c] - x) * (near_x[c] - x) + (near_y[c] - y) * (near_y[c] - y)
-            weight[c] = 0.0
-            if far <= edges[0]:
-                weight[c] = max((np.exp(bend * far) - floor) / (1.0 - floor), 0.0)
-        return
-    first, second, third = len(edges) - 3, len(edges) - 2, len(edges) - 1
-    edge_1, edge_2, edge_3 = edges[first], edges[second], edges[third]
-    weight_1, weight_2, weight_3 = weights[first], weights[second], weights[third]
-    for c in range(count):
-        dx, dy = near_x[c] - x, near_y[c] - y
-        far = dx * dx + dy * dy
-        found = weight_3 if far <= edge_3 else 0.0
-        found = weight_2 if far <= edge_2 else found
-        weight[c] = weight_1 if far <= edge_1 else found
-    for z in range(first - 1, -1, -1):
-        edge, nearer = edges[z], weights[z]
-        for c in range(count):
-            dx, dy = near_x[c] - x, near_y[c] - y
-            weight[c] = nearer if dx * dx + dy * dy <= edge else weight[c]
-
-
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
 def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, weights,
                   bend, floor, found):  # fmt: skip
-    sites = len(fx)
-    near_x, near_y, near = np.empty(sites + 1), np.empty(sites + 1), np.empty(sites + 1, np.int64)
-    weight, total = np.empty(sites), np.empty(sites)
+    """found (m,) in index order gains the weighted people of the cells low..high."""
     reach = np.sqrt(edges[-1])
     square = np.searchsorted(cells_start, low, side="right") - 1
     i = low
@@ -343,35 +292,39 @@ def _block_demand(people, low, high, cx, cy, cells_start, fx, fy, start, x0, y0,
         while cells_start[square + 1] <= i:
             square += 1
         end = min(cells_start[square + 1], high)
-        count = _near_sites(
-            cx, cy, i, end, fx, fy, start, x0, y0, size, columns, lines, reach, near_x, near_y, near
-        )
-        total[:count] = 0.0
-        while i < end:
-            here = people[i - low]
-            if here > 0.0:
-                _weights(cx[i], cy[i], near_x, near_y, count, edges, weights, bend, floor, weight)
-                for c in range(count):
-                    total[c] += here * weight[c]
-            i += 1
-        for c in range(count):
-            found[near[c]] += total[c]
-
-
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
-def _dot(value, weight, count):
-    total = 0.0
-    for c in range(count):
-        total += value[c] * weight[c]
-    return total
+        x, y, who = cx[i:end], cy[i:end], people[i - low : end - low]
+        left, right, bottom, top = x.min(), x.max(), y.min(), y.max()
+        everybody = who.sum()
+        first, last = square_of(left - reach, x0, size, columns), square_of(right + reach, x0, size, columns)
+        for line in range(
+            square_of(bottom - reach, y0, size, lines), square_of(top + reach, y0, size, lines) + 1
+        ):
+            for q in range(start[line * columns + first], start[line * columns + last + 1]):
+                near, far = _zones_of(left, right, bottom, top, fx[q], fy[q], edges)
+                if near == len(edges):
+                    continue
+                if bend != 0.0:
+                    found[q] += _bell_sum(x, y, fx[q], fy[q], edges[0], bend, floor, who)
+                elif near == far:
+                    found[q] += weights[near] * everybody
+                else:
+                    # Zone by zone: who is within its edge, less who is within the edge before.
+                    within = 0.0
+                    for z in range(near, far):
+                        inner, edge = 0.0, edges[z]
+                        for j in range(len(x)):
+                            dx, dy = x[j] - fx[q], y[j] - fy[q]
+                            inner += who[j] if dx * dx + dy * dy <= edge else 0.0
+                        found[q] += weights[z] * (inner - within)
+                        within = inner
+                    found[q] += weights[far] * (everybody - within)
+        i = end
 
 
 @njit(nogil=True, cache=True)
 def _block_access(ratio, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, size, columns, lines, edges, weights,
                   bend, floor, out):  # fmt: skip
-    sites = len(fx)
-    near_x, near_y, near = np.empty(sites + 1), np.empty(sites + 1), np.empty(sites + 1, np.int64)
-    weight, value = np.empty(sites), np.empty(sites)
+    """out (high - low,) gains what the cells low..high can count on."""
     reach = np.sqrt(edges[-1])
     square = np.searchsorted(cells_start, low, side="right") - 1
     i = low
@@ -379,12 +332,58 @@ def _block_access(ratio, low, high, cx, cy, cells_start, fx, fy, start, x0, y0, 
         while cells_start[square + 1] <= i:
             square += 1
         end = min(cells_start[square + 1], high)
-        count = _near_sites(
-            cx, cy, i, end, fx, fy, start, x0, y0, size, columns, lines, reach, near_x, near_y, near
-        )
-        for c in range(count):
-            value[c] = ratio[near[c]]
-        while i < end:
-            _weights(cx[i], cy[i], near_x, near_y, count, edges, weights, bend, floor, weight)
-            out[i - low] = _dot(value, weight, count)
-            i += 1
+        x, y, mine = cx[i:end], cy[i:end], out[i - low : end - low]
+        left, right, bottom, top = x.min(), x.max(), y.min(), y.max()
+        everywhere = 0.0
+        first, last = square_of(left - reach, x0, size, columns), square_of(right + reach, x0, size, columns)
+        for line in range(
+            square_of(bottom - reach, y0, size, lines), square_of(top + reach, y0, size, lines) + 1
+        ):
+            for q in range(start[line * columns + first], start[line * columns + last + 1]):
+                near, far = _zones_of(left, right, bottom, top, fx[q], fy[q], edges)
+                if near == len(edges):
+                    continue
+                if bend != 0.0:
+                    for j in range(len(x)):
+                        mine[j] += ratio[q] * _bell(x[j] - fx[q], y[j] - fy[q], edges[0], bend, floor)
+                elif near == far:
+                    everywhere += ratio[q] * weights[near]
+                else:
+                    everywhere += ratio[q] * weights[far]
+                    for z in range(near, far):
+                        edge, more = edges[z], ratio[q] * (weights[z] - weights[z + 1])
+                        for j in range(len(x)):
+                            dx, dy = x[j] - fx[q], y[j] - fy[q]
+                            mine[j] += more if dx * dx + dy * dy <= edge else 0.0
+        for j in range(len(x)):
+            mine[j] += everywhere
+        i = end
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _zones_of(left, right, bottom, top, x, y, edges):
+    """First and last zone that a trip from the box to (x, y) may fall in; len(edges) is beyond the limit. Widened by
+    the rounding of the squares, so that a zone is never missed."""
+    dx, dy = max(left - x, x - right, 0.0), max(bottom - y, y - top, 0.0)
+    nearest = (dx * dx + dy * dy) * (1 - 1e-12)
+    dx, dy = max(x - left, right - x), max(y - bottom, top - y)
+    farthest = (dx * dx + dy * dy) * (1 + 1e-12)
+    near, far = 0, 0
+    for z in range(len(edges)):
+        near += 1 if nearest > edges[z] else 0
+        far += 1 if farthest > edges[z] else 0
+    return near, far
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _bell(dx, dy, edge, bend, floor):
+    square = dx * dx + dy * dy
+    return max((np.exp(bend * square) - floor) / (1.0 - floor), 0.0) if square <= edge else 0.0
+
+
+@njit(nogil=True, cache=True)
+def _bell_sum(x, y, site_x, site_y, edge, bend, floor, people):
+    total = 0.0
+    for j in range(len(x)):
+        total += people[j] * _bell(x[j] - site_x, y[j] - site_y, edge, bend, floor)
+    return total
