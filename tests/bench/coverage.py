@@ -1,4 +1,4 @@
-"""T7: who goes where within capacity, nearest first and best possible, against HiGHS on the transport problem."""
+"""T1-T3 and T7-T9: reach and accessibility, who goes where within capacity, the loss of each facility, edits of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.allocation import assign_best, assign_nearest
 from engine.travel import reach_straight
-from tests.bench import _rows
+from tests.bench import _changes, _rows, access
 from tests.bench._city import people_grid, scattered_sites
 
 TARGET = 20.0
@@ -20,7 +20,8 @@ RELATIVE = 1e-6
 
 
 def versions() -> list[str]:
-    return [_rows.version(name) for name in ("highspy", "numpy", "numba")]
+    mine = [_rows.version(name) for name in ("highspy", "numpy", "numba")]
+    return mine + [version for version in access.versions() if version not in mine]
 
 
 def town(cells: int, sites: int, seed: int = 5) -> dict[str, np.ndarray]:
@@ -115,6 +116,10 @@ def _waterfill(most: np.ndarray, total: np.ndarray, owner: np.ndarray, first: np
 
 
 def run(size: str) -> list[_rows.Row]:
+    return [*access.run(size), *assignment(size), *_changes.rows(size)]
+
+
+def assignment(size: str) -> list[_rows.Row]:
     """Full: the quick instance first, so that both are proven equal where the solver ends, then the large one."""
     if size == _rows.TINY:
         return measure("T7", 600, 30, 2)
