@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from django.conf import settings
@@ -71,55 +70,64 @@ def _send(name: str, path: Path) -> None:
                 storage.save(f"{name}/{item.name}", File(source))
 
 
-@dataclass
 class Draft:
-    """A folder in the making whose arrays are files from the start: what is larger than memory is filled in place."""
+    """A folder in the making whose arrays are written from first to last: what is larger than memory never is in it."""
 
-    folder: Path
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    meta: Any = None
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[str, tuple[BinaryIO, np.dtype[Any], int]] = {}
 
-    def array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """A writable array on disk, to be filled before the draft is closed."""
-        if 0 in shape:  # nothing cannot be mapped
-            self.arrays[name] = np.empty(shape, dtype)
-        else:
-            path = self.folder / f"{name}.npy"
-            self.arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-        return self.arrays[name]
+    def array(self, name: str, dtype: Any, length: int) -> Callable[[np.ndarray], None]:
+        """Begin a one-dimensional array of `length` values; what is answered appends values to it."""
+        kind = np.dtype(dtype)
+        file = (self.folder / f"{name}.npy").open("wb")
+        head = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": (length,)}
+        np.lib.format.write_array_header_1_0(file, head)
+        self._open[name] = (file, kind, file.tell() + length * kind.itemsize)
+
+        def append(values: np.ndarray) -> None:
+            file.write(np.ascontiguousarray(values, kind).data)
+
+        return append
+
+    def closed(self) -> list[str]:
+        """Names of the arrays, all written to the end. Raises ValueError when one is not as long as was said."""
+        for name, (file, _kind, end) in self._open.items():
+            if file.tell() != end:
+                raise ValueError(f"{name}: {file.tell() - end} bytes off")
+            file.close()
+        return sorted(self._open)
+
+    def drop(self) -> None:
+        for file, _kind, _end in self._open.values():
+            file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager
 def drafted(name: str, meta: Any = None) -> Iterator[Draft]:
-    """Fill the arrays of a folder in place: `with drafted(name) as draft: draft.array(...)[:] = ...`. Stored whole when
-    the block ends, not at all when it raises; whoever stores the same name first wins."""
+    """Write the arrays of a folder piece by piece; stored whole when the block ends, not at all when it raises.
+
+    For folders that are named by their inputs: the content has no hash of its own, since computing it would take as long as
+    writing. Whoever stores the same name first wins.
+    """
     path, is_store = _local(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Draft(Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent)), meta=meta)
+    draft = Draft(Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent)))
     try:
         yield draft
-        for key, array in draft.arrays.items():
-            if isinstance(array, np.memmap):
-                array.flush()
-            else:
-                np.save(draft.folder / f"{key}.npy", array, allow_pickle=False)
-        head = {
-            "content_hash": archive.content_hash(draft.arrays, draft.meta), "arrays": sorted(draft.arrays),
-            "meta": draft.meta,
-        }  # fmt: skip
+        head = {"content_hash": None, "arrays": draft.closed(), "meta": meta}
         (draft.folder / archive.META).write_text(archive.canonical_json(head), encoding="utf-8")
         draft.folder.chmod(0o755)
-        if not (path / archive.META).exists():
-            try:
-                draft.folder.rename(path)
-            except OSError:  # another worker was quicker
-                if not (path / archive.META).exists():
-                    raise
+        try:
+            draft.folder.rename(path)
+        except OSError:  # another worker was quicker
+            if not (path / archive.META).exists():
+                raise
         if not is_store:
             _send(name, path)
     finally:
-        draft.arrays.clear()
-        shutil.rmtree(draft.folder, ignore_errors=True)
+        draft.drop()
 
 
 def names_in(folder: str) -> list[str]:

@@ -17,8 +17,8 @@ from planning.choices import ReachMethod
 if TYPE_CHECKING:
     from planning.bridge.world import Question
 
-# Eight bytes a pair, twice while rows are put together: what a worker of 8 GiB can hold.
-MOST_PAIRS = 400_000_000
+# Eight bytes a pair on disk, twice while the blocks of a search are put together.
+MOST_PAIRS = 2_000_000_000
 
 
 def reach_method(frozen: Frozen) -> str:
@@ -88,14 +88,14 @@ def reach_of_service(
 
 
 def refuse_if_too_large(search: Search) -> None:
-    """Say in words what would otherwise end a worker for want of memory. Estimated on a sample of places."""
+    """Say in words what would otherwise fill the store. Estimated on a sample of places."""
     if len(search) * search.frozen.cells <= MOST_PAIRS:
         return
     pairs = search.pairs_expected() * len(search)
     if pairs > MOST_PAIRS:
         words = _(
             "About %(pairs)d million pairs of places and cells lie within this reach, more than the"
-            " %(most)d million a worker can hold. Set a shorter reach, or load the people in larger cells."
+            " %(most)d million a worker can handle. Set a shorter reach, or load the people in larger cells."
         )
         facts = {"pairs": round(pairs / 1e6), "most": MOST_PAIRS // 10**6}
         raise DomainError("reach-too-large", words % facts)

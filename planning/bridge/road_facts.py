@@ -87,5 +87,6 @@ def cut_off(situation: Situation, roads: RoadState) -> dict[str, dict[str, float
 def reached(reach: Reach, sites: np.ndarray, cells: int) -> np.ndarray:
     """(n,) True where one of `sites` reaches the cell."""
     out = np.zeros(cells, bool)
-    out[reach.take(np.unique(sites)).cell] = True
+    for site in np.unique(sites).tolist():  # row by row: all of them together may not fit in memory
+        out[reach.row(site)[0]] = True
     return out

@@ -9,11 +9,14 @@ own until all are put together. See docs/scale-out.md.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,9 +32,10 @@ from planning.bridge.roads import RoadState, load_roads
 # A block holds at most about so many pairs (eight bytes each, a few times over while they are put in order) ...
 BLOCK_PAIRS = 16_000_000
 # ... and so many places: fewer waste the preparation that each block repeats, more make blocks too long to lose.
-LEAST_BLOCK, MOST_BLOCK = 64, 1024
-USUAL_DRIVE_M_PER_MIN = 500.0
-SAMPLE = 40
+LEAST_BLOCK, MOST_BLOCK = 16, 1024
+# Only for guessing how large a search is: fast roads count most over long ways.
+USUAL_DRIVE_M_PER_MIN = 800.0
+SAMPLE_PLACES, SAMPLE_CELLS = 40, 100_000
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Search:
         longer = [one for one in _limits(self.family) if one > self.limit]
         for limit in sorted(longer):
             try:
-                _cut(_loaded(f"{self.family}/{limit!r}"), self.limit, self.name, {"told": self.way})
+                _cut(f"{self.family}/{limit!r}", self.limit, self.name, {"told": self.way})
             except FileNotFoundError:
                 continue
             return _loaded(self.name)
@@ -113,14 +117,13 @@ class Search:
             return 0.0
         speed = WALK_M_PER_MIN if self.mode == "walk" else USUAL_DRIVE_M_PER_MIN
         metres = self.limit if self.unit == "m" else self.limit * speed
-        cx, cy = np.asarray(self.frozen["cell_x"]), np.asarray(self.frozen["cell_y"])
-        sample = np.linspace(0, len(self.sites) - 1, min(len(self.sites), SAMPLE)).astype(int)
-        x, y = self.x[sample, None], self.y[sample, None]
-        within, step = 0, 1 << 16
-        for first in range(0, len(cx), step):
-            rows = slice(first, first + step)
-            within += int(np.count_nonzero(np.hypot(cx[rows] - x, cy[rows] - y) <= metres / DETOUR))
-        return within / len(sample)
+        every = max(1, self.frozen.cells // SAMPLE_CELLS)
+        cx, cy = (np.asarray(self.frozen[name][::every]) for name in ("cell_x", "cell_y"))
+        sample = np.linspace(0, len(self.sites) - 1, min(len(self.sites), SAMPLE_PLACES)).astype(int)
+        within = sum(
+            int(np.count_nonzero(np.hypot(cx - self.x[n], cy - self.y[n]) <= metres / DETOUR)) for n in sample
+        )
+        return every * within / len(sample)
 
 
 class Sweep:
@@ -160,35 +163,37 @@ class Sweep:
             mine = part if len(own) == len(rows) else part.take(own)
             if search.limit < self.whole.limit:
                 mine = mine.within(search.limit)
-            arrays: dict[str, np.ndarray] = {
-                "row": np.searchsorted(search.sites, sites[own]), "indptr": mine.indptr, "cell": mine.cell,
-                "cost": mine.cost,
-            }  # fmt: skip
-            artefacts.keep(self.block_name(search, block), arrays)
+            with artefacts.drafted(self.block_name(search, block)) as draft:
+                draft.array("row", np.int64, len(own))(np.searchsorted(search.sites, sites[own]))
+                draft.array("indptr", np.int64, len(own) + 1)(mine.indptr)
+                draft.array("cell", np.int32, mine.pairs)(mine.cell)
+                draft.array("cost", np.float32, mine.pairs)(mine.cost)
         return part.pairs
 
     def put_together(self, search: Search, threads: int | None = None) -> None:
         """The blocks of a search become one folder; a block that is missing is searched here and now."""
         if not artefacts.exists(search.name):
+            blocks = [self._block(search, number, threads) for number in range(self.blocks)]
+            of, first = np.zeros(len(search), np.int64), np.zeros(len(search), np.int64)
             lengths = np.zeros(len(search), np.int64)
-            for _number, block in self._blocks_of(search, threads):
+            for number, block in enumerate(blocks):
+                of[block["row"]], first[block["row"]] = number, block["indptr"][:-1]
                 lengths[block["row"]] = np.diff(block["indptr"])
-            parts = (
-                (block["row"], Reach(block["indptr"], block["cell"], block["cost"]))
-                for _number, block in self._blocks_of(search, threads)
-            )
-            _write(search.name, lengths, parts, {"told": search.way})
+            with ExitStack() as stack:
+                readers = [
+                    [stack.enter_context(_Values(block[name])) for name in ("cell", "cost")]
+                    for block in blocks
+                ]
+                places = zip(of.tolist(), first.tolist(), lengths.tolist(), strict=True)
+                rows = (tuple(one.read(at, count) for one in readers[n]) for n, at, count in places if count)
+                _write(search.name, lengths, rows, {"told": search.way})
         artefacts.forget(f"{search.name}.blocks")
 
-    def _blocks_of(self, search: Search, threads: int | None) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        for number in range(self.blocks):
-            name = self.block_name(search, number)
-            try:
-                arrays, _meta = artefacts.load(name)
-            except FileNotFoundError:
-                self.do(number, threads)
-                arrays, _meta = artefacts.load(name)
-            yield number, arrays
+    def _block(self, search: Search, number: int, threads: int | None) -> dict[str, np.ndarray]:
+        name = self.block_name(search, number)
+        if not artefacts.exists(name):
+            self.do(number, threads)
+        return artefacts.load(name)[0]
 
 
 def sweeps_of(searches: Iterable[Search]) -> list[Sweep]:
@@ -283,34 +288,57 @@ def _limits(family: str) -> list[float]:
     return [float(name) for name in artefacts.names_in(family) if not name.endswith(".blocks")]
 
 
+class _Values:
+    """Reads parts of a stored array without mapping it: a page that is mapped counts as the worker's memory."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.dtype = array.dtype
+        self.path = array.filename if isinstance(array, np.memmap) else None
+        self.offset = array.offset if isinstance(array, np.memmap) else 0
+        self.file: BinaryIO | None = None
+
+    def __enter__(self) -> _Values:
+        self.file = Path(self.path).open("rb") if self.path else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()
+
+    def read(self, first: int, count: int) -> np.ndarray:
+        if self.file is None:  # nothing is not mapped
+            return np.empty(0, self.dtype)
+        self.file.seek(self.offset + first * self.dtype.itemsize)
+        return np.fromfile(self.file, self.dtype, count)
+
+
 def _write(
-    name: str, lengths: np.ndarray, parts: Iterable[tuple[np.ndarray, Reach]], meta: dict[str, Any]
+    name: str, lengths: np.ndarray, parts: Iterable[tuple[np.ndarray, ...]], meta: dict[str, Any]
 ) -> None:
-    """Store a reach whose rows come in parts (numbers of the rows, their reach), straight into its files."""
-    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    """Store a reach from the lengths of its rows and their (cells, costs) in order."""
     with artefacts.drafted(name, meta) as draft:
-        draft.array("indptr", np.int64, indptr.shape)[:] = indptr
-        cell = draft.array("cell", np.int32, (int(indptr[-1]),))
-        cost = draft.array("cost", np.float32, (int(indptr[-1]),))
-        for rows, part in parts:
-            place = np.repeat(indptr[rows] - part.indptr[:-1], np.diff(part.indptr)) + np.arange(part.pairs)
-            cell[place], cost[place] = part.cell, part.cost
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        draft.array("indptr", np.int64, len(indptr))(indptr)
+        cell = draft.array("cell", np.int32, int(indptr[-1]))
+        cost = draft.array("cost", np.float32, int(indptr[-1]))
+        for cells, costs in parts:
+            cell(cells)
+            cost(costs)
 
 
-def _cut(whole: Reach, limit: float, name: str, meta: dict[str, Any]) -> None:
-    """Store the same search at a smaller limit, a block of rows at a time."""
-    first = np.searchsorted(whole.indptr, np.arange(0, whole.pairs + 1, BLOCK_PAIRS))
-    edges = np.unique(np.concatenate([first, [whole.sites]]))
+def _cut(name: str, limit: float, to: str, meta: dict[str, Any]) -> None:
+    """Store the same search at a smaller limit, some million pairs at a time. Raises FileNotFoundError."""
+    arrays, _meta = artefacts.load(name)
+    indptr = np.asarray(arrays["indptr"])
+    first = np.searchsorted(indptr, np.arange(0, indptr[-1] + 1, BLOCK_PAIRS))
+    edges = np.unique(np.concatenate([[0], first, [len(indptr) - 1]])).tolist()
+    with _Values(arrays["cell"]) as cells, _Values(arrays["cost"]) as costs:
 
-    def parts() -> Iterator[tuple[np.ndarray, Reach]]:
-        for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            pairs = slice(int(whole.indptr[low]), int(whole.indptr[high]))
-            rows = Reach(
-                whole.indptr[low : high + 1] - whole.indptr[low], whole.cell[pairs], whole.cost[pairs]
-            )
-            yield np.arange(low, high), rows.within(limit)
+        def parts() -> Iterator[Reach]:
+            for low, high in itertools.pairwise(edges):
+                at, count = int(indptr[low]), int(indptr[high] - indptr[low])
+                rows = Reach(indptr[low : high + 1] - at, cells.read(at, count), costs.read(at, count))
+                yield rows.within(limit)
 
-    lengths = np.zeros(whole.sites, np.int64)
-    for rows, part in parts():
-        lengths[rows] = np.diff(part.indptr)
-    _write(name, lengths, parts(), meta)
+        lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.indptr) for part in parts())])
+        _write(to, lengths, ((part.cell, part.cost) for part in parts()), meta)

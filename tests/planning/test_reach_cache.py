@@ -204,17 +204,21 @@ def test_nobody_to_reach_is_an_empty_reach(straight: Frozen) -> None:
     assert (found.sites, found.pairs) == (0, 0)
 
 
-def test_a_folder_filled_in_place_is_stored_whole_or_not_at_all(settings: Any) -> None:
+def test_a_folder_written_piece_by_piece_is_stored_whole_or_not_at_all(settings: Any) -> None:
     with pytest.raises(RuntimeError), artefacts.drafted("reach/x") as draft:
-        draft.array("cell", np.int32, (3,))[:] = 7
+        draft.array("cell", np.int32, 3)(np.full(3, 7))
         raise RuntimeError
+    with pytest.raises(ValueError, match="cell"), artefacts.drafted("reach/x") as draft:
+        draft.array("cell", np.int32, 3)(np.full(2, 7))
     assert not artefacts.exists("reach/x") and artefacts.names_in("reach") == []
     with artefacts.drafted("reach/x", {"told": 1}) as draft:
-        draft.array("cell", np.int32, (3,))[:] = 7
-        draft.array("none", np.float32, (0,))
+        append = draft.array("cell", np.int32, 3)
+        append(np.full(1, 7))
+        append(np.full(2, 7))
+        draft.array("none", np.float32, 0)
     kept = artefacts.load("reach/x")[0]
     with artefacts.drafted("reach/x") as draft:
-        draft.array("cell", np.int32, (1,))[:] = 9
+        draft.array("cell", np.int32, 1)(np.full(1, 9))
     arrays, meta = artefacts.load("reach/x")
     assert (arrays["cell"].tolist(), arrays["none"].size, meta) == ([7, 7, 7], 0, {"told": 1})
     assert artefacts.keep("reach/y", {name: np.array(kept[name]) for name in kept}, {"told": 1})
