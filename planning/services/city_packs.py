@@ -29,7 +29,8 @@ from planning.importers.packs import KINDS, Layer, Pack, read_pack
 from planning.importers.population import read_population
 from planning.importers.road_rows import RoadRows
 from planning.importers.scenarios import read_scenario
-from planning.models import DemandCell
+from planning.models import DemandCell, RoadNetwork
+from planning.services.network_reports import queue_report
 from planning.services.pack_areas import write_areas, write_hazard, write_map
 from planning.services.pack_population import write_population
 from planning.services.pack_registry import read_registry, write_registry
@@ -310,6 +311,10 @@ def _write(
     after = {"pack_sha256": pack.sha256, "layers": sorted(stale), "rows": counted}
     was = dict(before) if before else None
     audit.record(user=user, act="city.load", subject=city, ref=city.code, before=was, after=after)
+    # the report measures the roads against people and places: whichever of them is new
+    network = RoadNetwork.objects.filter(city=city, current=True).first()
+    if network is not None:
+        queue_report(user=user, network=network)
     clock.lap()
     return city
 

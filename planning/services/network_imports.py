@@ -28,6 +28,7 @@ from facilities.services.imports import box_of, file_sha256
 from planning.importers.osm import is_osm
 from planning.importers.packs import layer_of
 from planning.models import RoadNetwork
+from planning.services.network_reports import queue_report
 from planning.services.networks import Streets, make_streets, write_network
 from planning.services.pack_roads import read_road_layer
 from planning.services.reference import load_speeds
@@ -173,6 +174,7 @@ def import_now(
         audit.record(
             user=user, act="network.import", subject=network, ref=network.ref, before=was, after=after
         )
+        queue_report(user=user, network=network)
     return NetworkImport(city, network, facts, problems.of(WARNING), unchanged)
 
 

@@ -58,17 +58,27 @@ class Held:
 
 
 def request_report(*, user: Any, network: RoadNetwork) -> Job:
-    """Queue the report of a network; while one waits or runs, that job is answered. `user` None: this machine."""
-    if user is not None:
-        policies.demand(user, "run.start", network.city)
+    """Queue the report of a network on request. Raises Forbidden."""
+    policies.demand(user, "run.start", network.city)
     with transaction.atomic():
-        job, created = jobs.submit(
-            kind=KIND, user=user, city=network.city, title=_("Report on the roads %(ref)s") % {"ref": network.ref},
-            title_en=f"Report on the roads {network.ref}", params={"network": network.ref}, queue="analysis",
-        )  # fmt: skip
+        job, created = _queue(user, network)
         if created:
             audit.record(user=user, act="network.report", subject=network, after={"job": job.ref})
     return job
+
+
+def queue_report(*, user: Any, network: RoadNetwork) -> Job:
+    """Queue the report that follows a load or an import, for whoever was allowed that."""
+    return _queue(user, network)[0]
+
+
+def _queue(user: Any, network: RoadNetwork) -> tuple[Job, bool]:
+    """While a report of the network waits or runs, that job is answered."""
+    title = _("Report on the roads %(ref)s") % {"ref": network.ref}
+    return jobs.submit(
+        kind=KIND, user=user, city=network.city, title=title, title_en=f"Report on the roads {network.ref}",
+        params={"network": network.ref}, queue="analysis",
+    )  # fmt: skip
 
 
 @jobs.kind(KIND)

@@ -223,7 +223,9 @@ def test_hotels_of_chengdu_read_in_the_wrong_datum_are_found_out(
 ) -> None:
     load_city(path=chengdu_pack(tmp_path, declared))
     network = RoadNetwork.objects.get(current=True)
-    report = make_report(network=network)
+    jobs.perform(Job.objects.get(kind="network_report").ref)
+    network.refresh_from_db()
+    report = network.report
     fits = {row["layer"]: row for row in report["datum"] if row["what"] == "facilities"}
     assert fits["hotels"]["suspect"] == suspect
     assert fits["shelters"]["suspect"] is None
