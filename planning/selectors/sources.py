@@ -49,6 +49,14 @@ SHIPPED = (
     ),
     _("National floor of 2021: 20 isolation rooms per 10,000 residents; no share of the people is assumed"),
     _("make_city"),
+    _("Planning convention of 4.5 km/h; between 1.0 and 1.4 m/s in pedestrian design"),
+    _("Pingji proposal 2026: as driven in a large city, below the signed speed"),
+    _("Pingji proposal 2026: any other class, as a residential street"),
+    _("OSRM car profile, profiles/car.lua, speed_profile"),
+    _("OSRM car profile, profiles/car.lua, tracktype grade 5"),
+    _("OSRM car profile, profiles/car.lua, default"),
+    _("Pingji proposal 2026: busy hours take between 1.3 and 1.8 times as long"),
+    _("Pingji proposal 2026: side streets lose less than main roads"),
 )
 
 LAYERS_AND_ZONES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import InvalidInput
@@ -117,30 +117,30 @@ def road_classes_of(city: City) -> list[str]:
 def effect_words(factor: float | None) -> str:
     """What a rule does to a street, in words."""
     if factor is None:
-        return _g("closed")
-    return _g("takes %(times)s times as long") % {"times": f"{factor:g}"}
+        return gettext("closed")
+    return gettext("takes %(times)s times as long") % {"times": f"{factor:g}"}
 
 
 def rule_words(rule: dict[str, Any]) -> dict[str, str]:
     """A rule for a reader: {"which", "roads", "effect", "name"}."""
     if rule["kind"] == ZONE:
         which = (
-            _g("in every zone")
+            gettext("in every zone")
             if rule["zone_class"] == "*"
-            else _g("in the zone %(klass)s") % {"klass": _g(rule["zone_class"])}
+            else gettext("in the zone %(klass)s") % {"klass": gettext(rule["zone_class"])}
         )
         if rule.get("min_severity"):
-            which += _g(", severity %(least)d and above") % {"least": rule["min_severity"]}
+            which += gettext(", severity %(least)d and above") % {"least": rule["min_severity"]}
         if rule.get("hazard_layer"):
             which += f" ({rule['hazard_layer']})"
     elif rule["kind"] == LIST:
-        which = _g("%(count)d listed streets") % {"count": len(rule["source_ids"])}
+        which = gettext("%(count)d listed streets") % {"count": len(rule["source_ids"])}
     elif rule.get("buffer_m"):
-        which = _g("within %(metres)s m of a drawing") % {"metres": f"{rule['buffer_m']:g}"}
+        which = gettext("within %(metres)s m of a drawing") % {"metres": f"{rule['buffer_m']:g}"}
     else:
-        which = _g("that touch a drawing")
+        which = gettext("that touch a drawing")
     named = rule.get("road_classes") or ["*"]
-    roads = _g("all roads") if "*" in named else ", ".join(named)
+    roads = gettext("all roads") if "*" in named else ", ".join(named)
     return {
         "which": which,
         "roads": roads,
