@@ -43,9 +43,10 @@ def run(size: str) -> list[_rows.Row]:
 
 
 def town(nodes: int, sources: int, seed: int = 11) -> tuple[RoadGraph, np.ndarray]:
-    """A road graph and its source nodes."""
+    """A road graph for driving and its source nodes. Nobody walks, so that it is one part for every peer."""
     random = np.random.default_rng(seed)
-    graph = RoadGraph.build(**road_grid(nodes, random))
+    given = road_grid(nodes, random)
+    graph = RoadGraph.build(**given, walk=np.zeros(len(given["length_m"]), bool))
     chosen = random.choice(graph.nodes, min(sources, graph.nodes), replace=False)
     return graph, chosen
 
