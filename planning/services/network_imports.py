@@ -82,6 +82,20 @@ def keep_upload(upload: Any) -> Path:
     return path
 
 
+def import_upload(
+    *, user: Any, city: City, upload: Any, links: Any = None, options: Mapping[str, Any] | None = None
+) -> Job:
+    """The same for files that somebody sends: kept until the job has read them, and no longer."""
+    policies.demand(user, "network.import", city)
+    _checked(options or {})
+    path, links_path = keep_upload(upload), keep_upload(links) if links is not None else None
+    try:
+        return import_network(user=user, city=city, path=path, links_path=links_path, options=options)
+    except DomainError:
+        forget_upload(str(path), str(links_path or ""))
+        raise
+
+
 def import_network(
     *, user: Any, city: City, path: str | Path, links_path: str | Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Job:  # fmt: skip
@@ -150,8 +164,10 @@ def import_now(
     problems = Problems()
     tell(0.05, _("Reading roads"))
     entry = _entry(chosen, Path(path), Path(links_path) if links_path else None, problems)
-    layer = layer_of("roads", 1, entry, Path("/"), Path(path).name, problems)
-    rows = read_road_layer(layer, problems, box_of(city))
+    rows = None
+    if entry is not None:
+        layer = layer_of("roads", 1, entry, Path("/"), Path(path).name, problems)
+        rows = read_road_layer(layer, problems, box_of(city))
     problems.raise_if_any(gettext_lazy("The roads were not imported. Correct what is listed and try again."))
     assert rows is not None
     tell(0.4, _("Making streets"))
@@ -198,8 +214,10 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _entry(chosen: dict[str, Any], path: Path, links: Path | None, problems: Problems) -> dict[str, Any]:
-    """The declaration of a [[roads]] layer that reads these files."""
+def _entry(
+    chosen: dict[str, Any], path: Path, links: Path | None, problems: Problems
+) -> dict[str, Any] | None:
+    """The declaration of a [[roads]] layer that reads these files; None when a table is missing."""
     entry = {name: value for name, value in chosen.items() if name not in ("format", "columns")}
     form, columns = chosen.get("format", "auto"), dict(chosen.get("columns", {}))
     entry["name"] = "roads"
@@ -209,7 +227,7 @@ def _entry(chosen: dict[str, Any], path: Path, links: Path | None, problems: Pro
         if links is None:
             text = gettext_lazy("A table of nodes needs its table of links beside it.")
             problems.add("links_missing", text, file=path.name)
-            return {**entry, "path": str(path)}
+            return None
         nodes = {
             ("id" if name == "node" else name): columns.pop(name) for name in NODE_COLUMNS if name in columns
         }
@@ -219,6 +237,7 @@ def _entry(chosen: dict[str, Any], path: Path, links: Path | None, problems: Pro
     if form == "lines" and path.suffix.lower() in (".csv", ".txt", ".tsv", ".xlsx"):
         text = gettext_lazy("A table holds no lines: give the table of its links too, or a drawing.")
         problems.add("links_missing", text, file=path.name)
+        return None
     return {**entry, "path": str(path), "columns": columns, **({"format": "osm"} if form == "osm" else {})}
 
 

@@ -173,7 +173,7 @@ def _facts(
             for name, one in parts
         ],
         "links": rows.links,
-        "repeated_links": max(0, len(joined.link) - linked.streets),
+        "repeated_links": int((joined.tail != joined.head).sum()) - linked.streets,
         "bends_taken_in": linked.nodes - full.nodes,
         "streets_read": full.streets,
         "classes": classes,
