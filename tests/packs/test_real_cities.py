@@ -44,6 +44,17 @@ def test_chengdu_has_the_capacity_of_the_study_and_its_hotels_on_their_streets(s
     assert not load_city(path=settings.BASE_DIR / "cases" / "chengdu").changed
 
 
+def test_chengdu_has_one_network_of_its_main_roads_and_its_centre(shared_data_dir: Path) -> None:
+    load_city(path=settings.BASE_DIR / "cases" / "chengdu")
+    network = RoadNetwork.objects.get()
+    joins = network.facts["joins"]
+    assert joins["on_nodes"] > 500 and joins["on_streets"] > 0 and joins["dead_ends"] > 0
+    # two sets that each hang together: joined, every crossing reaches every other
+    assert network.largest_part_share == 1 and network.facts["islands"] == 0
+    assert network.facts["layers"][1]["nodes"] == 4_139
+    assert network.facts["driven_km"] == pytest.approx(network.length_km, abs=0.001)
+
+
 def test_beijing_keeps_the_total_of_every_township_on_its_grid(shared_data_dir: Path) -> None:
     import json
 
@@ -63,4 +74,8 @@ def test_beijing_keeps_the_total_of_every_township_on_its_grid(shared_data_dir: 
         assert by_area[f"110000-{number:03d}"] == people
     assert Area.objects.filter(level=2).count() == 16
     assert Area.objects.get(name="建外街道").parent.code == "110105"
-    assert RoadNetwork.objects.get().nodes > 15_000
+    network = RoadNetwork.objects.get()
+    assert network.nodes > 20_000
+    # footpaths are kept, motorways are not walked
+    assert network.facts["classes"]["footway"]["on_foot_only_km"] > 150
+    assert network.facts["classes"]["motorway"]["km"] <= network.facts["not_on_foot_km"] < 450
