@@ -75,6 +75,8 @@ class Drawn:
         return "".join(f", coalesce(more.{name}, 0)::bigint as {name}" for name in self.names)
 
     def join(self, row: str) -> str:
+        if not self.names:
+            return ""
         arrays = ", ".join(f"%(more_{name})s::bigint[]" for name in self.names)
         listed = ", ".join(self.names)
         return (

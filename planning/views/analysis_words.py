@@ -166,6 +166,10 @@ def equity_reading(said: dict[str, Any], rows: list[EquityRow], worst: float) ->
         "mean": pct(said["share"], 0),
         "gini": f"{said['gini']:.2f}",
     }
+    if not said["worst_share"] and said["without"]:
+        told["none"] = pct(said["without"], 0)
+        words = _("Nothing is served of %(none)s of the need; on average %(mean)s is.")
+        return Reading(words % told, tail)
     return Reading(
         _("Of the worst-served %(worst)s of the need %(low)s is served, on average %(mean)s.") % told, tail
     )

@@ -67,7 +67,7 @@ def test_the_sentences_say_what_was_found(analysed, browse):
     )
     assert "0 % of the need has two or more usable facilities in reach." in said["backup"]
     assert "70 % hangs on a single one, 30 % has none." in said["backup"]
-    assert "Of the worst-served 10 % of the need 0 % is served, on average 52 %." in said["equity"]
+    assert "Nothing is served of 30 % of the need; on average 52 % is." in said["equity"]
     assert "Best: West, 75 %. Last: East, 0 %." in said["equity"]
     assert "Night" in said["equity"] and "Day" in said["equity"]
 

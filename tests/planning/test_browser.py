@@ -7,6 +7,7 @@ from core.models import Job
 from core.services import jobs
 from planning.models import CostRate
 from planning.services import plans
+from planning.services.analyses import start_analysis
 from tests.planning.town import SERVICE
 
 
@@ -123,3 +124,77 @@ def test_the_language_switch_keeps_run_service_and_what_is_shown(ran, person, op
     page.wait_for_selector("html[lang=zh-hans] body[data-ready]")
     assert f"run={ran.night.ref}" in page.url and "show=coverage" in page.url
     assert page.locator("input[name=show][value=coverage]").is_checked()
+
+
+@pytest.fixture
+def over_hours(ran):
+    for kind in ("hours", "loss", "backup", "access", "equity"):
+        _analysis, job = start_analysis(user=None, run=ran.night, kind=kind)
+        jobs.perform(job.ref)
+    return ran
+
+
+def test_the_slider_moves_colours_sentence_table_and_address_without_loading_a_page(
+    over_hours, person, open_page
+):
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/map/?run={over_hours.night.ref}")
+    page.locator("#show-switch").get_by_text("After activation").click()
+    page.wait_for_url("**show=hour**")
+    expect(page.locator("#reading h1")).to_contain_text("1 h after activation 0 of 115 places are served")
+    page.evaluate("window.stays = true")
+    slider = page.locator("#hour-slider")
+    slider.focus()
+    slider.press("End")
+    expect(page.locator("#reading h1")).to_contain_text(
+        "72 h after activation 60 of 115 places are served, 52.2"
+    )
+    page.wait_for_url("**hour=72**")
+    expect(slider).to_have_attribute("aria-valuetext", "72 h after activation, 52\u00a0% of the need served")
+    expect(page.locator(".hour-table tfoot [data-now]")).to_contain_text("60")
+    expect(page.locator("#legend-title")).to_have_text("Coverage after 72 h, share of need")
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    expect(page.locator("#reading h1")).to_contain_text("6 h after activation 0 of")
+    page.locator("#hours").get_by_text("24 h").click()
+    expect(slider).to_have_value("3")
+    assert page.evaluate("window.stays") is True and "hour=24" in page.url
+    page.locator("#show-switch").get_by_text("Gap", exact=True).click()
+    expect(page.locator("#reading h1")).to_contain_text("fall short")
+    assert "hour=" not in page.url and page.problems == [] and page.outside_calls == []
+
+
+def test_an_address_with_an_hour_opens_on_that_hour(over_hours, person, open_page):
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/map/?run={over_hours.night.ref}&show=hour&hour=24")
+    expect(page.locator("#hour-slider")).to_have_value("3")
+    expect(page.locator("#reading h1")).to_contain_text("24 h after activation 60 of 115")
+    assert page.locator("input[name=show][value=hour]").is_checked()
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_pages_of_analyses_are_drawn_accessible_and_fit_a_phone(
+    over_hours, person, open_page, axe, language
+):
+    lin, ref = person("lin", "planner"), over_hours.night.ref
+    addresses = [f"/runs/{ref}/analyses/{kind}/" for kind in ("hours", "loss", "backup", "access", "equity")]
+    addresses += [
+        f"/runs/{ref}/facilities/{over_hours.places[0].ref}/{SERVICE}/",
+        f"/map/?run={ref}&show=hour&hour=24",
+        f"/map/?run={ref}&show=backup",
+        f"/map/?run={ref}&show=access",
+    ]
+    wide, narrow = (
+        open_page(user=lin, language=language),
+        open_page(user=lin, language=language, width=400, height=860),
+    )
+    for address in addresses:
+        show(wide, address)
+        assert axe(wide) == [], address
+        show(narrow, address)
+        assert narrow.evaluate("document.documentElement.scrollWidth") <= 400, address
+    for kind in ("hours", "lorenz"):
+        wide.goto(addresses[0 if kind == "hours" else 4])
+        expect(wide.locator(f"[data-{kind}] svg path.strong")).to_have_count(1)
+    assert wide.problems == [] and wide.outside_calls == []
