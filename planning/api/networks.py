@@ -12,6 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,11 +20,14 @@ from core.api.fields import WholeCityFields
 from core.api.responses import accepted
 from core.api.viewsets import ListViewSet
 from core.filters import AreaFilter, BboxFilter
+from facilities.api.serializers import StrictSerializer
 from planning.api import filters
 from planning.api.layers import CityWide
+from planning.api.scenarios import city_seen
 from planning.api.serializers import code_of
 from planning.models import NetworkIsland, RoadNetwork
 from planning.selectors import networks as selectors
+from planning.services.network_imports import FORMATS, import_upload
 from planning.services.network_reports import request_report
 
 REF = OpenApiParameter("network_ref", str, OpenApiParameter.PATH)
@@ -62,6 +66,35 @@ class RoadNetworkDetailSerializer(WholeCityFields, RoadNetworkSerializer):
         return selectors.warnings_of(network, self.context["request"].user)
 
 
+class NewNetworkSerializer(StrictSerializer):
+    """Sent as multipart/form-data. What is left out is as in a [[roads]] layer of a city pack (docs/city-pack.md)."""
+
+    city = serializers.CharField()
+    file = serializers.FileField(
+        help_text="OpenStreetMap (.pbf, .osm, .osm.gz), drawn lines, or a table of nodes."
+    )
+    links = serializers.FileField(required=False, help_text="The table of links beside a table of nodes.")
+    format = serializers.ChoiceField(FORMATS, required=False)
+    datum = serializers.CharField(required=False, max_length=16)
+    columns = serializers.JSONField(required=False, help_text="JSON object, field -> column name.")
+    speeds_kmh = serializers.JSONField(
+        required=False, help_text="JSON object, class -> km/h; default: all others."
+    )
+    profile = serializers.CharField(required=False, help_text="Speed profile for roads without a speed.")
+    length_unit = serializers.ChoiceField(["m", "km"], required=False)
+    oneway = serializers.BooleanField(required=False)
+    drop = serializers.JSONField(required=False, help_text="JSON list of classes to leave out.")
+    ranks = serializers.JSONField(
+        required=False, help_text="JSON object, class -> 1 (widest on the map) to 4."
+    )
+    encoding = serializers.CharField(required=False)
+    delimiter = serializers.CharField(required=False, trim_whitespace=False)
+    layer = serializers.CharField(required=False, help_text="Layer of a GeoPackage.")
+    source = serializers.CharField(required=False, max_length=300)
+    licence = serializers.CharField(required=False, max_length=300)
+    synthetic = serializers.BooleanField(required=False)
+
+
 class NetworkIslandSerializer(serializers.ModelSerializer):
     area = code_of(allow_null=True)
     lon = serializers.FloatField(source="point.x", read_only=True)
@@ -91,9 +124,23 @@ class RoadNetworkViewSet(CityWide):
     filterset_class = filters.RoadNetworkFilter
     ordering_fields = ["created_at", "version"]
     lookup_field = "ref"
+    parser_classes = [MultiPartParser, JSONParser]
 
     def get_serializer_class(self) -> type:
         return RoadNetworkDetailSerializer if self.action == "retrieve" else RoadNetworkSerializer
+
+    @extend_schema(
+        request={"multipart/form-data": NewNetworkSerializer}, responses={202: OpenApiTypes.OBJECT}
+    )
+    def create(self, request: Request) -> Response:
+        """Import a new version of a city's roads. 202 with the job; a refused file fails the job with every problem."""
+        form = NewNetworkSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        # a form leaves out what it does not know; a switch that was not sent is not "off"
+        said = {name: value for name, value in form.validated_data.items() if name in request.data}
+        city = city_seen(request.user, said.pop("city"))
+        upload, links = said.pop("file"), said.pop("links", None)
+        return accepted(import_upload(user=request.user, city=city, upload=upload, links=links, options=said))
 
     @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
     @action(detail=True, methods=["post"])

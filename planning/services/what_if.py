@@ -64,7 +64,7 @@ class WhatIf:
 
     served_gain: served in time more than before; late_gain: served late more than before (negative where late people
     are served in time now); newly_in_reach: need that no usable facility reached before; taken: units in the new
-    facility, people moved over from others included; people: those behind the served gain. reason: why it would
+    facility; moved: of them those whose people are served elsewhere today; people: those behind the served gain. reason: why it would
     supply nothing ("" when it does). cells: columns lon, lat, gain of the cells that gain. shape: the ground within the
     limit, for drawing.
     """
@@ -87,6 +87,7 @@ class WhatIf:
     newly_in_reach: int
     special_served_gain: int | None
     taken: int
+    moved: int
     people: float
     need_in_reach: int
     people_in_reach: float
@@ -148,7 +149,7 @@ def what_if(
         served_gain=int(served.sum()), late_gain=int(late.sum()),
         newly_in_reach=int(np.where(seen, gain.fresh, 0).sum()),
         special_served_gain=None if gain.special is None else int(np.where(seen, gain.special, 0).sum()),
-        taken=gain.taken, people=float(served.sum() / ratio) if ratio else 0.0,
+        taken=gain.taken, moved=max(gain.taken - int(gain.served.sum()) - max(int(gain.late.sum()), 0), 0), people=float(served.sum() / ratio) if ratio else 0.0,
         need_in_reach=int(need[mine].sum()), people_in_reach=float(situation.world.demand.people[mine].sum()),
         gap_before=int(gap[seen].sum()), gap_after=int(gap[seen].sum() - served.sum()),
         areas=_areas(user, situation, k, held.score, served, late, mine), shape=shape,

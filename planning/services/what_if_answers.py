@@ -25,7 +25,7 @@ def gain_said(found: WhatIf, cells: bool = False, shape: bool = False) -> dict[s
         "hours": found.hours, "ready": found.ready, "supplies_nothing_because": found.reason,
         "reach": {"limit": found.limit, "unit": found.unit, "mode": found.mode},
         "newly_served": found.served_gain, "newly_late": found.late_gain, "newly_in_reach": found.newly_in_reach,
-        "barrier_free_newly_served": found.special_served_gain, "people": round(found.people, 1), "taken": found.taken,
+        "barrier_free_newly_served": found.special_served_gain, "people": round(found.people, 1), "taken": found.taken, "moved": found.moved,
         "in_reach": {"need": found.need_in_reach, "people": round(found.people_in_reach, 1)},
         "gap_before": found.gap_before, "gap_after": found.gap_after,
         "areas": [

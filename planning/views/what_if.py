@@ -139,7 +139,7 @@ def _notes(found: WhatIf) -> list[str]:
         "taken": num(found.taken), "capacity": num(found.capacity), "unit": unit(found.service), "late": num(found.late_gain),
         "earlier": num(-found.late_gain), "hours": hours(found.hours), "limit": hours(found.conversion_limit_hours),
         "need": num(found.need_in_reach), "people": num(found.people_in_reach), "fresh": num(found.newly_in_reach),
-        "reason": found.reason,
+        "reason": found.reason, "moved": num(found.moved),
     }  # fmt: skip
     if found.reason:
         return [_("It would supply nothing: %(reason)s.") % facts]
@@ -151,6 +151,10 @@ def _notes(found: WhatIf) -> list[str]:
     elif found.late_gain < 0:
         notes.append(_("%(earlier)s %(unit)s that came late come in time.") % facts)
     notes.append(_("It would take %(taken)s of its %(capacity)s %(unit)s.") % facts)
+    if found.moved > 0:
+        notes.append(
+            _("%(moved)s of them go to people who have a place elsewhere today: it is nearer.") % facts
+        )
     if found.newly_in_reach:
         notes.append(_("%(fresh)s %(unit)s of need had nothing in reach before.") % facts)
     return notes

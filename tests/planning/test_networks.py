@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
@@ -171,6 +172,59 @@ def test_a_districts_viewer_sees_the_islands_of_the_district_and_no_sums_of_the_
     browser.force_login(person("wu", "viewer", town.left))
     page = browser.get("/networks/N-90001/").content.decode()
     assert "30 people" not in page and "None in the areas you may see" in page
+
+
+LINES = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "properties": {},
+            "geometry": {"type": "LineString", "coordinates": [[104.0, 30.6], [104.0104, 30.6]]},
+        }
+    ],
+}
+
+
+def test_roads_are_imported_over_the_api_and_measured(
+    town: SimpleNamespace, person: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    client = APIClient()
+    client.force_authenticate(person("lin", "planner"))
+    body = {"city": "town", "datum": "WGS-84", "speeds_kmh": '{"default": 30}', "source": "drawn by hand"}
+    upload = SimpleUploadedFile("roads.geojson", json.dumps(LINES).encode())
+    answer = client.post("/api/v1/networks/", {**body, "file": upload})
+    assert answer.status_code == 202, answer.content
+    job = Job.objects.get(ref=answer.json()["job"]["ref"])
+    jobs.perform(job.ref)
+    job.refresh_from_db()
+    assert job.state == "done", job.error
+    network = RoadNetwork.objects.get(current=True)
+    assert (network.source, network.edges) == ("drawn by hand", 1)
+    jobs.perform(Job.objects.get(kind="network_report").ref)
+    network.refresh_from_db()
+    assert network.report["distances"]["people"] == 230
+    assert not list((tmp_path / "uploads").rglob("*.geojson"))
+
+
+def test_an_import_that_cannot_be_read_is_refused_at_once(
+    town: SimpleNamespace, person: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    client = APIClient()
+    client.force_authenticate(person("lin", "planner"))
+    upload = SimpleUploadedFile("roads.geojson", b"{}")
+    unknown = client.post("/api/v1/networks/", {"city": "town", "colour": "red", "file": upload})
+    assert unknown.status_code == 400 and "colour" in unknown.json()["errors"]
+    viewer = APIClient()
+    viewer.force_authenticate(person("he", "viewer"))
+    upload = SimpleUploadedFile("roads.geojson", b"{}")
+    assert (
+        viewer.post("/api/v1/networks/", {"city": "town", "datum": "WGS-84", "file": upload}).status_code
+        == 403
+    )
+    assert not list(tmp_path.rglob("*.geojson")) and not Job.objects.exists()
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

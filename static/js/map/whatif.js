@@ -58,6 +58,15 @@ export function watchWhatIf(state, Marker) {
     if (focused) card.querySelector(`[name="${focused}"]`)?.focus();
     const drawing = card.querySelector("#what-if-drawing");
     drawWhatIf(map, drawing ? JSON.parse(drawing.textContent) : null);
+    uncover();
+  }
+
+  // A pin under the card is moved out of it: beside the card where there is room, above it on a narrow screen.
+  function uncover() {
+    const at = pin?.getElement().getBoundingClientRect(), box = card.getBoundingClientRect();
+    if (!at || at.right < box.left || at.left > box.right || at.bottom < box.top || at.top > box.bottom) return;
+    const beside = box.width < map.getContainer().clientWidth * 0.6;
+    map.panBy(beside ? [at.right - box.left + 48, 0] : [0, at.bottom - box.top + 32]);
   }
 
   function place(at) {
