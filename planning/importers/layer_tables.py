@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext_lazy as _
@@ -57,7 +58,7 @@ def read_layer(
 def assume(table: Columns, layer: Layer, columns: Mapping[str, Column], problems: Problems) -> None:
     """Fill empty fields with what the layer assumes: assume = { rooms = 20 }."""
     for name, value in layer.options.get("assume", {}).items():
-        where = {"file": layer.label, "column": f"{layer.name}.assume.{name}"}
+        where: dict[str, Any] = {"file": layer.label, "column": f"{layer.name}.assume.{name}"}
         if name not in table.values:
             text = _("The field is not read from the file. Read: %(known)s.")
             problems.add("key_unknown", text, known=", ".join(sorted(table.values)), **where)

@@ -111,8 +111,9 @@ class _Ways:
 
 def _streets_of(path: str) -> Iterator[Any]:
     kinds = osmium.osm.NODE | osmium.osm.WAY
-    ways = osmium.filter.KeyFilter("highway", "route").enable_for(osmium.osm.WAY)
-    nodes = osmium.filter.KeyFilter("barrier").enable_for(osmium.osm.NODE)
+    ways, nodes = osmium.filter.KeyFilter("highway", "route"), osmium.filter.KeyFilter("barrier")
+    ways.enable_for(osmium.osm.WAY)
+    nodes.enable_for(osmium.osm.NODE)
     return iter(osmium.FileProcessor(path, kinds).with_locations().with_filter(ways).with_filter(nodes))
 
 

@@ -59,7 +59,9 @@ def side_by_side(parts: Sequence[RoadRows]) -> RoadRows:
     number = {name: n for n, name in enumerate(classes)}
     first = np.cumsum([0, *(part.nodes for part in parts)])
     klass = [np.array([number[c] for c in part.classes], np.int64)[part.klass] for part in parts]
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _LINK_COLUMNS}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _LINK_COLUMNS
+    }
     return RoadRows(
         lon=np.concatenate([part.lon for part in parts]),
         lat=np.concatenate([part.lat for part in parts]),

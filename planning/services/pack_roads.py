@@ -29,8 +29,8 @@ def class_speeds(code: str) -> dict[str, float] | None:
     profile = profiles.first()
     if profile is None:
         return None
-    rules = profile.rules.filter(time_of_day="", kmh__isnull=False)
-    return dict(rules.values_list("road_class", "kmh"))
+    rules = profile.rules.filter(time_of_day="").values_list("road_class", "kmh")
+    return {road_class: kmh for road_class, kmh in rules if kmh is not None}
 
 
 def read_road_layer(layer: Layer, problems: Problems, inside: Box) -> RoadRows | None:
