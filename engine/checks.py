@@ -11,6 +11,7 @@ from engine.world import (
     OPTION_KINDS,
     READYING_KINDS,
     Option,
+    Reach,
     Standard,
     World,
 )
@@ -72,6 +73,10 @@ def world_problems(world: World) -> list[str]:
         problems.append(f"reach: {len(world.reach)} tables for {k} services")
     for number, reach in enumerate(world.reach):
         name = f"reach {number}"
+        if not isinstance(reach, Reach):  # pairs are searched for in bands: there is nothing to look at yet
+            if reach.sites != m:
+                problems.append(f"{name}: searches {reach.sites} sites of {m}")
+            continue
         if not _length(problems, f"{name} indptr", reach.indptr, (m + 1,)):
             continue
         if reach.indptr[0] != 0 or np.any(np.diff(reach.indptr) < 0):

@@ -14,9 +14,10 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from engine.allocation import assign_best, assign_best_of, assign_nearest_of
+from engine.bands import BandedReach, assign_nearest_in_bands
 from engine.checks import InvalidInput, check_world
-from engine.tally import ServiceTally, put_special_first, tally
-from engine.transport import Transport, cell_ties, role_ties, transport_of
+from engine.tally import ServiceTally, put_special_first, tally, tally_taken
+from engine.transport import Transport, bare_transport_of, cell_ties, role_ties, transport_of
 from engine.world import (
     REASON_NO_CAPACITY,
     REASON_NONE,
@@ -98,8 +99,7 @@ def score_world(
     ready, tie, cell_tie = role_ready(world), role_ties(world.supply), cell_ties(world)
     parts, minimised = [], assignment == "best"
     for service in range(world.services):
-        transport = transport_of(world, service, supply, ready, tie, cell_tie)
-        *part, least = _score_transport(transport, assignment, minimise_travel)
+        *part, least = _scored((world, service, supply, ready, tie, cell_tie), assignment, minimise_travel)
         parts.append(tuple(part))
         minimised &= least
     return joined_score(world, supply, reason, parts, assignment, minimised)
@@ -113,11 +113,17 @@ def score_service(
     `joined_score` of the first three of each is the whole score."""
     supply, _reason = role_supply(world)
     ready, tie, cell_tie = role_ready(world), role_ties(world.supply), cell_ties(world)
-    return _score_transport(transport_of(world, service, supply, ready, tie, cell_tie), assignment, True)
+    return _scored((world, service, supply, ready, tie, cell_tie), assignment, True)
 
 
-def _score_transport(transport: Transport, assignment: str, minimise_travel: bool):
-    least = False
+def _scored(given: tuple, assignment: str, minimise_travel: bool):
+    """What score_service returns, from the arguments of transport_of."""
+    world, service, *_ = given
+    if assignment == "nearest" and isinstance(world.reach[service], BandedReach):
+        transport = bare_transport_of(*given)
+        sites = world.supply.role_site[transport.role].astype(np.int64)
+        return transport.role, transport.special, _in_bands(world.reach[service], sites, transport), False
+    transport, least = transport_of(*given), False
     if assignment == "best":
         result = assign_best_of(transport, minimise_travel=minimise_travel)
         put_special_first(transport, result.units)
@@ -125,6 +131,18 @@ def _score_transport(transport: Transport, assignment: str, minimise_travel: boo
     else:
         result = assign_nearest_of(transport)
     return transport.role, transport.special, tally(transport, result.units), least
+
+
+def _in_bands(reach: BandedReach, sites: NDArray[np.int64], transport: Transport) -> ServiceTally:
+    taken = assign_nearest_in_bands(reach.search, reach.limit, sites, transport, reach.pairs_at_once)
+    reachable = np.zeros(len(transport.need), bool)
+    if len(sites) and not transport.grouped:
+        reachable = reach.reachable(sites)
+    elif len(sites):
+        reachable[1::2] = reach.reachable(sites)
+        if transport.special.any():
+            reachable[0::2] = reach.reachable(sites[transport.special])
+    return tally_taken(transport, taken.sink, taken.row, taken.units, taken.cost, reachable)
 
 
 def joined_score(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.bands import BandedReach
 from engine.coverage import role_ready
 from engine.world import REASON_NONE, REASON_WORDS, Score, World
 
@@ -73,7 +74,8 @@ def explain_cells(world: World, score: Score, service: int, cells: ArrayLike, mo
     inside = np.zeros(world.demand.cells, bool)
     inside[cells] = True
     roles = np.flatnonzero(world.supply.role_service == service)
-    reach = world.reach[service].take(world.supply.role_site[roles])
+    reach, sites = world.reach[service], world.supply.role_site[roles]
+    reach = reach.to_cells(sites, inside) if isinstance(reach, BandedReach) else reach.take(sites)
     place = np.repeat(np.arange(len(roles)), np.diff(reach.indptr))
     here = inside[reach.cell] & (need[reach.cell] > 0)
     place, cell, cost = place[here], reach.cell[here], reach.cost[here]

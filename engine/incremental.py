@@ -19,6 +19,7 @@ from engine.changes import Change, changes_between, incomparable
 from engine.checks import InvalidInput
 from engine.coverage import role_ready, role_supply, score_world
 from engine.standing import RoomUsedUp, StandingService
+from engine.tally import merged_pairs
 from engine.transport import cell_ties, role_ties, sink_pairs, transport_of
 from engine.world import STATES, Reach, Score, World
 
@@ -307,21 +308,7 @@ class _Draft:
             self.taken[roles] = 0
             in_special = standing.special[sink]
             np.add.at(self.taken, role[in_special], units[in_special])
-        self._add_pairs(role, row, units, cost, grouped)
-
-    def _add_pairs(self, role, row, units, cost, grouped) -> None:
-        cell = row // 2 if grouped else row
-        key = role.astype(np.int64) * self.after.demand.cells + cell
-        order = np.argsort(key, kind="stable")
-        first = np.ones(len(order), bool)
-        first[1:] = key[order[1:]] != key[order[:-1]]
-        start, at = np.flatnonzero(first), order[first]
-        if len(at) == 0:
-            return
-        special = np.where(row % 2 == 0, units, 0) if grouped else np.zeros(len(row), np.int64)
-        self.pairs.append(
-            (role[at], cell[at], np.add.reduceat(units[order], start), np.add.reduceat(special[order], start), cost[at])
-        )  # fmt: skip
+        self.pairs.append(merged_pairs(role, row, units, cost, self.after.demand.cells, grouped))
 
     def finished(self, supply: Ints, reason: NDArray[np.int8]) -> Rescored:
         before, service_of = self.before, self.after.supply.role_service

@@ -45,6 +45,51 @@ def tally(transport: Transport, units: Ints) -> ServiceTally:
     )
 
 
+def tally_taken(
+    transport: Transport, sink: NDArray[np.int32], row: NDArray[np.int32], units: Ints, cost: NDArray[np.float32],
+    reachable: NDArray[np.bool_],
+) -> ServiceTally:  # fmt: skip
+    """Four states from pairs that carry units (u,), in any order; reachable (q,) rows with any capacity in reach. The
+    pairs of `transport` itself are not looked at."""
+    rows, sinks, ready = len(transport.need), len(transport.capacity), transport.ready[sink]
+    served, late = (np.bincount(row[which], units[which], rows).astype(np.int64) for which in (ready, ~ready))
+    sink_served, sink_late = (
+        np.bincount(sink[which], units[which], sinks).astype(np.int64) for which in (ready, ~ready)
+    )
+    states, special = four_states(transport.need, served, late, reachable, transport.grouped)
+    pairs = merged_pairs(transport.role[sink], row, units, cost, transport.cells, transport.grouped)
+    travel = float(np.sum(pairs[2] * pairs[4].astype(np.float64)))
+    return ServiceTally(states, special, sink_served, sink_late, *pairs, travel)
+
+
+def merged_pairs(
+    role: NDArray[np.int32],
+    row: NDArray[np.int32],
+    units: Ints,
+    cost: NDArray[np.float32],
+    cells: int,
+    grouped: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints, Ints, NDArray[np.float32]]:
+    """(role, cell, units, special units, cost) by role, then cell, both rows of a cell and both sinks of a role
+    together."""
+    cell = row // 2 if grouped else row
+    key = role.astype(np.int64) * cells + cell
+    order = np.argsort(key, kind="stable")
+    first = np.ones(len(order), bool)
+    first[1:] = key[order[1:]] != key[order[:-1]]
+    start, at = np.flatnonzero(first), order[first]
+    special = np.where(row % 2 == 0, units, 0) if grouped else np.zeros(len(row), np.int64)
+    if len(at) == 0:
+        return role, cell, units, special, cost
+    return (
+        role[at],
+        cell[at],
+        np.add.reduceat(units[order], start),
+        np.add.reduceat(special[order], start),
+        cost[at],
+    )
+
+
 def four_states(
     need: Ints, served: Ints, late: Ints, reachable: NDArray[np.bool_], grouped: bool
 ) -> tuple[Ints, Ints | None]:

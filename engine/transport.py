@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.checks import InvalidInput
 from engine.world import Reach, Supply, World
 
 
@@ -42,6 +43,10 @@ class Transport:
     @property
     def pairs(self) -> int:
         return len(self.row)
+
+    @property
+    def cells(self) -> int:
+        return len(self.need) // 2 if self.grouped else len(self.need)
 
     def by_cell(self, units: NDArray[Any]) -> NDArray[Any]:
         """(n,) from (q,): both rows of a cell together."""
@@ -115,17 +120,35 @@ def transport_of(
     role_tie: NDArray[np.int64],
     cell_tie: NDArray[np.int64],
 ) -> Transport:
-    """The transport problem of one service; supply (r,) capacity that counts, ready (r,), ties as ranks."""
+    """The transport problem of one service; supply (r,) capacity that counts, ready (r,), ties as ranks. Raises
+    InvalidInput where the pairs are only searched for in bands."""
+    reach = world.reach[service]
+    if not isinstance(reach, Reach):
+        raise InvalidInput(
+            [f"reach {service}: its pairs are searched in bands, which only nearest-first scores can use"]
+        )
+    bare = bare_transport_of(world, service, supply, ready, role_tie, cell_tie)
+    sites = world.supply.role_site[bare.role].astype(np.int64)
+    ptr, row, sink, cost = sink_pairs(reach, sites, bare.special, bare.need, bare.grouped)
+    return replace(bare, sink_ptr=ptr, row=row, sink=sink, cost=cost)
+
+
+def bare_transport_of(
+    world: World,
+    service: int,
+    supply: NDArray[np.int64],
+    ready: NDArray[np.bool_],
+    role_tie: NDArray[np.int64],
+    cell_tie: NDArray[np.int64],
+) -> Transport:
+    """Rows and sinks of one service without any pair."""
     grouped = world.grouped
     special_supply = np.minimum(world.supply.role_special_capacity, supply) if grouped else None
     role, special, capacity = sinks_of(world, service, supply, special_supply)
-    need = row_needs(world, service)
-    reach = world.reach[service]
-    sites = world.supply.role_site[role].astype(np.int64)
-    ptr, row, sink, cost = sink_pairs(reach, sites, special, need, grouped)
-    sink_rank = rank_by(2 * role_tie[role] + special)
+    none = np.empty(0, np.int32)
     return Transport(
-        need, capacity, ready[role], role, special, row_ranks(cell_tie, grouped), sink_rank, ptr, row, sink, cost,
+        row_needs(world, service), capacity, ready[role], role, special, row_ranks(cell_tie, grouped),
+        rank_by(2 * role_tie[role] + special), np.zeros(len(role) + 1, np.int64), none, none, np.empty(0, np.float32),
         grouped,
     )  # fmt: skip
 
