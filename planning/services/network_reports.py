@@ -22,7 +22,7 @@ from core.services import audit, jobs
 from core.services.jobs import Progress
 from engine import ENGINE_VERSION
 from engine.crs import LocalMetric
-from engine.network import RoadGraph
+from engine.network import RoadGraph, Snap
 from facilities.choices import FacilityStatus
 from facilities.services.bulk import copy_rows
 from planning.bridge import artefacts, road_quality
@@ -108,10 +108,11 @@ def make_report(*, network: RoadNetwork, progress: Progress | None = None) -> di
     main = used.snap(held.x, held.y, mode="drive").entry_m
     say(0.4, _("Looking for islands"))
     islands = road_quality.islands_of(graph, part)
-    sums = road_quality.island_sums(graph, islands, nearest.street, held.people, nearest_place.street)
+    sums = road_quality.island_sums(
+        graph, islands, _on_the_map(nearest), held.people, _on_the_map(nearest_place)
+    )
     off = cells.entry_m > road_quality.OFF_MAP_M
-    place_street = np.where(places.entry_m <= road_quality.OFF_MAP_M, places.street, -1)
-    lost = road_quality.cut_off(graph, cells.street, off, place_street)
+    lost = road_quality.cut_off(graph, cells.street, off, _on_the_map(places))
     report: dict[str, Any] = {
         "engine": ENGINE_VERSION,
         "population_layer": held.layer.code if held.layer else None,
@@ -144,6 +145,11 @@ def make_report(*, network: RoadNetwork, progress: Progress | None = None) -> di
             progress.hold()
         _write(network, report, rows)
     return report
+
+
+def _on_the_map(snap: Snap) -> np.ndarray:
+    """Nearest streets, -1 where even that one is too far away to say anything."""
+    return np.where(snap.entry_m <= road_quality.OFF_MAP_M, snap.street, -1)
 
 
 def _everything(network: RoadNetwork, used: RoadGraph) -> tuple[RoadGraph, np.ndarray]:
