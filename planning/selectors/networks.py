@@ -85,6 +85,11 @@ def warnings_of(network: RoadNetwork, user: Any) -> list[dict[str, str]]:
     ]
 
 
+def nearly_all(part: float, whole: float) -> str:
+    """A share in words that never rounds up to all."""
+    return pct(part / whole if part >= whole else min(part / whole, 0.999))
+
+
 def sentence(network: RoadNetwork, user: Any) -> str:
     """The finding in one line."""
     report = network.report
@@ -95,7 +100,7 @@ def sentence(network: RoadNetwork, user: Any) -> str:
     if near["people"] and policies.sees_whole_city(user, network.city_id):
         within = next(row["people"] for row in near["within"] if row["metres"] == 200)
         first = _("%(share)s of the people live within 200 m of a mapped street")
-        words = first % {"share": pct(within / near["people"])}
+        words = first % {"share": nearly_all(within, near["people"])}
         if not count:
             return _("%(words)s; all streets hang together.") % {"words": words}
         islands = ngettext(

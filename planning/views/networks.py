@@ -21,7 +21,7 @@ from planning.selectors import networks as selectors
 from planning.services.network_reports import KIND, request_report
 from planning.views import mapwords
 
-ISLANDS_SHOWN, PLACES_SHOWN = 50, 30
+ISLANDS_SHOWN, PLACES_SHOWN = 25, 25
 # What the import counted, in words: the fact's name, its label, its unit.
 FACTS = (
     ("links", gettext_lazy("Links read"), ""),
@@ -105,7 +105,7 @@ def network_report(request: HttpRequest, ref: str) -> HttpResponse:
 def _stats(network: RoadNetwork, report: dict[str, Any], whole: bool) -> list[dict[str, Any]]:
     near = report["distances"]
     within = {row["metres"]: row["people"] for row in near["within"]}
-    share = pct(within[200] / near["people"]) if near["people"] else "—"
+    share = selectors.nearly_all(within[200], near["people"]) if near["people"] else "—"
     lost = report["unreached"]["people"] if whole else None
     return [
         {"label": _("Within 200 m of a street"), "value": share, "note": _("of the people")},
@@ -152,7 +152,7 @@ def _quality(report: dict[str, Any], whole: bool) -> list[dict[str, Any]]:
     if whole and near["people"]:
         for row in near["within"]:
             label = _("People within %(metres)s m of a street") % {"metres": row["metres"]}
-            add(label, pct(row["people"] / near["people"]))
+            add(label, selectors.nearly_all(row["people"], near["people"]))
         add(_("Half of the people live within"), num(near["p50_m"]), "m")
         far = f"{num(near['p90_m'])} · {num(near['p99_m'])} · {num(near['max_m'])}"
         add(_("Nine in ten, 99 in 100, and all within"), far, "m")
@@ -211,5 +211,5 @@ def _map_config(request: HttpRequest, network: RoadNetwork) -> dict[str, Any]:
     config = mapwords.base_config(request, network.city)
     return config | {
         "mode": "place", "show": "none", "label": _("Map of the road islands; the table holds every one"),
-        "islands": f"/api/v1/networks/{network.ref}/islands/?format=geojson&page_size={ISLANDS_SHOWN * 10}",
+        "islands": f"/api/v1/networks/{network.ref}/islands/?format=geojson&page_size=1000",
     }  # fmt: skip
