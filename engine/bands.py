@@ -148,8 +148,10 @@ class _State:
 
     def taken(self) -> Taken:
         empty = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float32))
-        joined = [np.concatenate(column) for column in zip(empty, *self.parts, strict=True)]
-        return Taken(*joined, self.left, self.room, self.searched, self.most_held, self.bands)
+        sink, row, units, cost = (np.concatenate(column) for column in zip(empty, *self.parts, strict=True))
+        return Taken(
+            sink, row, units, cost, self.left, self.room, self.searched, self.most_held, self.bands
+        )  # fmt: skip
 
 
 def _between(reach: Reach, low: float, high: float) -> Reach:

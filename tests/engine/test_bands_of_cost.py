@@ -10,10 +10,14 @@ from engine.checks import InvalidInput
 from engine.coverage import role_ready, role_supply, score_world
 from engine.explain import explain_cells
 from engine.loss import loss_of_each
+from engine.network import RoadGraph
+from engine.road_bands import road_bands
 from engine.transport import bare_transport_of, cell_ties, role_ties
-from engine.world import Reach
+from engine.travel import reach_by_road
+from engine.world import Demand, Reach, Supply, World
+from tests.bench._city import road_grid
 from tests.engine.test_editing_places import same
-from tests.engine.towns import any_town, random_town, street_town, with_barrier_free
+from tests.engine.towns import any_town, random_town, standard, street_town, with_barrier_free
 
 SEEDS = st.integers(0, 10_000)
 
@@ -82,3 +86,24 @@ def test_what_needs_all_pairs_says_so():
         loss_of_each(world)
     with pytest.raises(InvalidInput, match="bands"):
         score_world(world, "best")
+
+
+@pytest.mark.parametrize("pairs_at_once", [200, 100_000])
+def test_bands_of_drives_score_as_the_reach_by_road_does(pairs_at_once):
+    rng = np.random.default_rng(4)
+    graph = RoadGraph.build(**road_grid(900, rng))
+    cell_x, cell_y = rng.random((2, 400)) * 4000
+    site_x, site_y = rng.random((2, 12)) * 4000
+    extra = rng.random(12) * 2
+    given = (graph, site_x, site_y, cell_x, cell_y, 5.0, "min", "drive")
+    need = rng.integers(0, 30, (1, 400))
+    supply = Supply(site_x, site_y, np.arange(12), np.zeros(12, int), rng.integers(100, 700, 12),
+                    rng.choice([0.0, 72.0], 12), np.ones(12, bool), np.zeros(12, int), np.zeros(12, bool))  # fmt: skip
+    demand = Demand(cell_x, cell_y, need, need[0].astype(float), np.zeros(400, np.int32))
+    rule = replace(standard(limit=5.0), reach_unit="min", mode="drive")
+    whole, bands = (
+        World(demand, supply, (rule,), (way(*given, site_extra=extra, **more),))
+        for way, more in ((reach_by_road, {}), (road_bands, {"pairs_at_once": pairs_at_once}))
+    )
+    assert (score_world(whole).totals() > 0).all()
+    same(score_world(bands), score_world(whole))
