@@ -1,5 +1,7 @@
 """The map, the gaps and the plan in a real browser: drawn, linked, accessible, in both languages and narrow."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -8,6 +10,7 @@ from core.services import jobs
 from planning.models import CostRate
 from planning.services import plans
 from planning.services.analyses import start_analysis
+from tests.planning.streets import add_streets
 from tests.planning.town import SERVICE
 
 
@@ -198,3 +201,27 @@ def test_the_pages_of_analyses_are_drawn_accessible_and_fit_a_phone(
         wide.goto(addresses[0 if kind == "hours" else 4])
         expect(wide.locator(f"[data-{kind}] svg path.strong")).to_have_count(1)
     assert wide.problems == [] and wide.outside_calls == []
+
+
+def test_a_line_is_drawn_by_clicks_and_closes_the_street_it_crosses(
+    transactional_db, town, person, open_page, axe
+):
+    add_streets(town)
+    page = open_page(user=person("lin", "planner"))
+    show(page, f"/scenarios/{town.scenario.ref}/roads/")
+    page.get_by_label("Streets along a drawing").check()
+    page.get_by_role("button", name="Line", exact=True).click()
+    box = page.locator("#map canvas").bounding_box()
+    for part in (0.35, 0.65):
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * part)
+    field = page.locator("#id_geometry")
+    expect(field).to_have_value(re.compile(r'"LineString"'))
+    assert axe(page) == []
+    page.get_by_role("button", name="Add the rule").click()
+    expect(page.get_by_role("cell", name="within 20 m of a drawing")).to_be_visible()
+    expect(page.get_by_text(re.compile("km are closed"))).to_be_visible()
+    town.scenario.refresh_from_db()
+    (rule,) = town.scenario.road_rules
+    assert rule["geometry"]["type"] == "LineString" and len(rule["geometry"]["coordinates"]) == 2
+    assert "On today's roads 0.0 km" not in page.content()
+    assert page.problems == [] and page.outside_calls == []
