@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +17,7 @@ from core import policies
 from core.choices import JobState, TimeOfDay
 from core.errors import DomainError
 from core.models import City, Job
-from core.services import audit, jobs
+from core.services import audit, jobs, shards
 from core.services.jobs import Progress
 from core.services.refs import next_ref
 from engine import ENGINE_VERSION
@@ -34,7 +36,7 @@ from planning.models import Run, Scenario, Snapshot, SpeedProfile, StandardProfi
 from planning.services import results, scoring, travel_times
 from planning.services.snapshots import take_snapshot
 
-KIND = "score"
+KIND, WRITE = "score", "write"
 
 
 def default_profile() -> StandardProfile:
@@ -254,46 +256,52 @@ def compute(run: Run, changes: Sequence[Change] = ()) -> tuple[Situation, Score,
 
 @jobs.kind(KIND)
 def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
-    """Compute the runs of a job: travel times and assignments in pieces that any worker may take, then each run written
-    whole in one transaction. Safe to run twice."""
+    """Compute the runs of a job in pieces that any worker may take: travel times, assignments, then each run added up
+    and written whole in one transaction. Safe to run twice."""
     started = time.monotonic()
     refs = list(job.params["runs"])
     found = Run.objects.select_related("snapshot").filter(ref__in=refs, state=RunState.WAITING)
     waiting = sorted(found, key=lambda run: refs.index(run.ref))
-    travel_times.prepare(job, progress, waiting, 0.0, 0.5)
-    scoring.assign_in_pieces(job, progress, waiting, 0.5, 0.8)
+    travel_times.prepare(job, progress, waiting, 0.0, 0.45)
+    scoring.assign_in_pieces(job, progress, waiting, 0.45, 0.65)
     shared = (time.monotonic() - started) / max(len(waiting), 1)
-    for number, run in enumerate(waiting):
-        started = time.monotonic()
-        share = 0.8 + 0.2 * number / len(waiting)
-        progress(share, str(_("Adding up %(ref)s")) % {"ref": run.ref}, at_once=True)
-        situation, score = scoring.scored(run)
-        tables = results.tabulate(city_id=run.city_id, situation=situation, score=score)
-        progress.check()
-        name = f"results/{run.ref}-{job.worker_token[-8:]}"
-        results.keep_score(name=name, situation=situation, score=score)
-        tables.facts["results"] = name
-        progress(share + 0.1 / len(waiting), str(_("Writing %(ref)s")) % {"ref": run.ref}, at_once=True)
-        seconds = shared + time.monotonic() - started
-        try:
-            with transaction.atomic():
-                progress.hold()
-                finish(run, situation, tables, seconds)
-        except IntegrityError:
-            # Another job finished the same question first: its run is the answer, this row goes.
-            twin = (
-                Run.objects.filter(params_sha256=run.params_sha256, state=RunState.DONE)
-                .exclude(pk=run.pk)
-                .first()
-            )
-            if twin is None:
-                raise
-            Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
-            refs[refs.index(run.ref)] = twin.ref
-        scoring.forget_pieces(run)
-        del situation, score, tables
-    scoring.forget_situation()
+    words = str(_("Adding up and writing: %(done)d of %(all)d runs"))
+    # All of the job's runs, so that a job taken up again asks for the same pieces.
+    answers = shards.work_out(job, progress, WRITE, [{"run": ref} for ref in refs], WRITE, 0.65, 1.0, words)
+    Run.objects.filter(pk__in=[run.pk for run in waiting]).update(seconds=F("seconds") + shared)
+    refs = [answer["run"] for answer in answers]
     return {"result_url": f"/runs/{refs[0]}/", "result": {"runs": refs}}
+
+
+@shards.kind(WRITE, _("Adding up and writing"))
+def write_run(params: dict[str, Any], check: shards.Check) -> dict[str, Any]:
+    """Add up one run by area and hexagon and write it; its reference, or that of an equal run that was quicker."""
+    run = Run.objects.select_related("snapshot").filter(ref=params["run"]).first()
+    if run is None or run.state != RunState.WAITING:
+        return params
+    started = time.monotonic()
+    situation, score = scoring.scored(run)
+    tables = results.tabulate(city_id=run.city_id, situation=situation, score=score)
+    name = f"results/{run.ref}-{uuid.uuid4().hex[:8]}"
+    results.keep_score(name=name, situation=situation, score=score)
+    tables.facts["results"] = name
+    check()
+    scoring.forget_situation()
+    del score
+    try:
+        # Two hands that both think the run is theirs: the second waits for the first one's row and finds it done.
+        with transaction.atomic():
+            finish(run, situation, tables, time.monotonic() - started)
+    except IntegrityError:
+        # Another job finished the same question first: its run is the answer, this row goes.
+        same = Run.objects.filter(params_sha256=run.params_sha256, state=RunState.DONE)
+        twin = same.exclude(pk=run.pk).first()
+        if twin is None:
+            raise
+        Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
+        return {"run": twin.ref}
+    scoring.forget_pieces(run)
+    return params
 
 
 def finish(
