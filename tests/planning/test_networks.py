@@ -283,6 +283,11 @@ def test_hotels_of_chengdu_read_in_the_wrong_datum_are_found_out(
     fits = {row["layer"]: row for row in report["datum"] if row["what"] == "facilities"}
     assert fits["hotels"]["suspect"] == suspect
     assert fits["shelters"]["suspect"] is None
+    # the worked example of docs/algorithms/road-quality.md
+    assert round(fits["hotels"]["median_m"]) == (76 if suspect else 46)
+    tried = {row["datum"]: row for row in fits["shelters"]["tried"]}["GCJ-02"]
+    found = (fits["shelters"]["median_m"], tried["median_m"], tried["turned_low_m"])
+    assert tuple(map(round, found)) == (101, 79, 77)
     assert [row["suspect"] for row in report["datum"] if row["what"] == "roads"] == [None]
     warned = {row["layer"] for row in report["warnings"] if row["code"].startswith("datum_of")}
     assert warned == ({"hotels"} if suspect else set())
