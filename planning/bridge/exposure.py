@@ -102,7 +102,7 @@ def keep_exposure(
     street, part = streets_touching(graph, to_plane(parts, centre))
     kind_of = np.array([number[klass, severity] for klass, severity, _shape in rows], dtype=np.int64)
     pair = np.unique(street * max(len(kinds), 1) + (kind_of[owner[part]] if len(part) else part))
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "street": (pair // max(len(kinds), 1)).astype(np.int32),
         "kind": (pair % max(len(kinds), 1)).astype(np.int16),
     }

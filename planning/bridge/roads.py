@@ -162,13 +162,11 @@ def _at_speeds(roads: Roads, speeds: dict[str, Any], time_of_day: str) -> tuple[
         graph = replace(graph, klass=np.zeros(graph.streets, np.int16))
         graph.known["segments"] = roads.graph.segments()
     slower = street_speeds(graph, np.full(len(classes), np.nan), factor)
-    if np.isnan(kmh).all():
+    if roads.assumed is None or np.isnan(kmh).all():
         return slower, told
     given = street_speeds(graph, kmh, factor)
-    ab, ba = (
-        np.where(roads.assumed, getattr(given, name), getattr(slower, name))
-        for name in ("speed_ab_kmh", "speed_ba_kmh")
-    )
+    ab: np.ndarray = np.where(roads.assumed, given.speed_ab_kmh, slower.speed_ab_kmh)
+    ba: np.ndarray = np.where(roads.assumed, given.speed_ba_kmh, slower.speed_ba_kmh)
     mixed = replace(slower, speed_ab_kmh=ab, speed_ba_kmh=ba)
     mixed.known["segments"] = graph.segments()  # the lines are the same
     return mixed, told

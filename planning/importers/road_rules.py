@@ -33,7 +33,7 @@ MOST_FACTOR, MOST_BUFFER_M, USUAL_BUFFER_M = 100.0, 2_000.0, 20.0
 
 
 def read_road_rules(
-    rules: Any, problems: Problems, where: Mapping[str, str] | None = None
+    rules: Any, problems: Problems, where: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """The rules in one spelling; what is wrong goes to `problems` with the rule's place in `column`."""
     where = dict(where or {})
@@ -53,7 +53,7 @@ def _number(value: Any) -> bool:
 
 
 class _Rule:
-    def __init__(self, rule: dict[str, Any], problems: Problems, where: dict[str, str], start: str) -> None:
+    def __init__(self, rule: dict[str, Any], problems: Problems, where: dict[str, Any], start: str) -> None:
         self.rule, self.problems, self.where, self.start = rule, problems, where, start
 
     def bad(self, code: str, text: Any, name: str, **params: Any) -> None:

@@ -27,7 +27,7 @@ MOST_STREETS_DRAWN = 5_000
 
 
 def checked_road_rules(
-    rules: Any, *, city: City, hazard_layer: HazardLayer | None, where: Mapping[str, str] | None = None
+    rules: Any, *, city: City, hazard_layer: HazardLayer | None, where: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """The rules in one spelling. Raises InvalidInput with everything that is wrong with any of them."""
     problems = Problems()
@@ -44,7 +44,7 @@ def _known_to_city(
     city: City,
     hazard_layer: HazardLayer | None,
     problems: Problems,
-    where: dict[str, str],
+    where: dict[str, Any],
 ) -> None:
     start = where.pop("column", "road_rules")
     zones: dict[str, set[str]] = {layer.code: set() for layer in HazardLayer.objects.filter(city=city)}
