@@ -32,7 +32,7 @@ def contract(
     streets = graph.streets
     same = np.zeros(streets, np.int64) if label is None else np.asarray(label, np.int64)
     first, second = _meeting(graph, same, _stretch(graph), keep_nodes)
-    order, forward, begins = _chains(graph.a, graph.b, first, second)
+    order, forward, begins = _in_order(graph, *_chains(graph.a, graph.b, first, second))
     last = np.r_[begins[1:], streets][: len(begins)] - 1
     head, tail = order[begins], order[last]
     a = np.where(forward[begins], graph.a[head], graph.b[head])
@@ -134,6 +134,26 @@ def _chains(a, b, first, second):  # pragma: no cover - compiled
                 begins[chains] = chain_at + (filled - chain_at) // 2
                 chains += 1
     return order, forward, begins[:chains]
+
+
+def _in_order(
+    graph: RoadGraph, order: Ints, forward: NDArray[np.bool_], begins: Ints
+) -> tuple[Ints, NDArray[np.bool_], Ints]:
+    """The same chains as a graph wants its streets: each from its lower to its higher node, sorted by these."""
+    if not len(begins):
+        return order, forward, begins
+    size = np.diff(np.r_[begins, len(order)])
+    last = begins + size - 1
+    a = np.where(forward[begins], graph.a[order[begins]], graph.b[order[begins]])
+    b = np.where(forward[last], graph.b[order[last]], graph.a[order[last]])
+    turned = a > b
+    chain = np.lexsort((np.add.reduceat(graph.length_m[order], begins), np.maximum(a, b), np.minimum(a, b)))
+    size = size[chain]
+    starts = np.cumsum(size) - size
+    step = np.arange(len(order)) - np.repeat(starts, size)
+    back = np.repeat(turned[chain], size)
+    place = np.repeat(np.where(turned, last, begins)[chain], size) + np.where(back, -step, step)
+    return order[place], forward[place] != back, starts
 
 
 def _lines(graph: RoadGraph, order: Ints, forward: NDArray[np.bool_], begins: Ints):

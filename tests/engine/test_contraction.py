@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from engine.contraction import contract
 from engine.network import RoadGraph
+from engine.travel import reach_by_road
 
 
 def links(rng: np.random.Generator, nodes: int, count: int) -> RoadGraph:
@@ -76,3 +77,22 @@ def test_labels_and_nodes_to_keep_stop_a_street() -> None:
 def test_a_link_longer_than_its_line_does_not_stretch_its_neighbour() -> None:
     graph = RoadGraph.build([0, 100, 200], [0, 0, 0], [0, 1], [1, 2], [150.0, 100.0], 30.0, keep="all")
     assert contract(graph)[0].streets == 2
+
+
+@given(st.integers(0, 10_000))
+def test_people_reach_the_same_places_as_cheaply_with_bends_taken_in(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = links(rng, int(rng.integers(3, 30)), int(rng.integers(0, 6)))
+    small, _first = contract(graph)
+    assert (small.a < small.b).all() and (np.diff(small.a) >= 0).all()
+    sites, cells = rng.uniform(0, 1000, (2, 3)), rng.uniform(0, 1000, (2, 20))
+    reaches = [
+        reach_by_road(one, *sites, *cells, 2000.0, "m", "walk", direct_m=0.0, kernel="float")
+        for one in (graph, small)
+    ]
+    tables = []
+    for reach in reaches:
+        table = np.full((3, 20), np.inf)
+        table[np.repeat(np.arange(3), np.diff(reach.indptr)), reach.cell] = reach.cost
+        tables.append(np.where(table > 1999, np.inf, table))
+    np.testing.assert_allclose(tables[1], tables[0], rtol=1e-5, atol=0.01)
