@@ -67,7 +67,7 @@ def _compare(
 ) -> DatumFit:
     x, y = plane.forward(*here)
     median = _median_m(graph, x, y)
-    tried = []
+    tried: list[dict[str, Any]] = []
     for datum, there in others.items():
         x1, y1 = plane.forward(*there)
         east, north = x1 - x, y1 - y

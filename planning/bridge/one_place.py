@@ -6,13 +6,14 @@ Counted on travel times at cells; the lines are for drawing only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
 
 from engine.crs import LocalMetric
 from engine.isochrone import isochrones
-from engine.network import RoadGraph
+from engine.network import RoadGraph, Snap
 from engine.travel import DIRECT_M, reach_by_road, reach_straight
 from planning.bridge.frozen import Frozen
 from planning.bridge.roads import RoadState, load_roads
@@ -31,79 +32,66 @@ def _graph(roads: RoadState) -> RoadGraph:
     return roads.graph
 
 
+@dataclass(frozen=True)
+class Way:
+    """How one goes: limits in "min" or "m", "walk" or "drive", straight legs x detour, to the place or from it."""
+
+    unit: str
+    mode: str
+    detour: float
+    to_place: bool = True
+
+
 def cells_of_place(
-    frozen: Frozen,
-    roads: RoadState | None,
-    x: float,
-    y: float,
-    limit: float,
-    unit: str,
-    mode: str,
-    detour: float,
-    *,
-    to_place: bool = True,
+    frozen: Frozen, roads: RoadState | None, x: float, y: float, limit: float, way: Way
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(cells (c,) int32 ascending, cost (c,) float32 in `unit`) within `limit` of a place in plane metres. roads None:
-    straight lines x detour."""
-    cells = np.asarray(frozen["cell_x"]), np.asarray(frozen["cell_y"])
-    way = (limit, unit, mode, detour)
-    if roads is None:
-        return reach_straight([x], [y], *cells, *way).row(0)
-    reach = reach_by_road(
-        _graph(roads), [x], [y], *cells, *way, weight=roads.weight_for(unit), to_site=to_place, threads=1,
-        walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min,
-        cells_snap=cells_snap(frozen, roads.network_sha, mode),
-    )  # fmt: skip
-    return reach.row(0)
+    """(cells (c,) int32 ascending, cost (c,) float32 in the way's unit) within `limit` of a place in plane metres.
+    roads None: straight lines x detour."""
+    snap = cells_snap(frozen, roads.network_sha, way.mode) if roads else None
+    return _reached(frozen["cell_x"], frozen["cell_y"], roads, x, y, limit, way, snap)
 
 
 def sites_of_place(
-    frozen: Frozen,
+    frozen: Frozen, roads: RoadState | None, x: float, y: float, limit: float, way: Way
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for the facilities and idle assets of the snapshot: (sites (s,), cost (s,))."""
+    return _reached(frozen["site_x"], frozen["site_y"], roads, x, y, limit, way, None)
+
+
+def _reached(
+    to_x: np.ndarray,
+    to_y: np.ndarray,
     roads: RoadState | None,
     x: float,
     y: float,
     limit: float,
-    unit: str,
-    mode: str,
-    detour: float,
-    *,
-    to_place: bool = True,
+    way: Way,
+    snap: Snap | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same for the facilities and idle assets of the snapshot: (sites (s,), cost (s,))."""
-    sites = np.asarray(frozen["site_x"]), np.asarray(frozen["site_y"])
-    way = (limit, unit, mode, detour)
+    to_x, to_y = np.asarray(to_x), np.asarray(to_y)
     if roads is None:
-        return reach_straight([x], [y], *sites, *way).row(0)
-    reach = reach_by_road(
-        _graph(roads), [x], [y], *sites, *way, weight=roads.weight_for(unit), to_site=to_place, threads=1,
-        walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min,
-    )  # fmt: skip
-    return reach.row(0)
+        return reach_straight([x], [y], to_x, to_y, limit, way.unit, way.mode, way.detour).row(0)
+    return reach_by_road(
+        _graph(roads), [x], [y], to_x, to_y, limit, way.unit, way.mode, way.detour, weight=roads.weight_for(way.unit),
+        to_site=way.to_place, threads=1, walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min,
+        cells_snap=snap,
+    ).row(0)  # fmt: skip
 
 
 def rings_of_place(
-    frozen: Frozen,
-    roads: RoadState | None,
-    x: float,
-    y: float,
-    limits: Sequence[float],
-    unit: str,
-    mode: str,
-    detour: float,
-    *,
-    to_place: bool = True,
+    frozen: Frozen, roads: RoadState | None, x: float, y: float, limits: Sequence[float], way: Way
 ) -> list[shapely.Geometry]:
     """The ground within each limit, in degrees, for drawing; each lies inside the next larger. Without roads, circles."""
     plane = plane_of(frozen)
     if roads is None:
-        speed = USUAL_WALK_M_PER_MIN if mode == "walk" else USUAL_DRIVE_M_PER_MIN
-        metres = [limit if unit == "m" else limit * speed for limit in limits]
-        shapes = [shapely.Point(x, y).buffer(one / detour, quad_segs=24) for one in metres]
+        speed = USUAL_WALK_M_PER_MIN if way.mode == "walk" else USUAL_DRIVE_M_PER_MIN
+        metres = [limit if way.unit == "m" else limit * speed for limit in limits]
+        shapes = [shapely.Point(x, y).buffer(one / way.detour, quad_segs=24) for one in metres]
     else:
         shapes = isochrones(
-            _graph(roads), x, y, list(limits), unit, mode, weight=roads.weight_for(unit),
-            walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min, detour=detour,
-            direct_m=DIRECT_M, to_site=to_place,
+            _graph(roads), x, y, list(limits), way.unit, way.mode, weight=roads.weight_for(way.unit),
+            walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min, detour=way.detour,
+            direct_m=DIRECT_M, to_site=way.to_place,
         )  # fmt: skip
     return [
         shapely.transform(shape, lambda at: np.column_stack(plane.inverse(at[:, 0], at[:, 1])))

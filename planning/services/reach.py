@@ -20,7 +20,7 @@ from facilities.models import Facility
 from planning.bridge.asked import frozen_of, question_of
 from planning.bridge.freeze import FACILITY
 from planning.bridge.frozen import Frozen, latest_frozen, load_frozen
-from planning.bridge.one_place import cells_of_place, plane_of, rings_of_place, sites_of_place
+from planning.bridge.one_place import Way, cells_of_place, plane_of, rings_of_place, sites_of_place
 from planning.bridge.roads import open_roads, road_state
 from planning.bridge.speeds import default_speeds, freeze_speeds
 from planning.bridge.world import Question
@@ -95,13 +95,12 @@ def reach_from(
     frozen, question = _inputs(city, run)
     roads = road_state(frozen, question) if run else open_roads(frozen, question)
     x, y = (float(at[0]) for at in plane_of(frozen).forward([lon], [lat]))
-    way = (unit, mode, question.detour_factor)
-    to_place = direction == "to"
-    cells, cost = cells_of_place(frozen, roads, x, y, wanted[-1], *way, to_place=to_place)
-    sites, site_cost = sites_of_place(frozen, roads, x, y, wanted[-1], *way, to_place=to_place)
+    way = Way(unit, mode, question.detour_factor, to_place=direction == "to")
+    cells, cost = cells_of_place(frozen, roads, x, y, wanted[-1], way)
+    sites, site_cost = sites_of_place(frozen, roads, x, y, wanted[-1], way)
     people, seen = _people(frozen, question.time_of_day), cells_seen(user, city, frozen)
     places = _places(user, frozen, sites, site_cost)
-    shapes = rings_of_place(frozen, roads, x, y, wanted, *way, to_place=to_place)
+    shapes = rings_of_place(frozen, roads, x, y, wanted, way)
     counted = seen[cells] & (people[cells] > 0)
     rings = []
     for limit, shape in zip(wanted, shapes, strict=True):

@@ -20,7 +20,7 @@ from engine.coverage import score_world
 from engine.incremental import Standing
 from engine.world import Reach, Score, Supply, World
 from facilities.models import ServiceType
-from planning.bridge.one_place import cells_of_place, plane_of, rings_of_place
+from planning.bridge.one_place import Way, cells_of_place, plane_of, rings_of_place
 from planning.bridge.situation import ratio_of
 from planning.bridge.world import Situation
 from planning.choices import Assignment, RunState
@@ -125,9 +125,9 @@ def what_if(
     k = [row["service"] for row in situation.standards].index(service.code)
     rule = situation.world.standards[k]
     x, y = (float(at[0]) for at in plane_of(frozen).forward([lon], [lat]))
-    way = (rule.reach_unit, rule.mode, situation.question.detour_factor)
-    cells, cost = cells_of_place(frozen, situation.roads, x, y, rule.reach_limit, *way)
-    shape = rings_of_place(frozen, situation.roads, x, y, [rule.reach_limit], *way)[0]
+    way = Way(rule.reach_unit, rule.mode, situation.question.detour_factor)
+    cells, cost = cells_of_place(frozen, situation.roads, x, y, rule.reach_limit, way)
+    shape = rings_of_place(frozen, situation.roads, x, y, [rule.reach_limit], way)[0]
     ready = rule.conversion_limit_hours is None or hours <= rule.conversion_limit_hours
     reason = _inside_hazard(situation, lon, lat)
     supplied = 0 if reason else capacity
@@ -233,13 +233,13 @@ def _gain_at_best(
     def with_new(column: np.ndarray, value: Any) -> np.ndarray:
         return np.append(np.asarray(column), value)
 
-    grouped = demand.special_need is not None and supply.role_special_capacity is not None
+    need_special, room_special = demand.special_need, supply.role_special_capacity
     own = Supply(
         with_new(supply.x_m, 0.0), with_new(supply.y_m, 0.0), with_new(supply.role_site[mine], sites),
         np.zeros(len(mine) + 1, np.int16), with_new(score.role_supply[mine], capacity),
         with_new(np.where(np.isinf(hours), np.nan, hours), own_hours), np.ones(len(mine) + 1, bool),
         with_new(supply.role_rank[mine], 1), np.zeros(len(mine) + 1, bool), np.zeros(len(mine) + 1, np.int8),
-        with_new(np.minimum(supply.role_special_capacity[mine], score.role_supply[mine]), special) if grouped else None,
+        None if room_special is None else with_new(np.minimum(room_special[mine], score.role_supply[mine]), special),
     )  # fmt: skip
     reach = world.reach[k]
     longer = Reach(
@@ -249,7 +249,7 @@ def _gain_at_best(
     )
     narrow = type(demand)(
         demand.x_m, demand.y_m, demand.need[[k]], demand.people, demand.area,
-        demand.special_need[[k]] if grouped else None,
+        None if need_special is None else need_special[[k]],
     )  # fmt: skip
     after = score_world(
         World(narrow, own, (world.standards[k],), (longer,)), "best", minimise_travel=False, check=False
@@ -258,7 +258,7 @@ def _gain_at_best(
     fresh[cells] = score.out_of_reach[k][cells]
     return _Gain(
         after.served[0] - score.served[k], after.late[0] - score.late[k], fresh,
-        after.special[0, 0] - score.special[0, k] if grouped else None,
+        None if after.special is None or score.special is None else after.special[0, 0] - score.special[0, k],
         int(after.role_served[-1] + after.role_late[-1]),
     )  # fmt: skip
 
