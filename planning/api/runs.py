@@ -25,7 +25,6 @@ from planning.choices import RunState
 from planning.models import AreaGroupResult, AreaResult, CellResult, DemandCell, FacilityResult, Run, Scenario
 from planning.selectors import gaps
 from planning.selectors.gaps import STATE_FIELDS
-from planning.selectors.people_groups import group_results
 from planning.services.runs import start_runs
 from planning.services.why_answers import why_area_answer, why_cell_answer, why_facility_answer
 
@@ -136,10 +135,7 @@ class RunViewSet(ReadViewSet):
         area = get_object_or_404(Area.objects.filter(seen, city=run.city_id), code=ask.get("area", ""))
         rows = AreaResult.objects.filter(policies.visible(request.user, area="area", city="area__city"))
         get_object_or_404(rows, run=run, area=area, service=service)
-        answer = why_area_answer(run=run, area=area, service=service, mine=mine)
-        groups = group_results(run, service, user=request.user).filter(area=area)
-        told = {row.group: {name: getattr(row, name) for name in ("people", *STATE_FIELDS)} for row in groups}
-        return Response({**answer, "groups": told})
+        return Response(why_area_answer(run=run, area=area, service=service, mine=mine))
 
 
 class ResultViewSet(ListViewSet):

@@ -87,7 +87,7 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
         capacity = np.bincount(
             world.supply.role_site, np.where(world.supply.role_service == k, supply, 0), frozen.sites
         )
-        found = two_step(world.reach[k].within(limit), weights[k], capacity, decay_of(params, limit))
+        found = two_step(world.reach[k], weights[k], capacity, decay_of(params, limit))
         scores[k] = np.nan_to_num(np.asarray(found[0], np.float64))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean[k] = case.by_area(scores[k] * weights[k]) / case.by_area(weights[k])

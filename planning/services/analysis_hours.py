@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from core.errors import DomainError
 from engine.coverage import role_supply
 from engine.hours import coverage_over_hours, hour_of_share
+from engine.world import World
+from planning.bridge.one_service import world_of_one
 from planning.choices import NeverServed
 from planning.models import AreaHourResult
 from planning.services.analysis_case import MOST_HELD, Case, Outcome, Say, number, only
@@ -44,25 +46,24 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     k_all, areas = len(case.codes), len(case.frozen["area_id"])
     by_area = np.zeros((len(points) + 1, k_all, areas), np.int64)
     city = np.zeros((len(points) + 1, k_all), np.int64)
-    drawn: dict[str, np.ndarray] = {}
+    drawn = {f"served_{n}": np.zeros(case.need.shape, np.int32) for n in range(len(chosen))}
     # The last step counts roles of unknown hours as if they came last: what is missing without them is their doing.
-    world = _unknown_last(case, points[-1] + 1)
     steps = [*points, points[-1] + 1]
-    many = max(1, MOST_HELD // max(1, case.need.size))
-    for start in range(0, len(steps), many):
-        part = steps[start : start + many]
+    many = max(1, MOST_HELD // max(1, case.frozen.cells))
+    for k in case.in_play:
         say(
-            0.05 + 0.75 * start / len(steps),
-            _("Served %(hour)s h after activation") % {"hour": f"{part[0]:g}"},
+            0.05 + 0.75 * k / k_all,
+            _("Served hour by hour, service %(number)d of %(all)d") % {"number": k + 1, "all": k_all},
         )
-        served = coverage_over_hours(world, np.array(part), case.run.assignment)
-        for at, hour in enumerate(part, start=start):
-            values = served[at - start]
-            city[at] = values.sum(axis=1)
-            for k in range(k_all):
-                by_area[at, k] = case.units_by_area(values[k])
-            if at < len(points) and hour in chosen:
-                drawn[f"served_{chosen.index(hour)}"] = values.astype(np.int64)
+        world = _unknown_last(world_of_one(case.situation.world, case.score, k)[0], steps[-1])
+        for start in range(0, len(steps), many):
+            part = steps[start : start + many]
+            served = coverage_over_hours(world, np.array(part), case.run.assignment)[:, 0]
+            for at, hour in enumerate(part, start=start):
+                values = served[at - start]
+                city[at, k], by_area[at, k] = values.sum(), case.units_by_area(values)
+                if at < len(points) and hour in chosen:
+                    drawn[f"served_{chosen.index(hour)}"][k] = values
     need = np.stack([case.units_by_area(row) for row in case.need])
     out = np.stack([case.units_by_area(row) for row in case.score.out_of_reach])
     say(0.85, _("Summing by area"))
@@ -102,10 +103,10 @@ def _points(case: Case, chosen: list[float]) -> list[float]:
     return sorted({*chosen, *ready.tolist()})
 
 
-def _unknown_last(case: Case, hour: float) -> Any:
-    supply = case.situation.world.supply
+def _unknown_last(world: World, hour: float) -> World:
+    supply = world.supply
     known = np.where(np.isnan(supply.role_hours), hour, supply.role_hours)
-    return case.situation.world.with_supply(replace(supply, role_hours=known))
+    return world.with_supply(replace(supply, role_hours=known))
 
 
 def _hours_of(served: np.ndarray, need: np.ndarray, points: list[float], share: float) -> np.ndarray:

@@ -18,11 +18,12 @@ from core.models import Area
 from engine.coverage import score_world
 from engine.explain import Explanation, explain_cells
 from engine.interventions import apply_options
-from engine.world import Demand, Option, Score, Supply, World
+from engine.world import Option, Score
 from facilities.models import ServiceType
 from planning.bridge.analyses import cell_places
 from planning.bridge.freeze import FACILITY
 from planning.bridge.frozen import Frozen
+from planning.bridge.one_service import world_of_one
 from planning.bridge.options import Candidate, RateCard, candidates, engine_options
 from planning.bridge.situation import people_counted, ratio_of, share_counted
 from planning.bridge.world import COUNTS, NOT_DESIGNATED, REASONS, Situation
@@ -171,7 +172,7 @@ def _helps(run: Run, situation: Situation, score: Score, k: int, inside: np.ndar
     sums = np.concatenate([[0], np.cumsum(short[reach.cell])])
     within = sums[reach.indptr[1:]] - sums[reach.indptr[:-1]]
     ranked = sorted(listed, key=lambda one: (-min(one.units, int(within[one.site])), one.cost_fen, one.key))
-    world, place = _alone(situation.world, score, k)
+    world, place = world_of_one(situation.world, score, k)
     rows = []
     for one in ranked[:OPTIONS_SCORED]:
         if min(one.units, int(within[one.site])) <= 0:
@@ -186,24 +187,6 @@ def _helps(run: Run, situation: Situation, score: Score, k: int, inside: np.ndar
         rows.append(_help(situation.frozen, one, int((gap - after)[inside].sum()), int((gap - after).sum())))
     rows = [row for row in rows if row.here > 0]
     return sorted(rows, key=lambda row: (-row.here, row.cost_fen, row.key))[:OPTIONS_AT_MOST]
-
-
-def _alone(world: World, score: Score, k: int) -> tuple[World, dict[int, int]]:
-    """The world of one service, exactly as it plays in the whole: a role taken by another use still supplies 0."""
-    supply, demand = world.supply, world.demand
-    mine = np.flatnonzero(supply.role_service == k)
-    reason = np.zeros(supply.roles, np.int8) if supply.role_reason is None else supply.role_reason
-    capacity = np.where(supply.role_usable[mine], score.role_supply[mine], supply.role_capacity[mine])
-    own = Supply(
-        supply.x_m, supply.y_m, supply.role_site[mine], np.zeros(len(mine), np.int16), capacity, supply.role_hours[mine],
-        supply.role_usable[mine], supply.role_rank[mine], np.zeros(len(mine), bool), reason[mine],
-        None if supply.role_special_capacity is None else np.minimum(supply.role_special_capacity[mine], capacity),
-    )  # fmt: skip
-    special = None if demand.special_need is None else demand.special_need[[k]]
-    narrow = Demand(demand.x_m, demand.y_m, demand.need[[k]], demand.people, demand.area, special)
-    return World(narrow, own, (world.standards[k],), (world.reach[k],)), {
-        int(role): n for n, role in enumerate(mine)
-    }
 
 
 def _help(frozen: Frozen, one: Candidate, here: int, everywhere: int) -> Help:

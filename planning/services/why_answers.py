@@ -14,7 +14,7 @@ from core.errors import DomainError
 from core.models import Area
 from facilities.models import Facility, ServiceType
 from inventory.models import IdleAsset
-from planning.models import AreaResult, CellResult, DemandCell, Run
+from planning.models import AreaGroupResult, AreaResult, CellResult, DemandCell, Run
 from planning.services.why import Why, why_number
 from planning.services.why_facility import why_facility
 
@@ -27,7 +27,9 @@ def why_area_answer(*, run: Run, area: Area, service: ServiceType, mine: Q) -> d
     if row is None:
         raise DomainError("no-result", _("This run has no result there."), status=404)
     why = why_number(run=run, area=area, service=service)
-    return {"run": run.ref, "area": area.code, **_said(why, service, row, mine)}
+    groups = AreaGroupResult.objects.filter(run=run, area=area, service=service)
+    told = {one.group: {name: getattr(one, name) for name in ("people", *STATES[:-1])} for one in groups}
+    return {"run": run.ref, "area": area.code, **_said(why, service, row, mine), "groups": told}
 
 
 def why_cell_answer(*, run: Run, cell: DemandCell, service: ServiceType, mine: Q) -> dict[str, Any]:
