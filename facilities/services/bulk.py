@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, Queue
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,9 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _END = b"\xff\xff"
 _FIXED = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": "?"}
 _POINT_HEAD = np.frombuffer(b"\x01\x01\x00\x00\x20" + SRID.to_bytes(4, "little"), dtype=np.uint8)
-BLOCK_ROWS = 50_000
+BLOCK_ROWS = 20_000
+BLOCKS_AHEAD = 4
+SHORT_TEXT = 64
 READ_BYTES = 1 << 20
 
 
@@ -54,8 +58,44 @@ def copy_arrays(cursor: Any, table: str, columns: Sequence[tuple[str, str, np.nd
     count = len(columns[0][2])
     names = ", ".join(f'"{name}"' for name, _kind, _array in columns)
     statement = f'copy "{table}" ({names}) from stdin with (format binary)'
-    cursor.copy_expert(statement, _Stream(_binary(columns, count)), READ_BYTES)
+    with _ahead(_binary(columns, count)) as blocks:
+        cursor.copy_expert(statement, _Stream(blocks), READ_BYTES)
     return count
+
+
+@contextmanager
+def _ahead(blocks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
+    """The same blocks, made on a thread while the database still takes in the ones before."""
+    ready: Queue[bytes | BaseException | None] = Queue(BLOCKS_AHEAD)
+    given_up = Event()
+
+    def make() -> None:
+        try:
+            for block in blocks:
+                ready.put(block)
+                if given_up.is_set():
+                    return
+            ready.put(None)
+        except BaseException as problem:
+            ready.put(problem)
+
+    def take() -> Iterator[bytes]:
+        while (block := ready.get()) is not None:
+            if isinstance(block, BaseException):
+                raise block
+            yield block
+
+    maker = Thread(target=make, daemon=True)
+    maker.start()
+    try:
+        yield take()
+    finally:
+        given_up.set()
+        while maker.is_alive():
+            # The maker may be waiting for room; what it made is no longer wanted.
+            with suppress(Empty):
+                ready.get(timeout=0.01)
+        maker.join()
 
 
 def _binary(columns: Sequence[tuple[str, str, np.ndarray]], count: int) -> Iterator[bytes]:
@@ -82,7 +122,12 @@ def _field(kind: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if kind == "bytes":
         return np.full(n, array.shape[1]), array
     if kind == "text":
-        coded = [None if value is None else value.encode() for value in array.tolist()]
+        listed = array.tolist()
+        if n and None not in listed and all(map(str.isascii, listed)) and max(map(len, listed)) <= SHORT_TEXT:
+            # Codes and numbers: one matrix, each row as long as the longest.
+            matrix = np.array(listed, dtype=np.bytes_)
+            return np.char.str_len(matrix), matrix.view(np.uint8).reshape(n, -1)
+        coded = [None if value is None else value.encode() for value in listed]
         lengths = np.array([-1 if value is None else len(value) for value in coded])
         values = np.empty(n, dtype=object)
         values[:] = coded
@@ -112,7 +157,7 @@ def _block(
             chosen = values if rows is None else values[rows]
             if chosen.dtype == object:
                 chosen = chosen.astype(f"S{length}").view(np.uint8).reshape(count, length)
-            out[:, at : at + length] = chosen
+            out[:, at : at + length] = chosen[:, :length]
             at += length
     return out.tobytes()
 

@@ -24,7 +24,7 @@ from facilities.models import ServiceType
 from facilities.selectors.supply import SupplyRow, supply_columns, supply_rows
 from inventory.selectors.idle_assets import OptionRow, option_rows
 from planning.bridge import artefacts
-from planning.bridge.columns import fetch_columns
+from planning.bridge.columns import fetch_cells, fetch_columns
 from planning.bridge.exposure import keep_exposure, zone_hashes
 from planning.bridge.plane import plane_centre
 from planning.bridge.roads import load_roads
@@ -157,22 +157,8 @@ def _taken_over(last: Snapshot | None, key: str) -> dict[str, np.ndarray] | None
 def _cells(
     city: City, plane: LocalMetric, areas: list[tuple[Any, ...]], layers: list[PopulationLayer]
 ) -> dict[str, np.ndarray]:
-    columns = [("id", "int8"), ("lon", "float8"), ("lat", "float8"), ("area", "int8")]
-    joins, params = "", []
-    select = "c.id, st_x(c.point) lon, st_y(c.point) lat, coalesce(c.area_id, -1) area"
-    for layer in layers:
-        name = layer.time_of_day
-        select += f", coalesce(p_{name}.people, 0) people_{name}"
-        joins += f" left join planning_cellpopulation p_{name} on p_{name}.cell_id = c.id and p_{name}.layer_id = %s"
-        params.append(layer.pk)
-        columns.append((f"people_{name}", "float8"))
-        if layer.barrier_free is not None:
-            select += f", coalesce(p_{name}.barrier_free, 0) barrier_free_{name}"
-            columns.append((f"barrier_free_{name}", "float8"))
-    rows = fetch_columns(
-        f"select {select} from planning_demandcell c{joins} where c.city_id = %s order by c.number",
-        [*params, city.pk],
-        columns,
+    rows = fetch_cells(
+        city.pk, {layer.time_of_day: (layer.pk, layer.barrier_free is not None) for layer in layers}
     )
     ids = np.array([area[0] for area in areas], dtype=np.int64)
     index = {area[0]: position for position, area in enumerate(areas)}

@@ -20,7 +20,7 @@ _MERCATOR = np.frombuffer((3857).to_bytes(4, "little"), dtype=np.uint8)
 def build_cell_groups(city: City) -> dict[int, int]:
     """Replace the hexagons of a city; `{level: groups}`. Cells must be in the table. One COPY for all levels."""
     cells = fetch_columns(
-        "select st_x(point) lon, st_y(point) lat from planning_demandcell where city_id = %s order by number",
+        "select st_x(point) lon, st_y(point) lat from planning_demandcell where city_id = %s",
         [city.pk], [("lon", "float8"), ("lat", "float8")],
     )  # fmt: skip
     x, y = web_mercator(cells["lon"], cells["lat"])
