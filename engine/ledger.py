@@ -12,8 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.flow import greedy
-from engine.order import counting_order, transport_order
+from engine.order import transport_order
 from engine.transport import Transport
 
 
@@ -36,7 +35,7 @@ class Ledger(NamedTuple):
     row_list: NDArray[np.int32]
     row_begin: NDArray[np.int64]
     row_end: NDArray[np.int64]
-    row_at: NDArray[np.int64]
+    row_at: NDArray[np.int32]
     units: NDArray[np.int64]
     left: NDArray[np.int64]
     room: NDArray[np.int64]
@@ -65,44 +64,53 @@ class Ledger(NamedTuple):
     waiting: NDArray[np.int64]
 
 
-def ledger_of(transport: Transport, *, empty: bool = False) -> tuple[Ledger, NDArray[np.int32]]:
-    """(ledger, pair): pair (p,) is the transport's number of each of the ledger's pairs. `empty`: every sink closed and
-    nobody placed."""
+def ledger_of(
+    transport: Transport, spare: tuple[int, int, int] = (0, 0, 0), *, empty: bool = False
+) -> tuple[Ledger, NDArray[np.int32]]:
+    """(ledger, pair): pair (p,) is the transport's number of each of the ledger's pairs. spare: places for more (pairs,
+    sinks, entries of row_list). `empty`: every sink closed and nobody placed."""
     rows, sinks, pairs = len(transport.need), len(transport.capacity), transport.pairs
-    order = transport_order(transport)
-    pair = counting_order(transport.sink, sinks, order) if pairs else order
-    number = np.empty(pairs, np.int32)
-    number[pair] = np.arange(pairs, dtype=np.int32)
-    row_list = number[counting_order(transport.row, rows, order)] if pairs else order
-    if empty:
-        units, room, left = np.zeros(pairs, np.int64), np.zeros(sinks, np.int64), transport.need.copy()
-    else:
-        units = greedy(order, transport.row, transport.sink, transport.need, transport.capacity)
-        left, room = _left_over(
-            transport.row, transport.sink, units, transport.need.copy(), transport.capacity.copy()
-        )
-        units = units[pair]
-    del order, number
+    more_pairs, more_sinks, more_entries = spare
     row_end = np.cumsum(np.bincount(transport.row, minlength=rows), dtype=np.int64)
     row_begin = np.concatenate([[0], row_end[:-1]]).astype(np.int64)
-    row_at = np.empty(pairs, np.int64)
-    row_at[row_list] = np.arange(pairs)
+    capacity = np.zeros(sinks, np.int64) if empty else transport.capacity
+
+    def column(first: NDArray[Any]) -> NDArray[Any]:
+        out = np.empty(sinks + more_sinks, np.int64)
+        out[:sinks] = first
+        return out
+
+    left, room = transport.need.copy(), column(capacity)
+    pair, row, row_at = (np.empty(pairs + more, np.int32) for more in (0, more_pairs, more_pairs))
+    row_list, units = np.empty(pairs + more_entries, np.int32), np.empty(pairs + more_pairs, np.int64)
+    _enter(
+        transport_order(transport), transport.row, transport.sink, transport.sink_ptr[:-1].copy(), row_begin.copy(),
+        left, room, pair, row, row_list, row_at, units,
+    )  # fmt: skip
+    sink = transport.sink
+    if more_pairs:
+        sink = np.empty(pairs + more_pairs, np.int32)
+        sink[:pairs] = transport.sink
     ledger = with_work(
-        row=transport.row[pair],
-        sink=transport.sink,
-        sink_begin=transport.sink_ptr[:-1],
-        sink_end=transport.sink_ptr[1:],
-        row_list=row_list,
-        row_begin=row_begin,
-        row_end=row_end,
-        row_at=row_at,
-        units=units,
-        left=left,
-        room=room,
-        last=transport.sink_ptr[1:] - 1,
-        worst=row_end - 1,
-    )
+        row=row, sink=sink, sink_begin=column(transport.sink_ptr[:-1]), sink_end=column(transport.sink_ptr[1:]),
+        row_list=row_list, row_begin=row_begin, row_end=row_end, row_at=row_at, units=units, left=left, room=room,
+        last=column(transport.sink_ptr[1:] - 1), worst=row_end - 1,
+    )  # fmt: skip
     return ledger, pair
+
+
+@njit(cache=True, nogil=True)
+def _enter(order, row, sink, sink_at, row_at_end, left, room, pair, own_row, row_list, row_at, units):
+    """Number the pairs by sink and list them by row, both in `order`, and take each as far as both ends allow."""
+    for i in order:
+        r, s = row[i], sink[i]
+        p, e = sink_at[s], row_at_end[r]
+        sink_at[s], row_at_end[r] = p + 1, e + 1
+        pair[p], own_row[p], row_list[e], row_at[p] = i, r, p, e
+        taken = min(left[r], room[s])
+        left[r] -= taken
+        room[s] -= taken
+        units[p] = taken
 
 
 def with_work(**lists: NDArray[Any]) -> Ledger:
@@ -129,14 +137,6 @@ def copy_of(ledger: Ledger) -> Ledger:
     }
     own = {name: getattr(ledger, name).copy() for name in ("units", "left", "room", "last", "worst")}
     return with_work(**lists, **own)
-
-
-@njit(cache=True, nogil=True)
-def _left_over(row, sink, units, left, room):
-    for p in range(row.size):
-        left[row[p]] -= units[p]
-        room[sink[p]] -= units[p]
-    return left, room
 
 
 @njit(cache=True, nogil=True)

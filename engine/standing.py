@@ -33,8 +33,7 @@ class StandingService:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.sinks, self.pairs = len(transport.capacity), transport.pairs
-        ledger, pair = ledger_of(transport)
-        self.ledger = widened(ledger, SPARE_PAIRS, SPARE_SINKS, 16 * SPARE_PAIRS)
+        self.ledger, pair = ledger_of(transport, (SPARE_PAIRS, SPARE_SINKS, 16 * SPARE_PAIRS))
         self.used = used_of(self.pairs, self.sinks, SPARE_PAIRS)
         self.cost = np.concatenate([transport.cost[pair], np.empty(SPARE_PAIRS, np.float32)])
         spare = SPARE_SINKS
