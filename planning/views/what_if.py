@@ -15,7 +15,7 @@ from core import policies
 from core.errors import DomainError
 from core.templatetags.pingji import hours, num, unit
 from core.views.pages import page
-from planning.choices import RunState
+from planning.choices import PeopleGroup, RunState
 from planning.forms import WhatIfForm
 from planning.models import Run
 from planning.selectors import gaps
@@ -57,7 +57,7 @@ def what_if_page(request: HttpRequest, ref: str) -> HttpResponse:
         "sentence": _sentence(found) if found else "", "notes": _notes(found) if found else [],
         "areas": found.areas[:AREAS_ON_CARD] if found and on_card else found.areas if found else [],
         "more": max(len(found.areas) - AREAS_ON_CARD, 0) if found and on_card else 0,
-        "grouped": bool(run.totals and _grouped(run, service)),
+        "grouped": _grouped(run, service),
         "drawing": {"shape": drawn(found.shape), "cells": cells_drawn(found)} if found else None,
         "page_url": reverse("what_if", args=[run.ref]) + "?" + urlencode(_address(request, service)),
         "candidate_url": _candidate(request, found),
@@ -113,9 +113,8 @@ def _candidate(request: HttpRequest, found: WhatIf | None) -> str:
 
 def _grouped(run: Run, service: Any) -> bool:
     """Does the run tell people who need barrier-free places apart?"""
-    return any(
-        row.get("service") == service.code and row.get("barrier_free") for row in run.totals if service
-    )
+    rows = [row for row in run.totals if service is not None and row["service"] == service.code]
+    return any((row.get("groups") or {}).get(PeopleGroup.BARRIER_FREE) for row in rows)
 
 
 def _sentence(found: WhatIf) -> str:
@@ -154,6 +153,11 @@ def _notes(found: WhatIf) -> list[str]:
     if found.moved > 0:
         notes.append(
             _("%(moved)s of them go to people who have a place elsewhere today: it is nearer.") % facts
+        )
+    if found.special_served_gain:
+        facts["special"] = num(found.special_served_gain)
+        notes.append(
+            _("Of the newly served, %(special)s %(unit)s go to people who need barrier-free places.") % facts
         )
     if found.newly_in_reach:
         notes.append(_("%(fresh)s %(unit)s of need had nothing in reach before.") % facts)

@@ -109,6 +109,22 @@ def test_a_place_inside_the_hazard_zone_supplies_nothing(town: SimpleNamespace, 
     assert ask(run, town, 300, 40).served_gain == 20
 
 
+@pytest.mark.parametrize("assignment", ["nearest", "best"])
+def test_people_who_need_barrier_free_places_are_served_by_such_places_only(
+    town: SimpleNamespace, compute: Any, assignment: str
+) -> None:
+    layer = town.layers["night"]
+    layer.counts.update(barrier_free=0)
+    layer.counts.filter(cell=town.cells[3]).update(barrier_free=30)
+    layer.barrier_free = 30
+    layer.save()
+    run = compute(town, assignment=assignment)[0]
+    plain = ask(run, town, 3000, 40)
+    assert (plain.served_gain, plain.special_served_gain, plain.taken) == (0, 0, 0)
+    found = ask(run, town, 3000, 40, barrier_free_capacity=10)
+    assert (found.served_gain, found.special_served_gain, found.taken) == (10, 10, 10)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
