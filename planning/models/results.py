@@ -30,11 +30,16 @@ class CellResult(FourStates):
     """Cells with need. A cell with people and no row has need 0.
 
     Millions of rows come in one COPY from ids that the snapshot holds: a foreign-key check a row would take longer than
-    the engine. The run's key is checked; its unique key serves as its index.
+    the engine. The run is locked by the transaction that writes them, and its rows by area, written with them, carry
+    the check for all. The unique key serves as the run's index.
     """
 
     run = models.ForeignKey(
-        "planning.Run", on_delete=models.CASCADE, related_name="cell_results", db_index=False
+        "planning.Run",
+        on_delete=models.CASCADE,
+        related_name="cell_results",
+        db_index=False,
+        db_constraint=False,
     )
     service = models.ForeignKey(
         "facilities.ServiceType",

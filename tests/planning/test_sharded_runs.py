@@ -16,7 +16,7 @@ from engine.coverage import joined_score, role_supply, score_service, score_worl
 from engine.world import Score
 from facilities.models import Capability, Facility, ServiceType
 from planning.bridge import searches
-from planning.models import CellPopulation, PopulationLayer, Run
+from planning.models import CellGroupResult, CellPopulation, CellResult, PopulationLayer, Run
 from planning.services import runs, scoring
 from tests.core.test_shards import pid_of_group, running_tokens, until
 from tests.engine.towns import random_town
@@ -201,6 +201,15 @@ def test_a_new_place_is_searched_with_all_of_its_service(
     job.refresh_from_db()
     assert {row["stage"] for row in job.result["pieces"]} == {"reach", "join", "assign", "write"}
     assert Run.objects.get(pk=made[0].pk).state == "done" and at(700.0)
+
+
+def test_a_run_that_goes_takes_its_cells_with_it(busy: SimpleNamespace) -> None:
+    """The database does not check each cell's run; deleting must not leave any behind."""
+    _made, job = asked(busy)
+    jobs.perform(job.ref)
+    assert CellResult.objects.exists()
+    Run.objects.all().delete()
+    assert not CellResult.objects.exists() and not CellGroupResult.objects.exists()
 
 
 @pytest.mark.parametrize("assignment", ["nearest", "best"])
