@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     path("standards/<slug:code>/", standards.profile_record, name="standard_profile"),
     path("help/standards/", standards.help_standards, name="help_standards"),
     path("networks/", networks.network_list, name="networks"),
+    path("networks/import/", networks.network_import, name="network_import"),
     path("networks/<str:ref>/", networks.network_record, name="network"),
     path("networks/<str:ref>/report/", networks.network_report, name="network_report"),
     path("runs/", runs.run_list, name="runs"),

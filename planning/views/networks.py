@@ -12,12 +12,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from core import policies
-from core.choices import JobState
+from core.choices import Datum, JobState
+from core.errors import InvalidInput
 from core.models import Job
 from core.templatetags.pingji import num, pct
 from core.views.pages import page, page_of
+from planning.forms import RoadImportForm
 from planning.models import RoadNetwork
 from planning.selectors import networks as selectors
+from planning.services.network_imports import import_upload
 from planning.services.network_reports import KIND, request_report
 from planning.views import mapwords
 
@@ -53,8 +56,29 @@ def network_list(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "planning/networks.html",
-        {"page": rows, "may_import": policies.allows(request.user, "city.load", city)},
+        {"page": rows, "may_import": policies.allows(request.user, "network.import", city)},
     )
+
+
+@page
+def network_import(request: HttpRequest) -> HttpResponse:
+    """Bring in a new version of the roads; the job says what it found, or everything that is wrong with the file."""
+    policies.demand(request.user, "network.import", request.city or None)
+    form = RoadImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            job = import_upload(
+                user=request.user, city=request.city, upload=data["file"], links=data["links"], options=form.options()
+            )  # fmt: skip
+            return redirect("job", ref=job.ref)
+        except InvalidInput as error:
+            for problem in error.problems:
+                form.add_error(
+                    problem.column if problem.column in form.fields else None, str(problem.message)
+                )
+    context = {"form": form, "datums": Datum.values}
+    return render(request, "planning/network_import.html", context, status=422 if form.is_bound else 200)
 
 
 def _network(request: HttpRequest, ref: str) -> RoadNetwork:

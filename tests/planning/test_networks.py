@@ -208,6 +208,26 @@ def test_roads_are_imported_over_the_api_and_measured(
     assert not list((tmp_path / "uploads").rglob("*.geojson"))
 
 
+def test_a_steward_imports_roads_on_a_page(
+    town: SimpleNamespace, person: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    browser = Client()
+    browser.force_login(person("sun", "steward"))
+    assert b'name="links"' in browser.get("/networks/import/").content
+    upload = SimpleUploadedFile("roads.geojson", json.dumps(LINES).encode())
+    wrong = browser.post("/networks/import/", {"file": upload, "datum": "WGS-84", "columns": "nonsense"})
+    assert wrong.status_code == 422 and b"field=column" in wrong.content
+    upload = SimpleUploadedFile("roads.geojson", json.dumps(LINES).encode())
+    sent = browser.post("/networks/import/", {"file": upload, "datum": "WGS-84", "speed": "30"})
+    job = Job.objects.get(kind="import_network")
+    assert (sent.status_code, sent["Location"]) == (302, f"/jobs/{job.ref}/")
+    jobs.perform(job.ref)
+    job.refresh_from_db()
+    assert job.state == "done", job.error
+    assert job.result_url == f"/networks/{RoadNetwork.objects.get(current=True).ref}/"
+
+
 def test_an_import_that_cannot_be_read_is_refused_at_once(
     town: SimpleNamespace, person: Any, settings: Any, tmp_path: Path
 ) -> None:
