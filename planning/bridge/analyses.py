@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from numpy.typing import ArrayLike
 
 from core.errors import DomainError
 from planning.bridge import artefacts
@@ -67,7 +67,7 @@ def _cell_order(folder: str) -> tuple[np.ndarray, np.ndarray]:
     return ids[order], order
 
 
-def cell_places(run: Run, ids: Sequence[int]) -> np.ndarray:
+def cell_places(run: Run, ids: ArrayLike) -> np.ndarray:
     """(c,) places in the arrays of cells by database id; -1 where the snapshot has no such cell."""
     rising, order = _cell_order(load_frozen(run.snapshot).folder)  # type: ignore[arg-type]
     wanted = np.asarray(ids, np.int64)

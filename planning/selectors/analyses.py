@@ -57,7 +57,7 @@ def areas_shown(*, user: Any, run: Run, service: ServiceType, level: int | None 
     if not levels:
         return []
     rows = rows.filter(area__level=level or min(levels), need__gt=0).order_by("area__path")
-    return [row.area for row in rows]
+    return [row.area for row in rows.defer("area__geometry", "area__parent__geometry")]
 
 
 def hour_rows(analysis: Analysis, *, user: Any) -> QuerySet[AreaHourResult]:

@@ -24,7 +24,7 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     """Gini, Lorenz curve and worst-served part over cells; between districts; by group."""
     areas = len(case.frozen["area_id"])
     worst = np.zeros((len(case.codes), areas))
-    services = {}
+    services: dict[str, dict[str, Any]] = {}
     groups = _by_group(case.run)
     for k, code in enumerate(case.codes):
         say(0.1 + 0.7 * k / max(len(case.codes), 1), _("Fairness between cells and districts"))

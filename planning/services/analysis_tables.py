@@ -11,7 +11,7 @@ from django.db.models import F, Sum
 from core.models import Area
 from facilities.models import ServiceType
 from planning.bridge.analyses import Kept, kept_arrays, mine
-from planning.models import Analysis, LossResult
+from planning.models import Analysis
 from planning.selectors import analyses, gaps
 from planning.services.analysis_hours import wanted_units, why_never
 
@@ -45,7 +45,7 @@ def hour_table(
     at = [points.index(hour) for hour in hours]
 
     def row(area: Area | None, served: np.ndarray, last: int, need: int, out: int) -> HourRow:
-        reached = np.flatnonzero(served >= wanted_units(need, share)) if need else []
+        reached = np.flatnonzero(served >= wanted_units(need, share)) if need else np.empty(0, np.int64)
         hour = float(points[int(reached[0])]) if len(reached) else None
         why = "" if hour is not None or not need else why_never(int(served[-1]), last, need, out, share)
         return HourRow(area, need, served[at].tolist(), hour, why, served.tolist())
@@ -57,16 +57,11 @@ def hour_table(
         last = int(mine(held["area_last"][k], held, user, city))
         whole = row(None, np.array(said["served"]), last, said["need"], out.out_of_reach if out else 0)
     else:
-        served, last, need, out_of_reach = (
+        own = [
             mine(values, held, user, city)
-            for values in (
-                held["area_served"][:, k],
-                held["area_last"][k],
-                held["area_need"][k],
-                held["area_out"][k],
-            )
-        )
-        whole = row(None, served, int(last), int(need), int(out_of_reach))
+            for values in (held["area_last"][k], held["area_need"][k], held["area_out"][k])
+        ]
+        whole = row(None, mine(held["area_served"][:, k], held, user, city), *map(int, own))
     rows = []
     for area in analyses.areas_shown(user=user, run=analysis.run, service=service, level=level):
         n = places.get(area.pk)
@@ -88,7 +83,7 @@ def hour_table(
 class LossTable:
     """The worst places and pairs; `served` of everything served today; `top_served` of it stands on the worst ten."""
 
-    rows: list[LossResult]
+    rows: list[Any]
     pairs: list[Any]
     count: int
     critical: int
@@ -99,9 +94,9 @@ class LossTable:
 def loss_table(analysis: Analysis, service: ServiceType, *, user: Any) -> LossTable:
     every = analyses.loss_rows(analysis, user=user).filter(service=service)
     alone = every.filter(other=None).annotate(taken_over=F("served") - F("lost"))
-    rows = list(alone[:ROWS_SHOWN])
+    rows: list[Any] = list(alone[:ROWS_SHOWN])
     by_place = dict(alone.values_list("facility", "lost"))
-    pairs = list(every.exclude(other=None).annotate(taken_over=F("served") - F("lost"))[:PAIRS_SHOWN])
+    pairs: list[Any] = list(every.exclude(other=None)[:PAIRS_SHOWN])
     for pair in pairs:
         pair.beyond = pair.lost - by_place.get(pair.facility_id, 0) - by_place.get(pair.other_id, 0)
     whole = alone.aggregate(served=Sum("served"))["served"] or 0
@@ -195,6 +190,7 @@ def equity_rows(analysis: Analysis, service: ServiceType, *, user: Any) -> list[
     if not levels:
         return []
     rows = gaps.area_results(analysis.run, service, user=user).filter(area__level=min(levels), need__gt=0)
+    rows = rows.defer("area__geometry", "area__parent__geometry")
     found = [
         EquityRow(row.area, row.need, row.served, float(held["area_worst"][k, places[row.area_id]]))
         for row in rows

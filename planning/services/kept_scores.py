@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,6 @@ def kept_score(run: Run) -> Score:
         arrays, meta = artefacts.load(run.facts["results"])
     except (KeyError, FileNotFoundError):
         raise DomainError("no-score", _("This run keeps no details. Run it again to see why.")) from None
-    held = {one.name: arrays[one.name] for one in fields(Score) if one.name in arrays}
+    held: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Score) if one.name in arrays}
     told = {"travel_minimised": bool(meta["travel_minimised"]), "assignment": meta["assignment"]}
     return Score(**held, **told)

@@ -57,7 +57,7 @@ def why_facility_answer(*, run: Run, facility: Facility, service: ServiceType, s
         if one.area_id in codes
     ]
     told = {name: value for name, value in vars(why).items() if name not in ("areas", "limit")}
-    elsewhere = why.taken - sum(one["units"] for one in areas)
+    elsewhere = why.taken - sum(one.units for one in why.areas if one.area_id in codes)
     return {
         "run": run.ref, "facility": facility.ref, "service": service.code, "unit": service.unit, "reach_limit": why.limit, **told,
         "taken": why.taken, "areas": areas, "elsewhere": elsewhere,
@@ -75,7 +75,7 @@ def _said(why: Why, service: ServiceType, row: Any, mine: Q) -> dict[str, Any]:
 
 def _named(why: Why, mine: Q) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Roles and helps with references, only of places that `mine` lets through."""
-    wanted = {one.facility_id for one in [*why.roles, *why.helps] if one.facility_id}
+    wanted = {one.facility_id for one in why.roles} | {one.facility_id for one in why.helps if one.facility_id}
     places = dict(Facility.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))
     wanted = {one.asset_id for one in why.helps if one.asset_id}
     assets = dict(IdleAsset.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))
