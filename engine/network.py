@@ -107,9 +107,7 @@ class RoadGraph:
             start,
             np.asarray(edge_to, np.int64),
             np.array(length_m, np.float64),
-            np.array(np.broadcast_to(np.asarray(speed_kmh, np.float64), size))
-            if np.ndim(speed_kmh) == 0
-            else np.array(speed_kmh, np.float64),
+            np.full(size, float(speed_kmh)) if np.ndim(speed_kmh) == 0 else np.array(speed_kmh, np.float64),
             np.zeros(size, bool) if oneway is None else np.asarray(oneway, bool),
             np.ones(size, bool) if walk is None else np.asarray(walk, bool),
             np.zeros(size, np.int16) if klass is None else np.asarray(klass, np.int16),

@@ -151,12 +151,18 @@ def entries(
 
 
 def arcs(graph: RoadGraph) -> tuple[Ints, NDArray[np.int32], NDArray[np.int32]]:
-    """(ptr (v+1,), near (2e,), street and side (2e,)) the streets around each node, made once for a graph.
+    """(ptr (v+1,), near (2e,), street and side (2e,)) the streets around each node, made once for a graph. Raises
+    InvalidInput when streets do not stand in the order of their a end.
 
     Entry k of node v leads to node near[k] by street side[k] >> 1, of which v is the a end (side[k] & 1 == 0) or the b
     end (1).
     """
     if "arcs" not in graph.known:
+        first = np.asarray(graph.a)
+        if np.any(first[1:] < first[:-1]):  # engine.places reads what begins at a node in one go
+            raise InvalidInput(
+                ["streets must stand in the order of their a end, as RoadGraph.build puts them"]
+            )
         graph.known["arcs"] = _arcs(np.array(graph.a), np.array(graph.b), graph.nodes)
     return graph.known["arcs"]
 

@@ -313,6 +313,16 @@ def test_an_older_folder_without_the_newer_columns_loads(tmp_path):
     assert reach_by_road(again, [0], [0], [200], [0], 500, "m", "walk", direct_m=0).cost.tolist() == [200.0]
 
 
+def test_streets_out_of_order_are_refused_rather_than_searched_wrongly():
+    graph = RoadGraph.build([0, 100, 200], [0] * 3, [0, 1], [1, 2], [100, 100], 30.0)
+    per_street = ("a", "b", "length_m", "speed_ab_kmh", "speed_ba_kmh", "walk", "klass", "source_id")
+    turned = RoadGraph.from_arrays(
+        {name: value[::-1] if name in per_street else value for name, value in graph.arrays().items()}
+    )
+    with pytest.raises(InvalidInput, match="order"):
+        reach_by_road(turned, [0], [0], [200], [0], 500, "m", "walk")
+
+
 def test_a_graph_with_corners_saved_and_loaded_is_the_same(tmp_path):
     graph = wiggly()
     name = graph.save(tmp_path / "roads", {"classes": ["street"]})
