@@ -55,21 +55,22 @@ def read_layer(
     return read_osm_table(layer.path, layer.label, tags, relaxed, problems, kind=kind, inside=inside)
 
 
-def assume(table: Columns, layer: Layer, columns: Mapping[str, Column], problems: Problems) -> None:
-    """Fill empty fields with what the layer assumes: assume = { rooms = 20 }."""
+def assume(table: Columns, layer: Layer, fields: Mapping[str, Column], problems: Problems) -> None:
+    """Fill empty fields with what the layer assumes: assume = { rooms = 20 }. `fields`: all that a layer of this kind
+    may have, read from the file or not."""
     for name, value in layer.options.get("assume", {}).items():
         where: dict[str, Any] = {"file": layer.label, "column": f"{layer.name}.assume.{name}"}
-        if name not in table.values:
-            text = _("The field is not read from the file. Read: %(known)s.")
-            problems.add("key_unknown", text, known=", ".join(sorted(table.values)), **where)
-        elif columns[name].kind in ("number", "whole"):
+        if name not in fields:
+            text = _("The field is not known. Known: %(known)s.")
+            problems.add("key_unknown", text, known=", ".join(sorted(fields)), **where)
+        elif fields[name].kind in ("number", "whole"):
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
                 text = _('"%(cell)s" is not a number of 0 or more.')
                 problems.add("not_a_number", text, cell=str(value), **where)
                 continue
-            values = table.values[name]
+            values = table.number(name)
             table.values[name] = np.where(np.isnan(values), float(value), values)
         else:
-            values = table.values[name].copy()
-            values[values == ""] = str(value)
-            table.values[name] = values
+            texts = table.text(name).copy()
+            texts[texts == ""] = str(value)
+            table.values[name] = texts

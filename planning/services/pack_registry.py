@@ -13,6 +13,7 @@ from facilities.choices import BatchState, CapabilityStatus
 from facilities.importers.columns import Column
 from facilities.importers.problems import Problems
 from facilities.importers.registry import (
+    FIELDS,
     PAPER_COLUMNS,
     ROLE_COLUMNS,
     FacilityMapping,
@@ -122,7 +123,7 @@ def _read_facilities(
     table = read_layer(layer, wanted, problems, geometry=by_geometry, kind=PLACES, inside=inside)
     if table is None:
         return
-    assume(table, layer, wanted, problems)
+    assume(table, layer, FIELDS, problems)
     own = Problems()
     rows = facility_rows(table, mapping, layer.datum, uses, own, inside=inside)
     for source_id, row in zip(rows.source_id.tolist(), rows.rows.tolist(), strict=True):
