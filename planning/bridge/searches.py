@@ -181,7 +181,7 @@ class Sweep:
                 lengths[block["row"]] = np.diff(block["indptr"])
             with ExitStack() as stack:
                 readers = [
-                    [stack.enter_context(_Values(block[name])) for name in ("cell", "cost")]
+                    [stack.enter_context(Values(block[name])) for name in ("cell", "cost")]
                     for block in blocks
                 ]
                 places = zip(of.tolist(), first.tolist(), lengths.tolist(), strict=True)
@@ -288,7 +288,7 @@ def _limits(family: str) -> list[float]:
     return [float(name) for name in artefacts.names_in(family) if not name.endswith(".blocks")]
 
 
-class _Values:
+class Values:
     """Reads parts of a stored array without mapping it: a page that is mapped counts as the worker's memory."""
 
     def __init__(self, array: np.ndarray) -> None:
@@ -297,7 +297,7 @@ class _Values:
         self.offset = array.offset if isinstance(array, np.memmap) else 0
         self.file: BinaryIO | None = None
 
-    def __enter__(self) -> _Values:
+    def __enter__(self) -> Values:
         self.file = Path(self.path).open("rb") if self.path else None
         return self
 
@@ -332,7 +332,7 @@ def _cut(name: str, limit: float, to: str, meta: dict[str, Any]) -> None:
     indptr = np.asarray(arrays["indptr"])
     first = np.searchsorted(indptr, np.arange(0, indptr[-1] + 1, BLOCK_PAIRS))
     edges = np.unique(np.concatenate([[0], first, [len(indptr) - 1]])).tolist()
-    with _Values(arrays["cell"]) as cells, _Values(arrays["cost"]) as costs:
+    with Values(arrays["cell"]) as cells, Values(arrays["cost"]) as costs:
 
         def parts() -> Iterator[Reach]:
             for low, high in itertools.pairwise(edges):

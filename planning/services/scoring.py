@@ -8,11 +8,13 @@ world, to the bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext_lazy as _
 
+from core.errors import DomainError
 from core.models import Job
 from core.services import shards
 from core.services.jobs import Progress
@@ -22,10 +24,17 @@ from engine.tally import ServiceTally
 from engine.world import Score
 from planning.bridge import artefacts
 from planning.bridge.asked import frozen_of, question_of
+from planning.bridge.reach import searches_of
+from planning.bridge.stored_bands import stored_bands
 from planning.bridge.world import Situation, build_situation
+from planning.choices import Assignment
 from planning.models import Run
 
 ASSIGN = "assign"
+# Pairs of one service's assignment in memory: nearest-first takes about 35 bytes each, and goes on in bands beyond.
+MOST_PAIRS_AT_ONCE = 60_000_000
+MOST_PAIRS_BEST = 200_000_000
+_Part = tuple[np.ndarray, np.ndarray, ServiceTally, bool]
 _last: dict[str, Situation] = {}
 
 
@@ -57,8 +66,33 @@ def assign(params: dict[str, Any], check: shards.Check) -> dict[str, Any]:
     run = Run.objects.select_related("snapshot").get(ref=params["run"])
     name = _name(run, params["service"])
     if not artefacts.exists(name):
-        _keep(name, score_service(situation_kept(run).world, params["service"], run.assignment))
+        _keep(name, _score(run, params["service"]))
     return {}
+
+
+def _score(run: Run, k: int) -> _Part:
+    """Who goes where for one service; what does not fit into memory is looked at band by band, or refused."""
+    situation = situation_kept(run)
+    world = situation.world
+    supply, _reason = role_supply(world)
+    counts = (world.supply.role_service == k) & (supply > 0)
+    pairs = int(np.diff(world.reach[k].indptr)[world.supply.role_site[counts]].sum())
+    if run.assignment == Assignment.BEST and pairs > MOST_PAIRS_BEST:
+        words = _(
+            "The best possible assignment would weigh %(pairs)d million pairs of places and cells, more than the"
+            " %(most)d million a worker can hold. Assign people to the nearest, set a shorter reach, or load the people in"
+            " larger cells."
+        )
+        facts = {"pairs": round(pairs / 1e6), "most": MOST_PAIRS_BEST // 10**6}
+        raise DomainError("assignment-too-large", words % facts)
+    if run.assignment == Assignment.NEAREST and pairs > MOST_PAIRS_AT_ONCE:
+        standard = situation.standards[k]
+        search = searches_of(situation.frozen, situation.question)[standard["service"]]
+        bands = stored_bands(world.reach[k], search.name, world.demand.cells, search.limit)
+        reach: list[Any] = [*world.reach]
+        reach[k] = bands
+        world = replace(world, reach=tuple(reach))
+    return score_service(world, k, run.assignment)
 
 
 def scored(run: Run) -> tuple[Situation, Score]:
@@ -70,7 +104,7 @@ def scored(run: Run) -> tuple[Situation, Score]:
         try:
             part = _load(_name(run, k))
         except FileNotFoundError:
-            part = score_service(world, k, run.assignment)
+            part = _score(run, k)
         parts.append(part[:3])
         minimised &= part[3]
     supply, reason = role_supply(world)
@@ -83,9 +117,6 @@ def forget_pieces(run: Run) -> None:
 
 def _name(run: Run, service: int) -> str:
     return f"scores/{run.params_sha256}/{ENGINE_VERSION}-{service}"
-
-
-_Part = tuple[np.ndarray, np.ndarray, ServiceTally, bool]
 
 
 def _keep(name: str, part: _Part) -> None:

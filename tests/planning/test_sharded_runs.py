@@ -203,6 +203,33 @@ def test_a_new_place_is_searched_with_all_of_its_service(
     assert Run.objects.get(pk=made[0].pk).state == "done" and at(700.0)
 
 
+def test_pairs_beyond_what_fits_are_taken_in_bands_and_answer_the_same(
+    busy: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = alone(busy, monkeypatch)
+    monkeypatch.setattr(scoring, "MOST_PAIRS_AT_ONCE", 1)
+    banded: list[str] = []
+    real = scoring.stored_bands
+    monkeypatch.setattr(
+        scoring, "stored_bands", lambda *given: banded.append(given[1]) or real(*given, pairs_at_once=2)
+    )
+    made, job = asked(busy)
+    jobs.perform(job.ref)
+    assert len(banded) == 4
+    assert [(rows_of(run), Run.objects.get(pk=run.pk).totals) for run in made] == expected
+
+
+def test_a_best_assignment_too_large_for_a_worker_is_refused_in_words(
+    busy: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "MOST_PAIRS_BEST", 1)
+    _made, job = asked(busy, assignment="best")
+    jobs.perform(job.ref)
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "assignment-too-large") and "nearest" in job.error
+    assert set(Run.objects.values_list("state", flat=True)) == {"failed"}
+
+
 def test_a_run_that_goes_takes_its_cells_with_it(busy: SimpleNamespace) -> None:
     """The database does not check each cell's run; deleting must not leave any behind."""
     _made, job = asked(busy)
