@@ -1,9 +1,13 @@
 """The real cities, read where their files lie."""
 
+import json
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db.models import Sum
 
 from core.models import Area, City, PackLayer
@@ -12,6 +16,18 @@ from planning.models import CellPopulation, DemandCell, RoadNetwork, Scenario
 from planning.services.city_packs import load_city
 
 pytestmark = pytest.mark.django_db
+STATES = ("served", "late", "no_room", "out_of_reach")
+
+
+def scored(code: str) -> list[dict[str, Any]]:
+    """Score every scenario of a city here; the four states of each service must add up to its need."""
+    out = StringIO()
+    call_command("score", city=code, inline=True, json=True, stdout=out, stderr=StringIO())
+    rows = [row for run in json.loads(out.getvalue())["runs"] for row in run["services"]]
+    assert rows
+    for row in rows:
+        assert sum(row[state] for state in STATES) == row["need"] > 0
+    return rows
 
 
 def total(service: str, status: str) -> float:
@@ -56,8 +72,6 @@ def test_chengdu_has_one_network_of_its_main_roads_and_its_centre(shared_data_di
 
 
 def test_beijing_keeps_the_total_of_every_township_on_its_grid(shared_data_dir: Path) -> None:
-    import json
-
     load_city(path=settings.BASE_DIR / "cases" / "beijing")
     source = json.loads(
         (shared_data_dir / "beijing" / "beijing_townships_worldpop.geojson").read_text(encoding="utf-8")
@@ -79,3 +93,17 @@ def test_beijing_keeps_the_total_of_every_township_on_its_grid(shared_data_dir: 
     # footpaths are kept, motorways are not walked
     assert network.facts["classes"]["footway"]["on_foot_only_km"] > 150
     assert network.facts["classes"]["motorway"]["km"] <= network.facts["not_on_foot_km"] < 450
+    # outside the mapped inner city walkers go straight ahead
+    [shelters] = scored("110000")
+    assert 0.1 < shelters["served"] / shelters["need"] < 0.3
+
+
+def test_liechtenstein_is_scored_on_its_own_streets(shared_data_dir: Path) -> None:
+    load_city(path=settings.BASE_DIR / "cases" / "liechtenstein")
+    rows = scored("LI")
+    assert {row["service"]: row["need"] for row in rows} == {
+        "short_fixed_shelter": 4_680,
+        "isolation_lodging": 78,
+    }
+    shelters = next(row for row in rows if row["service"] == "short_fixed_shelter")
+    assert 0.3 < shelters["served"] / shelters["need"] < 0.7
