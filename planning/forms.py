@@ -12,7 +12,7 @@ from core.templatetags.pingji import is_chinese, local_name
 from facilities.forms import StyledForm
 from facilities.models import ServiceType
 from planning.choices import AnalysisKind, Assignment, Extent, ProfileStatus
-from planning.models import HazardLayer, HazardZone, Run, Scenario, StandardProfile
+from planning.models import HazardLayer, HazardZone, Run, Scenario, SpeedProfile, StandardProfile
 
 
 class LocalNames(forms.ModelChoiceField):
@@ -40,6 +40,9 @@ class RunForm(forms.Form):
     reach = forms.FloatField(required=False, min_value=1, max_value=100000, label=_("Reach"))
     time_of_day = forms.ChoiceField(choices=TimeOfDay.choices, label=_("Time of day"))
     assignment = forms.ChoiceField(choices=Assignment.choices, label=_("Assignment"))
+    speeds = LocalNames(
+        queryset=SpeedProfile.objects.all(), to_field_name="code", required=False, label=_("Speeds")
+    )
 
     def __init__(self, *args: Any, city: City, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

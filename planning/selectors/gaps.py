@@ -58,6 +58,7 @@ def same_run_at(run: Run, time_of_day: str, *, user: Any) -> Run | None:
         .filter(
             scenario=run.scenario, scenario_version=run.scenario_version, profile=run.profile,
             assignment=run.assignment, reach_overrides=run.reach_overrides, time_of_day=time_of_day,
+            speeds_frozen=run.speeds_frozen,
         )
         .first()
     )  # fmt: skip

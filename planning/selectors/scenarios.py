@@ -8,7 +8,7 @@ from core import policies
 from core.models import City
 from facilities.models import CapacityRule, ServiceType
 from planning.choices import RunState
-from planning.models import CostRate, Run, Scenario, SpeedProfile, Standard, StandardProfile
+from planning.models import CostRate, RoadNetwork, Run, Scenario, SpeedProfile, Standard, StandardProfile
 
 
 def scenarios_visible_to(user: Any, city: City) -> QuerySet[Scenario]:
@@ -62,6 +62,12 @@ def profiles() -> QuerySet[StandardProfile]:
 
 def speed_profiles() -> QuerySet[SpeedProfile]:
     return SpeedProfile.objects.prefetch_related("rules").order_by("-is_default", "code")
+
+
+def speeds_on_offer(city: City) -> list[SpeedProfile]:
+    """The profiles to choose from for a run, the default one first; none where there are no roads or nothing to choose."""
+    listed = list(speed_profiles()) if RoadNetwork.objects.filter(city=city, current=True).exists() else []
+    return listed if len(listed) > 1 else []
 
 
 def standards_by_profile() -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ from planning.choices import Assignment, Extent, ReachMethod, RunState, SupplyRe
 from planning.forms import RunForm
 from planning.models import Run
 from planning.selectors import gaps, maps
+from planning.selectors.cells import cell_seen, result_of_cell
+from planning.selectors.scenarios import speeds_on_offer
 from planning.services import runs as services
 from planning.views import mapwords
 from planning.views.map_analyses import add_analyses
@@ -184,6 +186,8 @@ def map_page(request: HttpRequest) -> HttpResponse:
             }
             for code, label in Assignment.choices
         ],
+        "speeds": speeds_on_offer(city),
+        "speed_code": run.speeds_frozen.get("code", "") if run else "",
         "tabs": tabs,
         "tab_key": tab["key"] if tab else "",
         "tab_label": tab["label"] if tab else "",
@@ -260,7 +264,11 @@ def map_card(request: HttpRequest) -> HttpResponse:
     )
     if row is None:
         raise Http404
-    return render(request, "planning/parts/map_card.html", {"run": run, "service": service, "row": row})
+    context = {"run": run, "service": service, "row": row}
+    cell = cell_seen(user=request.user, city=request.city, code=request.GET.get("cell", ""))
+    if cell is not None:
+        context |= {"cell": cell, "cell_row": result_of_cell(run=run, cell=cell, service=service)}
+    return render(request, "planning/parts/map_card.html", context)
 
 
 @require_POST
@@ -273,7 +281,7 @@ def map_run(request: HttpRequest) -> HttpResponse:
     data = form.cleaned_data
     runs, job = services.start_runs(
         user=request.user, city=request.city, scenario=data["scenario"], profile=data["profile"],
-        assignment=data["assignment"], reach_overrides=form.reach_overrides(),
+        assignment=data["assignment"], reach_overrides=form.reach_overrides(), speed_profile=data["speeds"],
     )  # fmt: skip
     run = next((one for one in runs if one.time_of_day == data["time_of_day"]), runs[0])
     if run.state == RunState.REFUSED:

@@ -141,3 +141,18 @@ def test_a_run_is_asked_with_speeds_by_api_and_command_and_its_page_says_them(
     assert found[0]["code"] == "slow" and found[0]["rules"][0]["kmh"] == 50
     listed = client.get("/standards/").content.decode()
     assert "Slow" in listed and "worked example" in listed
+
+
+def test_the_map_offers_the_speeds_and_runs_with_the_chosen_one(streets, compute, person, client):
+    profile(is_default=True, walk_m_per_min=75)
+    profile("slow-walk")
+    first = compute(streets)[0]
+    client.force_login(person("lin", "planner"))
+    page = client.get(f"/map/?run={first.ref}").content.decode()
+    assert 'name="speeds"' in page and '<option value="slow" selected>' in page
+    sent = {
+        "scenario": streets.scenario.ref, "profile": "worked", "service": "short_fixed_shelter", "time_of_day": "night",
+        "assignment": "nearest", "speeds": "slow-walk",
+    }  # fmt: skip
+    client.post("/map/run/", sent)
+    assert streets.scenario.runs.order_by("-id").first().speed_profile.code == "slow-walk"
