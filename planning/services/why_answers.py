@@ -14,7 +14,8 @@ from core.errors import DomainError
 from core.models import Area
 from facilities.models import Facility, ServiceType
 from inventory.models import IdleAsset
-from planning.models import AreaGroupResult, AreaResult, CellResult, DemandCell, Run
+from planning.models import AreaGroupResult, AreaResult, DemandCell, Run
+from planning.selectors.cells import result_of_cell
 from planning.services.why import Why, why_number
 from planning.services.why_facility import why_facility
 
@@ -38,11 +39,6 @@ def why_cell_answer(*, run: Run, cell: DemandCell, service: ServiceType, mine: Q
     why = why_number(run=run, area=cell.area, service=service, cell=cell)
     area = cell.area.code if cell.area else None
     return {"run": run.ref, "cell": cell.code, "area": area, **_said(why, service, row, mine)}
-
-
-def result_of_cell(*, run: Run, cell: DemandCell, service: ServiceType) -> CellResult:
-    found = CellResult.objects.filter(run=run, cell=cell, service=service).first()
-    return found or CellResult(need=0, served=0, late=0, no_room=0, out_of_reach=0, people=0)
 
 
 def why_facility_answer(*, run: Run, facility: Facility, service: ServiceType, seen: Q) -> dict[str, Any]:
@@ -75,7 +71,9 @@ def _said(why: Why, service: ServiceType, row: Any, mine: Q) -> dict[str, Any]:
 
 def _named(why: Why, mine: Q) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Roles and helps with references, only of places that `mine` lets through."""
-    wanted = {one.facility_id for one in why.roles} | {one.facility_id for one in why.helps if one.facility_id}
+    wanted = {one.facility_id for one in why.roles} | {
+        one.facility_id for one in why.helps if one.facility_id
+    }
     places = dict(Facility.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))
     wanted = {one.asset_id for one in why.helps if one.asset_id}
     assets = dict(IdleAsset.objects.filter(mine, pk__in=wanted).values_list("pk", "ref"))

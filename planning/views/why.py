@@ -19,6 +19,7 @@ from inventory.models import IdleAsset
 from planning.choices import Driver, SupplyReason
 from planning.models import AreaResult, Run
 from planning.selectors import gaps
+from planning.selectors.cells import cell_seen, result_of_cell
 from planning.selectors.people_groups import group_in_area
 from planning.services.why import Why, why_number
 from planning.views import mapwords
@@ -159,7 +160,13 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
     row = gaps.area_results(run, service, user=request.user).filter(area=area).first() if run else None
     if run is None or row is None:
         raise Http404
-    why = why_number(run=run, area=area, service=service)
+    cell = None
+    if code := request.GET.get("cell", ""):
+        cell = cell_seen(user=request.user, city=request.city, code=code)
+        if cell is None:
+            raise Http404
+        row = result_of_cell(run=run, cell=cell, service=service)
+    why = why_number(run=run, area=area, service=service, cell=cell)
     rows, count = _rows(why, request.user)
     title, words = _binds(why, row)
     shown, ratio_words = _ratio(why.ratio, service)
@@ -169,13 +176,14 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
         "people_label": PEOPLE_WORDS[Driver(why.standard["driver"])], "share_words": SHARE_WORDS[Driver(why.standard["driver"])],
         "ratio_label": _("Units a person") if why.ratio >= 0.1 else _("Units for many people"), "ratio_shown": shown, "ratio_words": ratio_words,
         "binds_title": title, "binds_words": words, "rows": rows, "all": count, "left_out": count - len(rows),
-        "options": _options(why, request.user), "others": _others(run, area, service, request.user),
+        "options": _options(why, request.user), "others": [] if cell else _others(run, area, service, request.user),
         "layer": run.get_time_of_day_display().lower(),
     }  # fmt: skip
     context = {
         "run": run, "area": area, "service": service, "row": row, "why": answer, "config": _config(request, run, area, service),
         "may_plan": policies.allows(request.user, "plan.edit", request.city),
-        "barrier_free": group_in_area(run, service, area, user=request.user),
+        "barrier_free": None if cell else group_in_area(run, service, area, user=request.user), "cell": cell,
+        "place": _("cell %(code)s") % {"code": cell.code} if cell else local_name(area),
     }  # fmt: skip
     return render(request, "planning/why.html", context)
 

@@ -130,3 +130,16 @@ def test_a_facility_can_be_asked_why_it_serves_what_it_serves(analysed, browse, 
     assert "Why Place 3 serves nobody" in lapsed and "agreement lapsed" in lapsed
     wang = browse("wang", "viewer", town.left)
     assert wang.get(f"/runs/{analysed.ref}/facilities/{town.places[1].ref}/{SERVICE}/").status_code == 404
+
+
+def test_one_cell_has_its_own_why_and_the_card_of_the_map_leads_there(analysed, browse, town):
+    lin = browse()
+    card = lin.get("/map/card/", {"run": analysed.ref, "service": SERVICE, "area": "T1", "cell": "c2"})
+    assert "Cell c2: need 30, gap 20" in words(card) and "cell=c2" in card.content.decode()
+    page = words(lin.get(f"/gaps/T1/{SERVICE}/", {"run": analysed.ref, "cell": "c2"}))
+    assert "Why 20 places are missing in cell c2" in page and "1 cell in West; night" in page
+    wang = browse("wang", "viewer", town.left)
+    assert wang.get(f"/gaps/T1/{SERVICE}/", {"run": analysed.ref, "cell": "c3"}).status_code == 404
+    assert "c3" not in words(
+        wang.get("/map/card/", {"run": analysed.ref, "service": SERVICE, "area": "T1", "cell": "c3"})
+    )

@@ -14,7 +14,7 @@ const outline = (map, layers, code) => { for (const layer of layers) if (map.get
 
 export const hoverArea = (map, code) => outline(map, ["hover"], code);
 
-export async function pickArea(map, config, code, { keep = true } = {}) {
+export async function pickArea(map, config, code, { keep = true, cell = null } = {}) {
   outline(map, ["picked", "picked-halo"], code);
   for (const row of document.querySelectorAll("tr[data-area]")) row.setAttribute("aria-selected", String(row.dataset.area === code));
   if (keep) setAddress({ area: code });
@@ -23,6 +23,7 @@ export async function pickArea(map, config, code, { keep = true } = {}) {
   if (!code) { card.hidden = true; return; }
   const url = new URL(config.card, location.href);
   url.searchParams.set("area", code);
+  if (cell) url.searchParams.set("cell", cell);
   const answer = await fetch(url, { headers: { "HX-Request": "true" } });
   card.hidden = !answer.ok;
   if (answer.ok) card.innerHTML = await answer.text();

@@ -23,7 +23,9 @@ export function linkAreas(map, state) {
     const shape = map.getLayer("facilities") && map.queryRenderedFeatures(event.point, { layers: ["facilities"] })[0];
     if (shape?.properties.ref) { location.href = `/facilities/${encodeURIComponent(shape.properties.ref)}/`; return; }
     const code = areaAt(map, event.point, state.config.deepest);
-    if (code) pickArea(map, state.config, code);
+    // near by, where cells are drawn one by one, the card also speaks of the one under the pointer
+    const cell = map.getLayer("cells") ? map.queryRenderedFeatures(event.point, { layers: ["cells"] })[0]?.properties.code : null;
+    if (code) pickArea(map, state.config, code, { cell });
   });
   map.on("mousemove", "facilities", event => { map.getCanvas().style.cursor = "pointer"; map.getCanvas().title = event.features[0].properties.name || ""; });
   map.on("mouseleave", "facilities", () => { map.getCanvas().style.cursor = ""; map.getCanvas().title = ""; });
