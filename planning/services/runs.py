@@ -324,7 +324,8 @@ def finish(
 
 @jobs.after(KIND)
 def tidy_runs(job: Job) -> None:
-    """A job that ended without being done leaves no run waiting for ever."""
-    Run.objects.filter(ref__in=job.params["runs"], state=RunState.WAITING).update(
-        state=RunState.FAILED, finished_at=timezone.now()
-    )
+    """A job that ended without being done leaves no run waiting for ever, and no half score in the store."""
+    waiting = Run.objects.filter(ref__in=job.params["runs"], state=RunState.WAITING)
+    for run in waiting:
+        scoring.forget_pieces(run)
+    waiting.update(state=RunState.FAILED, finished_at=timezone.now())

@@ -262,6 +262,23 @@ def test_an_internal_error_of_a_piece_is_told_not_swallowed(
     assert (job.state, job.error_code) == ("failed", "internal") and "ZeroDivisionError" in job.error
 
 
+@pytest.mark.parametrize(
+    ("told", "hands", "threads"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), ("3", 2, 3)]
+)
+def test_the_hands_of_a_worker_share_its_cores_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, hands: int, threads: int
+) -> None:
+    from core.tasks import share_the_cores
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    monkeypatch.setenv("ENGINE_THREADS", told or "")
+    if told is None:
+        monkeypatch.delenv("ENGINE_THREADS")
+        assert shards.engine_threads() == 4
+    share_the_cores(options={"concurrency": hands})
+    assert shards.engine_threads() == threads
+
+
 def test_the_state_of_all_pieces_is_read_in_two_queries(
     transactional_db: None, tmp_path: Path, django_assert_num_queries: Any
 ) -> None:
