@@ -109,10 +109,16 @@ def areas_of_points(city: City, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         open_ = np.flatnonzero(found < 0)
         if not len(open_):
             return found
-        tree = shapely.STRtree(shapely.points(lon[open_], lat[open_]))
+        # points from west to east: an area looks at those of its own strip only
+        open_ = open_[np.argsort(lon[open_], kind="stable")]
+        x, y = lon[open_], lat[open_]
         for area, geometry in areas.filter(level=level).order_by("-id").values_list("id", "geometry"):
             shape = shapely.from_wkb(bytes(geometry.wkb))
-            found[open_[tree.query(shape, predicate="intersects")]] = area
+            shapely.prepare(shape)
+            west, south, east, north = shape.bounds
+            strip = np.arange(np.searchsorted(x, west), np.searchsorted(x, east, side="right"))
+            strip = strip[(y[strip] >= south) & (y[strip] <= north)]
+            found[open_[strip[shapely.intersects_xy(shape, x[strip], y[strip])]]] = area
     lost = np.flatnonzero(found < 0)
     if len(lost):
         with connection.cursor() as cursor:

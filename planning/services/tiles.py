@@ -150,19 +150,23 @@ def _cells(
     return TileLayer("cells", sql, params | allowed | {"layer": layer}, feature_id="id")
 
 
+# A tile holds few of a run's hexagons: each one's result is looked up (OFFSET 0 keeps the planner from reading them all),
+# and its geometry is worked out once, not again for the tile's own question whether there is any.
+_GROUP_RESULT = """left join lateral (
+            select * from planning_cellgroupresult
+            where run_id = %({run})s and service_id = %(service)s and group_id = g.id offset 0) {name} on true"""
+
+
 def _groups(params: dict[str, Any], before: Run | None, more: Drawn | None) -> TileLayer:
-    join = (
-        "left join planning_cellgroupresult b on b.run_id = %(before)s and b.service_id = %(service)s and b.group_id = g.id"
-        if before
-        else ""
-    )
+    join = _GROUP_RESULT.format(run="before", name="b") if before else ""
     sql = f"""
         select g.id, g.cells, round(coalesce(r.people, 0)::numeric, 1)::float8 as people, {_states("r", "b" if before else None)}
-            {more.columns if more else ""}, {_GROUP_GEOMETRY} as geom
-        from planning_cellgroup g
-        left join planning_cellgroupresult r on r.run_id = %(run)s and r.service_id = %(service)s and r.group_id = g.id {join}
-        {more.join("g") if more else ""}
-        where g.city_id = %(city)s and g.level = %(level)s and g.geometry && {TILE_MERCATOR}"""
+            {more.columns if more else ""}, g.geom
+        from (
+            select g.id, g.cells, {_GROUP_GEOMETRY} as geom from planning_cellgroup g
+            where g.city_id = %(city)s and g.level = %(level)s and g.geometry && {TILE_MERCATOR} offset 0) g
+        {_GROUP_RESULT.format(run="run", name="r")} {join}
+        {more.join("g") if more else ""}"""
     return TileLayer("cells", sql, params, feature_id="id")
 
 

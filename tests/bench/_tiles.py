@@ -27,8 +27,8 @@ def tiles(grid: Grid, rounds: int) -> list[_rows.Row]:
         _rows.demand(z in levels, f"no hexagons at zoom {z}: the city is too small")
         x, y = middle_tile(z)
         params = {"city": grid.city.pk, "run": run.pk, "before": 0, "service": service.pk, "level": z}
-        wide = drawn._groups(params, None)
-        near = drawn._cells(params | {"level": None}, run, service, None, None)
+        wide = drawn._groups(params, None, None)
+        near = drawn._cells(params | {"level": None}, run, service, None, None, None)
         check = same_need(grid, wide, near, z, x, y)
         sides = {"ours": lambda: make_tile(z, x, y, [wide]), "raw": lambda: make_tile(z, x, y, [near])}  # noqa: B023
         size = len(sides["ours"]()) / 1024

@@ -266,7 +266,7 @@ def read(grid: Grid, rounds: int) -> list[_rows.Row]:
     from django.db import connection
     from django.db.models import F, FloatField, Func
 
-    from planning.bridge.columns import fetch_columns
+    from planning.bridge.columns import fetch_cells
     from planning.models import DemandCell, PopulationLayer
 
     layer = PopulationLayer.objects.get(city=grid.city, code="night")
@@ -280,7 +280,8 @@ def read(grid: Grid, rounds: int) -> list[_rows.Row]:
     params = [layer.pk, grid.city.pk]
 
     def ours() -> dict[str, np.ndarray]:
-        return fetch_columns(query, params, columns)
+        found = fetch_cells(grid.city.pk, {"night": (layer.pk, False)})
+        return {"people": found.pop("people_night"), **found}
 
     def orm() -> np.ndarray:
         found = (
