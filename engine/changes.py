@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.transport import rank_by
-from engine.world import Reach, World
+from engine.transport import rank_by, role_ties
+from engine.world import Reach, Supply, World
 
 Ints = NDArray[np.int64]
 
@@ -37,6 +37,7 @@ class Before(Protocol):
     supply: Ints
     ready: NDArray[np.bool_]
     tie: Ints
+    alone: NDArray[np.bool_]
 
     def service(self, number: int) -> Any: ...
 
@@ -59,10 +60,38 @@ def incomparable(before: World, after: World, sites: Ints) -> str:
             return "roles changed their place or service"
     named = np.zeros(after.supply.sites, bool)
     named[sites[(sites >= 0) & (sites < after.supply.sites)]] = True
-    for old, new in zip(before.reach, after.reach, strict=True):
+    # Services often share one search: each pair of tables is looked at once.
+    tables = {(id(old), id(new)): (old, new) for old, new in zip(before.reach, after.reach, strict=True)}
+    for old, new in tables.values():
         if old is not new and not _same_elsewhere(old, new, named[:m], m):
             return "reach changed at sites that were not named"
     return ""
+
+
+def ties_after(before: Before, after: World) -> Ints:
+    """(r,) order among equal costs in `after`, to be compared within a service. It is the one before where no role was
+    added and none changed that shares its point with another of its service, for place comes first in the order."""
+    one, other = before.world.supply, after.supply
+    if one is other:
+        return before.tie
+    still = (
+        one.roles == other.roles and np.array_equal(one.x_m, other.x_m) and np.array_equal(one.y_m, other.y_m)
+    )
+    if still and not (_other_keys(one, other) & ~before.alone).any():
+        return before.tie
+    return role_ties(other)
+
+
+def alone_at_its_point(supply: Supply) -> NDArray[np.bool_]:
+    """(r,) no other role of the same service stands at exactly the same point."""
+    x, y = supply.x_m[supply.role_site], supply.y_m[supply.role_site]
+    order = np.lexsort((x, y, supply.role_service))
+    same = np.zeros(supply.roles + 1, bool)
+    a, b = order[:-1], order[1:]
+    same[1:-1] = (x[a] == x[b]) & (y[a] == y[b]) & (supply.role_service[a] == supply.role_service[b])
+    alone = np.empty(supply.roles, bool)
+    alone[order] = ~(same[:-1] | same[1:])
+    return alone
 
 
 def _same_elsewhere(old: Reach, new: Reach, named: NDArray[np.bool_], sites: int) -> bool:
@@ -100,12 +129,7 @@ def changes_between(
     counts = (supply > 0) | (supply_before > 0)
     moved = _moved(world, after, sites) & counts
     anew = (ready != ready_before) & counts | moved
-    hit = (
-        anew
-        | (supply != supply_before)
-        | (special != special_before)
-        | _reordered(before, after, tie, counts)
-    )
+    hit = anew | (supply != supply_before) | (special != special_before) | _reordered(before, after, counts)
     found: dict[int, list[Change]] = {}
     for role in np.flatnonzero(hit):
         service = int(after.supply.role_service[role])
@@ -148,22 +172,30 @@ def _moved(before: World, after: World, sites: Sequence[int] | Ints) -> NDArray[
 KEYS = ("role_capacity", "role_hours", "role_rank")
 
 
-def _reordered(before: Before, after: World, tie: Ints, counts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _other_keys(one: Supply, other: Supply) -> NDArray[np.bool_]:
+    """(r,) roles of `one` of which a key of the order other than the place is another one in `other`."""
+    out = np.zeros(one.roles, bool)
+    for name in KEYS:
+        old, new = getattr(one, name), getattr(other, name)[: one.roles]
+        out |= (old != new) & ~((old != old) & (new != new))
+    return out
+
+
+def _reordered(before: Before, after: World, counts: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(r,) roles that equal trips may tell apart in another way now."""
     r, one, other = before.world.supply.roles, before.world.supply, after.supply
     out = np.zeros(other.roles, bool)
-    if one is other:
-        return out
-    for name in KEYS:
-        old, new = getattr(one, name), getattr(other, name)[:r]
-        out[:r] |= (old != new) & ~((old != old) & (new != new))
-    place = one.role_site
-    out[:r] |= (one.x_m[place] != other.x_m[place]) | (one.y_m[place] != other.y_m[place])
+    if one is not other:
+        place = one.role_site
+        out[:r] = _other_keys(one, other)
+        out[:r] |= (one.x_m[place] != other.x_m[place]) | (one.y_m[place] != other.y_m[place])
     return out & counts
 
 
 def _out_of_order(before: Before, standing: Any, role: int, tie: Ints) -> bool:
     """The role stands elsewhere among its service's sinks than it did."""
+    if tie is before.tie:
+        return False
     sinks = standing.transport
     now = rank_by(2 * tie[sinks.role] + sinks.special)
     mine = sinks.role == role

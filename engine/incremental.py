@@ -8,14 +8,13 @@ comparing the supply of all roles in both worlds.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from engine.changes import Change, changes_between, incomparable
+from engine.changes import Change, alone_at_its_point, changes_between, incomparable, ties_after
 from engine.checks import InvalidInput
 from engine.coverage import role_ready, role_supply, score_world
 from engine.standing import RoomUsedUp, StandingService
@@ -63,6 +62,7 @@ class Standing:
         self.world, self.score = world, score
         self.supply, _ = role_supply(world)
         self.ready, self.tie, self.cell_tie = role_ready(world), role_ties(world.supply), cell_ties(world)
+        self.alone = alone_at_its_point(world.supply)
         self._services: dict[int, StandingService] = {}
 
     def service(self, number: int) -> StandingService:
@@ -89,7 +89,7 @@ class Standing:
 
     def _rescored(self, after: World, sites: Ints) -> Rescored:
         supply, reason = role_supply(after)
-        ready, tie = role_ready(after), role_ties(after.supply)
+        ready, tie = role_ready(after), ties_after(self, after)
         draft = _Draft(self.score, after)
         for service, changes in changes_between(self, after, supply, ready, tie, sites).items():
             standing = self.service(service)
@@ -273,6 +273,7 @@ class _Draft:
         self.taken = None if score.special is None else longer(score.role_special_taken)
         self.cells, self.touched = 0, np.zeros(after.supply.roles, bool)
         self.pairs: list[tuple[NDArray, ...]] = []
+        self.services: list[int] = []
 
     def take(self, service: int, standing: StandingService, changes: list[Change]) -> None:
         """Read what one service's change touched."""
@@ -308,26 +309,26 @@ class _Draft:
             self.taken[roles] = 0
             in_special = standing.special[sink]
             np.add.at(self.taken, role[in_special], units[in_special])
+        self.services.append(service)
         self.pairs.append(merged_pairs(role, row, units, cost, self.after.demand.cells, grouped))
 
     def finished(self, supply: Ints, reason: NDArray[np.int8]) -> Rescored:
         before, service_of = self.before, self.after.supply.role_service
         old_special = np.zeros(0, np.int64) if before.pair_special is None else before.pair_special
-        empty = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64),
-                 np.empty(0, np.float32))  # fmt: skip
-        new = [np.concatenate(column) for column in zip(empty, *self.pairs, strict=True)]
-        by_service = np.argsort(service_of, kind="stable").astype(np.int64)
-        role, cell, units, special, cost = _spliced(
-            by_service, self.touched, before.pair_role, before.pair_cell, before.pair_units, old_special,
-            before.pair_cost, *new,
+        role, cell, units, special, cost = (
+            before.pair_role, before.pair_cell, before.pair_units, before.pair_special, before.pair_cost,
         )  # fmt: skip
-        ends = (
-            np.searchsorted(service_of[role], np.arange(self.k + 1))
-            if len(role)
-            else np.zeros(self.k + 1, int)
-        )
-        carried = units * cost.astype(np.float64)
-        travel = np.array([float(np.sum(carried[a:b])) for a, b in itertools.pairwise(ends)])
+        travel = before.travel
+        if self.pairs:
+            new = [np.concatenate(column) for column in zip(*self.pairs, strict=True)]
+            by_service = np.argsort(service_of, kind="stable")
+            role, cell, units, special, cost, ends = _spliced(
+                by_service, service_of, self.k, self.touched, role, cell, units, old_special, cost, *new
+            )
+            travel = travel.copy()
+            for service in self.services:
+                one = slice(ends[service], ends[service + 1])
+                travel[service] = float(np.sum(units[one] * cost[one].astype(np.float64)))
         grouped = self.special is not None
         score = replace(
             before, **dict(zip(STATES, self.states, strict=True)), role_served=self.role_served,
@@ -342,10 +343,24 @@ class _Draft:
 
 @njit(cache=True, nogil=True)
 def _spliced(
-    roles, touched, role, cell, units, special, cost, new_role, new_cell, new_units, new_special, new_cost
+    roles,
+    service_of,
+    services,
+    touched,
+    role,
+    cell,
+    units,
+    special,
+    cost,
+    new_role,
+    new_cell,
+    new_units,
+    new_special,
+    new_cost,
 ):
     """Pairs in the order of `roles`: those of touched roles from the new ones, the others from the old; both are
-    ordered by service, role and cell within each."""
+    ordered by service, role and cell within each. Last: where each service begins (k+1,)."""
+    ends = np.zeros(services + 1, np.int64)
     kept = 0
     for p in range(role.size):
         kept += not touched[role[p]]
@@ -374,4 +389,7 @@ def _spliced(
             out_cost[at], out_special[at] = new_cost[p], new_special[p]
             at += 1
             p += 1
-    return out_role[:at], out_cell[:at], out_units[:at], out_special[:at], out_cost[:at]
+        ends[service_of[r] + 1] = at
+    for k in range(services):
+        ends[k + 1] = max(ends[k + 1], ends[k])
+    return out_role[:at], out_cell[:at], out_units[:at], out_special[:at], out_cost[:at], ends

@@ -8,24 +8,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.ledger import Ledger, touch_row, with_work
+from engine.ledger import Ledger, with_work
 
 
 class Used(NamedTuple):
     """What of the ledger's lists is in use: at (3,) pairs, sinks, places of row_list. And what an inserted sink wrote
-    over: row, begin, end (q,) of `saved` (1,) rows, newest last."""
+    over: row, begin, end, worst (q,) of `saved` (1,) rows, newest last."""
 
     at: NDArray[np.int64]
     row: NDArray[np.int32]
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
+    worst: NDArray[np.int64]
     saved: NDArray[np.int64]
 
 
 def used_of(pairs: int, sinks: int, writes: int) -> Used:
     return Used(
         np.array([pairs, sinks, pairs], np.int64), np.empty(writes, np.int32), np.empty(writes, np.int64),
-        np.empty(writes, np.int64), np.zeros(1, np.int64),
+        np.empty(writes, np.int64), np.empty(writes, np.int64), np.zeros(1, np.int64),
     )  # fmt: skip
 
 
@@ -70,7 +71,9 @@ def insert_sink(ledger, used, cost, late, tie, is_open, rows, row_costs, sink_la
         at = used.saved[0]
         used.row[at], used.begin[at], used.end[at] = r, begin, end
         used.saved[0] = at + 1
-        placed = False
+        used.worst[at] = ledger.worst[r]
+        placed, worst = False, ledger.worst[r]
+        ledger.worst[r] = to - 1
         ledger.row_begin[r] = to
         for e in range(begin, end):
             other = ledger.row_list[e]
@@ -88,6 +91,8 @@ def insert_sink(ledger, used, cost, late, tie, is_open, rows, row_costs, sink_la
                 placed = True
             ledger.row_list[to] = other
             ledger.row_at[other] = to
+            if e == worst:
+                ledger.worst[r] = to
             to += 1
         if not placed:
             ledger.row_list[to] = p
@@ -95,18 +100,17 @@ def insert_sink(ledger, used, cost, late, tie, is_open, rows, row_costs, sink_la
             to += 1
         ledger.row_end[r] = to
         used.at[2] = to
-        touch_row(ledger, r)
-        ledger.worst[r] = to - 1
     used.at[0] = first + rows.size
     return s
 
 
 @njit(cache=True, nogil=True)
 def take_out(ledger, used, pairs, sinks, places):
-    """Lists as they were when `pairs`, `sinks`, `places` were in use."""
+    """Lists as they were when `pairs`, `sinks`, `places` were in use; after engine.ledger.undo, whose log may know a row
+    only since the sink came."""
     for at in range(used.saved[0] - 1, -1, -1):
         r = used.row[at]
-        ledger.row_begin[r], ledger.row_end[r] = used.begin[at], used.end[at]
+        ledger.row_begin[r], ledger.row_end[r], ledger.worst[r] = used.begin[at], used.end[at], used.worst[at]
         for e in range(used.begin[at], used.end[at]):
             ledger.row_at[ledger.row_list[e]] = e
     used.saved[0] = 0

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from engine.insertion import insert_sink, places_needed, take_out, used_of, widened
-from engine.ledger import ledger_of, mark, undo
+from engine.ledger import ledger_of, mark, touch_row, undo
 from engine.repair import close, fill, grow, settle, shrink
 from engine.transport import Transport
 
@@ -130,26 +130,22 @@ class RoomUsedUp(Exception):
 
 @njit(cache=True, nogil=True)
 def _touched_rows(ledger, changed, late, is_open):
-    count = ledger.logged[0] + ledger.logged[1]
-    for s in changed:
-        count += ledger.sink_end[s] - ledger.sink_begin[s]
-    rows = np.empty(count, np.int32)
-    at = 0
+    # The log names each row once. A row that holds what it held matters only where all its sinks changed.
     for i in range(ledger.logged[0]):
-        rows[at] = ledger.row[ledger.log_pair[i]]
-        at += 1
-    for i in range(ledger.logged[1]):
-        rows[at] = ledger.log_row[i]
-        at += 1
+        touch_row(ledger, ledger.row[ledger.log_pair[i]])
     for s in changed:
         for p in range(ledger.sink_begin[s], ledger.sink_end[s]):
-            rows[at] = ledger.row[p]
-            at += 1
-    rows = np.unique(rows)
+            r = ledger.row[p]
+            if ledger.row_end[r] - ledger.row_begin[r] <= changed.size:
+                touch_row(ledger, r)
+    rows = ledger.log_row[: ledger.logged[1]].copy()
     served, behind = np.zeros(rows.size, np.int64), np.zeros(rows.size, np.int64)
     reachable = np.zeros(rows.size, np.bool_)
     for i in range(rows.size):
+        worst = ledger.worst[rows[i]]
         for e in range(ledger.row_begin[rows[i]], ledger.row_end[rows[i]]):
+            if e > worst and reachable[i]:
+                break
             p = ledger.row_list[e]
             s = ledger.sink[p]
             reachable[i] |= is_open[s]

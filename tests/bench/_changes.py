@@ -30,13 +30,15 @@ def rows(size: str) -> list[_rows.Row]:
     ]
 
 
-def city(cells: int, sites: int, services: int = 1, reach_m: float = 1_600.0, seed: int = 5) -> World:
+def city(cells: int, sites: int, services: int = 1, reach_m: float | None = None, seed: int = 5) -> World:
     """Capacity 0.9 of the need, spread unevenly; most roles ready, some late; with several services half of the sites
     have exclusive roles."""
     random = np.random.default_rng(seed)
     x, y, people = people_grid(cells, random)
     site_x, site_y = scattered_sites(x, y, people, sites, random)
-    reach = reach_straight(site_x, site_y, x, y, reach_m * np.sqrt(cells / sites / 100.0), "m", "walk", 1.3)
+    # about the same number of facilities near every cell, whatever the size
+    limit = 1_600.0 * np.sqrt(cells / sites / 100.0) if reach_m is None else reach_m
+    reach = reach_straight(site_x, site_y, x, y, limit, "m", "walk", 1.3)
     need = np.stack([np.rint(people * share).astype(np.int64) for share in np.linspace(0.2, 0.1, services)])
     spread = random.gamma(0.7, size=(services, sites))
     spread *= 0.9 * need.sum(axis=1, keepdims=True) / spread.sum(axis=1, keepdims=True)
@@ -47,7 +49,7 @@ def city(cells: int, sites: int, services: int = 1, reach_m: float = 1_600.0, se
         np.rint(spread).astype(np.int64).ravel(), random.choice([0.0, 12.0, 72.0], roles, p=[0.6, 0.3, 0.1]),
         random.random(roles) < 0.95, random.integers(0, 3, roles), exclusive,
     )  # fmt: skip
-    standards = [Standard(f"s{k}", 0.2, "people", reach_m, "m", "walk", 24.0) for k in range(services)]
+    standards = [Standard(f"s{k}", 0.2, "people", limit, "m", "walk", 24.0) for k in range(services)]
     return World(
         Demand(x, y, need, people, np.zeros(cells, np.int32)), supply, standards, (reach,) * services
     )
