@@ -311,7 +311,7 @@ class RoadImportForm(StyledForm):
     """One file of roads, with what a person must say about it; the rest is as in a city pack."""
 
     file = forms.FileField(
-        label=_("File"), help_text=_("OpenStreetMap (.pbf, .osm, .osm.gz), lines (GeoJSON, GeoPackage, zipped Shapefile), or a table of nodes.")
+        label=_("File"), help_text=_("OpenStreetMap (.pbf, .osm, .osm.gz), lines (GeoJSON, GeoPackage), or a table of nodes.")
     )  # fmt: skip
     links = forms.FileField(
         label=_("Table of links"), required=False, help_text=_("Only beside a table of nodes.")
