@@ -12,11 +12,14 @@ from core.services import jobs
 from facilities.models import Capability
 from planning.bridge import artefacts
 from planning.bridge.analyses import kept_arrays
-from planning.models import Analysis, AreaHourResult, LossResult
-from planning.services import analyses
+from planning.models import Analysis, AreaHourResult, LossResult, Run
+from planning.services import analyses, plans
 from planning.services import analysis_tables as tables
 from planning.services.analyses import start_analysis
+from tests.planning.test_groups import told_apart
 from tests.planning.town import SERVICE, facility
+
+__all__ = ["told_apart"]
 
 
 @pytest.fixture
@@ -222,3 +225,35 @@ def test_an_analysis_speaks_only_of_what_a_person_may_see(town, night, analyse, 
 def test_facts_can_be_written_as_json(night, analyse):
     for kind in ("hours", "loss", "backup", "access", "equity"):
         assert json.dumps(analyse(night, kind).facts)
+
+
+def test_the_run_of_a_plan_is_analysed_with_the_plans_own_places(town, compute, analyse):
+    version = plans.suggest_plan(
+        user=None, city=town.city, runs=compute(town), budget_fen=100_000, name="方案", time_limit_seconds=5
+    )
+    jobs.perform(version.job.ref)
+    after = Run.objects.get(plan_version=version)
+    assert after.totals[0]["served"] == 80  # the yard, built for 20 of the second cell
+    for kind in ("hours", "backup", "access", "equity"):
+        assert analyse(after, kind).facts["services"][SERVICE]["need"] == 115
+    said = analyse(after, "loss").facts
+    assert (
+        said["left_out"] == 1 and said["services"][SERVICE]["top"][0]["lost"] < 60
+    )  # the yard takes some over
+
+
+def test_fairness_tells_those_who_need_barrier_free_places_apart(told_apart, compute, analyse):
+    said = analyse(compute(told_apart)[0], "equity").facts["services"][SERVICE]
+    assert said["groups"] == [
+        {"group": "barrier_free", "need": 33, "served": 8},
+        {"group": "others", "need": 82, "served": 52},
+    ]
+
+
+def test_hours_and_losses_keep_to_barrier_free_places_too(told_apart, compute, analyse):
+    run = compute(told_apart)[0]
+    hours = analyse(run, "hours").facts
+    # at the hour of the standard's limit the curve meets the run itself
+    assert hours["services"][SERVICE]["served"][hours["points"].index(72)] == run.totals[0]["served"]
+    place = LossResult.objects.get(analysis=analyse(run, "loss"), facility=told_apart.places[0])
+    assert place.lost == run.totals[0]["served"] == 60
