@@ -32,6 +32,7 @@ STOPS = {
     "late": (gettext_lazy("takes people, but late"), "warn"),
     "full_and_late": (gettext_lazy("full, and late"), "warn"),
     "room_left_out_of_reach": (gettext_lazy("room left, but out of reach of those who are short"), ""),
+    "barrier_free_full": (gettext_lazy("room left, but no barrier-free place"), "warn"),
     "no_capacity": (gettext_lazy("has no capacity in this role"), ""),
     "other_role": (gettext_lazy("taken by its other role"), "warn"),
     "none": (gettext_lazy("nobody here is short"), ""),
@@ -60,6 +61,10 @@ def _binds(why: Why, row: AreaResult) -> tuple[str, str]:
     if why.binds == "room":
         words = _("%(usable)s of %(count)s facilities in reach are usable, and %(full)s of them are full.")
         return _("What binds: room, not distance"), words % facts
+    if why.binds == "barrier_free_room":
+        return _("What binds: barrier-free places"), _(
+            "Most of those who are short need a barrier-free place, and those in reach are taken."
+        )
     if why.binds == "distance":
         return _("What binds: distance"), _(
             "For %(out)s of the need no usable facility lies within reach."
