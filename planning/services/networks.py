@@ -36,8 +36,8 @@ from planning.services.pack_areas import replace_map_features
 
 # lines of the base map are gathered into squares of this many degrees, so that a tile reads few rows
 SQUARE_DEGREES = 0.05
-# a link that says it is shorter than the straight line by more than this is mended, and counted
-MENDED_M = 1.0
+# a link that says it is shorter than the straight line by more than this was measured wrong: it is counted
+MENDED_M, MENDED_SHARE = 1.0, 0.01
 FULL = "-full"
 
 
@@ -65,6 +65,8 @@ def make_streets(
     Without it each stays for itself, and the largest part counts. Raises InvalidInput."""
     rows = side_by_side([part for _name, part in parts])
     x, y = city_plane(city).forward(rows.lon, rows.lat)
+    apart = np.hypot(x[rows.tail] - x[rows.head], y[rows.tail] - y[rows.head])
+    mended = (rows.length_m > 0) & (rows.length_m < apart * (1 - MENDED_SHARE) - MENDED_M)
     set_of_link = np.repeat(np.arange(len(parts)), [part.links for _name, part in parts])
     joined = Joined(x, y, rows.tail, rows.head, np.arange(rows.links), np.ones(rows.links))
     if join_m and len(parts) > 1:
@@ -74,7 +76,6 @@ def make_streets(
     given = rows.length_m[link] * joined.share
     measured = ~(given > 0)
     length = np.where(measured, straight, given)
-    mended = ~measured & (given < straight - MENDED_M)
     loop = tail == head
     # the number of the link rides along as its source, to find speeds, ranks and numbers again
     try:
