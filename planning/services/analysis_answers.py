@@ -1,39 +1,17 @@
-"""An analysis as a command answers it: facts with codes and references instead of ids, or lines for a person."""
+"""An analysis as a command answers it: one object, or lines for a person."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from core.models import Area
-from facilities.models import Facility
 from planning.choices import AccessBand, AnalysisKind
 from planning.models import Analysis
 
 
 def analysis_answer(analysis: Analysis) -> dict[str, Any]:
-    facts = analysis.facts
-    places = {one["facility"] for said in facts["services"].values() for one in said.get("top", [])}
-    named = {row.pk: row for row in Facility.objects.filter(pk__in=places)}
-    areas = {
-        said[end]["area"] for said in facts["services"].values() for end in ("best", "last") if said.get(end)
-    }
-    codes = dict(Area.objects.filter(pk__in=areas).values_list("pk", "code"))
-    services = {}
-    for code, said in facts["services"].items():
-        told = dict(said)
-        if "top" in said:
-            told["top"] = [
-                {**one, "facility": named[one["facility"]].ref, "name": named[one["facility"]].name}
-                for one in said["top"]
-                if one["facility"] in named
-            ]
-        for end in ("best", "last"):
-            if said.get(end):
-                told[end] = {**said[end], "area": codes.get(said[end]["area"])}
-        services[code] = told
     return {
         "ref": analysis.ref, "run": analysis.run.ref, "kind": analysis.kind, "params": analysis.params,
-        "engine_version": analysis.engine_version, "seconds": analysis.seconds, **facts, "services": services,
+        "engine_version": analysis.engine_version, "seconds": analysis.seconds, **analysis.facts,
     }  # fmt: skip
 
 

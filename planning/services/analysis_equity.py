@@ -68,12 +68,12 @@ def _districts(case: Case, k: int) -> dict[str, Any]:
     if not len(mine):
         return {"between": None, "best": None, "last": None}
     share = served[mine] / need[mine]
-    ids = np.asarray(case.frozen["area_id"])
+    codes = case.frozen.meta["areas"]
     low, high = mine[int(np.argmin(share))], mine[int(np.argmax(share))]
     return {
         "between": gini(share, need[mine]),
-        "best": {"area": int(ids[high]), "share": float(share.max())},
-        "last": {"area": int(ids[low]), "share": float(share.min())},
+        "best": {"area": codes[high], "share": float(share.max())},
+        "last": {"area": codes[low], "share": float(share.min())},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from engine.loss import loss_of_each, loss_of_pairs
+from facilities.models import Facility
 from planning.bridge.freeze import FACILITY
 from planning.models import LossResult
 from planning.services.analysis_case import Case, Outcome, Say, number, only
@@ -50,7 +52,7 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     )
     say(0.85, _("Ranking"))
     ids = np.asarray(frozen["site_id"])
-    facts = {
+    facts: dict[str, Any] = {
         "facilities": len(mine),
         "pairs": len(pairs),
         "left_out": int((~facility & held.any(axis=1)).sum()),
@@ -59,6 +61,7 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
             for k, code in enumerate(case.codes)
         },
     }
+    _name(facts["services"].values())
     rows = []
     for k, code in enumerate(case.codes):
         alone = mine[held[mine, k] | (lost[mine, k] > 0)]
@@ -94,6 +97,15 @@ def _facts(
         "top_served_share": float(served[top].sum() / whole) if whole else 0.0,
         "critical": int((lost[sites] > 0).sum()),
     }  # fmt: skip
+
+
+def _name(said: Iterable[dict[str, Any]]) -> None:
+    """References and names instead of ids, once for all services."""
+    told = [one for row in said for one in row["top"]]
+    places = Facility.objects.in_bulk({one["facility"] for one in told})
+    for one in told:
+        place = places[one["facility"]]
+        one |= {"facility": place.ref, "name": place.name, "name_en": place.name_en}
 
 
 def _rows(
