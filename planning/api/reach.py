@@ -150,6 +150,5 @@ class WhatIfViewSet(PlainViewSet):
         fields = dict(form.validated_data)
         service = get_object_or_404(ServiceType, code=fields.pop("service"))
         cells, shape = fields.pop("cells"), fields.pop("shape")
-        return Response(
-            gain_said(what_if(user=request.user, run=run, service=service, **fields), cells, shape)
-        )
+        found = what_if(user=request.user, run=run, service=service, with_shape=shape, **fields)
+        return Response(gain_said(found, cells))

@@ -66,7 +66,7 @@ class WhatIf:
     are served in time now); newly_in_reach: need that no usable facility reached before; taken: units in the new
     facility; moved: of them those whose people are served elsewhere today; people: those behind the served gain. reason: why it would
     supply nothing ("" when it does). cells: columns lon, lat, gain of the cells that gain. shape: the ground within the
-    limit, for drawing.
+    limit, for drawing; None when it was not asked for.
     """
 
     run: Run
@@ -95,7 +95,7 @@ class WhatIf:
     gap_after: int
     areas: list[AreaGain]
     cells: dict[str, np.ndarray]
-    shape: shapely.Geometry
+    shape: shapely.Geometry | None
 
 
 def what_if(
@@ -108,6 +108,7 @@ def what_if(
     capacity: int,
     barrier_free_capacity: int = 0,
     hours: float = 0.0,
+    with_shape: bool = False,
 ) -> WhatIf:
     """Score `run` again with one more facility of `capacity` units at (lon, lat) that opens `hours` after activation.
 
@@ -127,7 +128,9 @@ def what_if(
     x, y = (float(at[0]) for at in plane_of(frozen).forward([lon], [lat]))
     way = Way(rule.reach_unit, rule.mode, situation.question.detour_factor)
     cells, cost = cells_of_place(frozen, situation.roads, x, y, rule.reach_limit, way)
-    shape = rings_of_place(frozen, situation.roads, x, y, [rule.reach_limit], way)[0]
+    shape = None
+    if with_shape:  # drawing takes longer than counting
+        shape = rings_of_place(frozen, situation.roads, x, y, [rule.reach_limit], way)[0]
     ready = rule.conversion_limit_hours is None or hours <= rule.conversion_limit_hours
     reason = _inside_hazard(situation, lon, lat)
     supplied = 0 if reason else capacity

@@ -17,7 +17,7 @@ def drawn(shape: shapely.Geometry) -> dict[str, Any]:
     return json.loads(shapely.to_geojson(shapely.set_precision(shape, 10.0**-DEGREES)))
 
 
-def gain_said(found: WhatIf, cells: bool = False, shape: bool = False) -> dict[str, Any]:
+def gain_said(found: WhatIf, cells: bool = False) -> dict[str, Any]:
     """What a what-if answers on the API and the command."""
     body: dict[str, Any] = {
         "run": found.run.ref, "saved": False, "service": found.service.code, "unit": found.service.unit,
@@ -38,7 +38,7 @@ def gain_said(found: WhatIf, cells: bool = False, shape: bool = False) -> dict[s
     }  # fmt: skip
     if cells:
         body["cells"] = cells_drawn(found)
-    if shape:
+    if found.shape is not None:
         body["shape"] = drawn(found.shape)
     return body
 

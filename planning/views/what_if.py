@@ -48,7 +48,7 @@ def what_if_page(request: HttpRequest, ref: str) -> HttpResponse:
         try:
             found = what_if(
                 user=request.user, run=run, service=service, lon=fields["lon"], lat=fields["lat"], capacity=fields["cap"],
-                barrier_free_capacity=fields["free"] or 0, hours=fields["opens"] or 0.0,
+                barrier_free_capacity=fields["free"] or 0, hours=fields["opens"] or 0.0, with_shape=True,
             )  # fmt: skip
         except DomainError as error:
             refusal = error.message
@@ -58,7 +58,7 @@ def what_if_page(request: HttpRequest, ref: str) -> HttpResponse:
         "areas": found.areas[:AREAS_ON_CARD] if found and on_card else found.areas if found else [],
         "more": max(len(found.areas) - AREAS_ON_CARD, 0) if found and on_card else 0,
         "grouped": _grouped(run, service),
-        "drawing": {"shape": drawn(found.shape), "cells": cells_drawn(found)} if found else None,
+        "drawing": {"shape": drawn(found.shape), "cells": cells_drawn(found)} if found and found.shape else None,
         "page_url": reverse("what_if", args=[run.ref]) + "?" + urlencode(_address(request, service)),
         "candidate_url": _candidate(request, found),
     }  # fmt: skip
