@@ -9,7 +9,8 @@ from scipy.optimize import linprog
 from engine.checks import InvalidInput
 from engine.coverage import role_ready, score_world, sum_by_area, sum_states
 from engine.explain import explain_cells
-from engine.world import STATES
+from engine.interventions import apply_options
+from engine.world import STATES, Option
 from tests.engine.towns import random_town, street_town, with_barrier_free
 
 BOTH = pytest.mark.parametrize("assignment", ["nearest", "best"])
@@ -130,3 +131,10 @@ def test_special_need_without_a_word_on_the_room_is_refused():
         score_world(asked)
     with pytest.raises(InvalidInput):
         score_world(grouped_street([(0, 5)], [(0, 5)], [6], [6]))
+
+
+def test_what_a_plan_adds_is_barrier_free_and_what_stands_stays_as_it_is():
+    world = grouped_street([(0, 10)], [(100, 8)], [4], [3])
+    planned = apply_options(world, [Option(0, 0, "build", 5, 100, 0.0)])
+    assert planned.supply.role_special_capacity.tolist() == [3, 5]
+    assert score_world(planned).special[:, 0, 0].tolist() == [4, 0, 0, 0]
