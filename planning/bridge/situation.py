@@ -67,6 +67,7 @@ _WORDS = {
         "The scenario strikes the zones of a hazard layer, but the layer is missing or empty. %(what)s"
     ),
     "no_zones_for_roads": _("A road rule names a hazard layer that is missing or empty. %(what)s"),
+    "no_class_for_roads": _("A road rule names a class that its hazard layer does not have: %(what)s"),
     "no_roads": _("The scenario closes or slows roads, but the city has no roads loaded."),
     "no_affected_share": _("The share of people affected is missing."),
     "no_displaced_share": _("The share of the affected who leave home is missing."),
@@ -132,10 +133,13 @@ def missing_rates(
     if rules and not roads:
         miss("no_roads")
     for rule in rules:
-        if rule["kind"] == "zone" and not zone_classes.get(
-            layer := rule.get("hazard_layer") or scenario["hazard_layer"] or ""
-        ):
+        if rule["kind"] != "zone":
+            continue
+        layer = rule.get("hazard_layer") or scenario["hazard_layer"] or ""
+        if not zone_classes.get(layer):
             miss("no_zones_for_roads", layer)
+        elif rule["zone_class"] not in ("*", *zone_classes[layer]):
+            miss("no_class_for_roads", rule["zone_class"])
     return [dict(item) for item in {tuple(sorted(problem.items())): problem for problem in problems}.values()]
 
 

@@ -185,6 +185,19 @@ def test_a_city_without_roads_refuses_a_run_with_road_rules(town, compute):
     assert run.state == "refused" and [problem["code"] for problem in run.refusal] == ["no_roads"]
 
 
+def test_a_run_is_refused_when_the_ground_a_rule_names_is_gone(streets, compute):
+    layer = HazardLayer.objects.create(city=streets.city, code="flood", name="洪水", hazard="flood")
+    ground = MultiPolygon(box(630, -50, 670, 50), srid=4326)
+    zone = HazardZone.objects.create(layer=layer, klass="deep", severity=3, geometry=ground)
+    ruled(streets, {"kind": "zone", "hazard_layer": "flood", "zone_class": "deep", "factor": None})
+    HazardZone.objects.update(klass="very deep")
+    run = compute(streets)[0]
+    assert [(one["code"], one["what"]) for one in run.refusal] == [("no_class_for_roads", "deep")]
+    zone.delete()
+    run = compute(streets)[0]
+    assert [(one["code"], one["what"]) for one in run.refusal] == [("no_zones_for_roads", "flood")]
+
+
 def test_everything_wrong_with_the_rules_is_said_at_once(streets):
     rules = [
         {"kind": "flood", "factor": None},
