@@ -25,6 +25,7 @@ MAY = {
         "facility.import",
         "idle_asset.edit",
         "stock.move",
+        "network.import",
     },
     "planner": {
         "view",
@@ -32,6 +33,7 @@ MAY = {
         "idle_asset.edit",
         "scenario.edit",
         "standard.edit",
+        "network.import",
         "run.start",
         "plan.edit",
         "job.view",
