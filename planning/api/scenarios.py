@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from core import policies
 from core.api.viewsets import ReadViewSet
 from core.models import City
-from planning.api import filters
+from planning.api import filters, scenario_serializers
 from planning.api import serializers as forms
 from planning.models import HazardLayer, Scenario
 from planning.services import road_rules, scenarios
@@ -49,7 +49,7 @@ class ScenarioViewSet(ReadViewSet):
     queryset = Scenario.objects.select_related("city", "hazard_layer", "created_by").prefetch_related(
         "services", "areas", "closed_facilities"
     )
-    serializer_class = forms.ScenarioSerializer
+    serializer_class = scenario_serializers.ScenarioSerializer
     filterset_class = filters.ScenarioFilter
     ordering_fields = ["ref", "name", "updated_at"]
     lookup_field = "ref"
@@ -62,10 +62,13 @@ class ScenarioViewSet(ReadViewSet):
         headers = {"Location": f"/api/v1/scenarios/{record.ref}/"} if status == 201 else {}
         return Response(self.get_serializer(record).data, status=status, headers=headers)
 
-    @extend_schema(request=forms.NewScenarioSerializer, responses={201: forms.ScenarioSerializer})
+    @extend_schema(
+        request=scenario_serializers.NewScenarioSerializer,
+        responses={201: scenario_serializers.ScenarioSerializer},
+    )
     def create(self, request: Request) -> Response:
         """Write a new scenario. Rates left open stay open: a run that needs them is refused and names them."""
-        form = forms.NewScenarioSerializer(data=request.data)
+        form = scenario_serializers.NewScenarioSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
         city = city_seen(request.user, fields.pop("city"))
@@ -79,12 +82,14 @@ class ScenarioViewSet(ReadViewSet):
         return self._answer(made, 201)
 
     @extend_schema(
-        request=forms.ScenarioChangesSerializer, responses=forms.ScenarioSerializer, parameters=[IF_MATCH]
+        request=scenario_serializers.ScenarioChangesSerializer,
+        responses=scenario_serializers.ScenarioSerializer,
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, ref: str) -> Response:
         """Change some fields, against the version that If-Match names. Runs keep what they ran with."""
         scenario = self.get_object()
-        form = forms.ScenarioChangesSerializer(data=request.data)
+        form = scenario_serializers.ScenarioChangesSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         changes = resolved(dict(form.validated_data), scenario.city)
         version = self.expected_version(request)
@@ -92,11 +97,14 @@ class ScenarioViewSet(ReadViewSet):
             scenarios.update_scenario(user=request.user, scenario=scenario, version=version, changes=changes)
         )
 
-    @extend_schema(request=forms.CopyScenarioSerializer, responses={201: forms.ScenarioSerializer})
+    @extend_schema(
+        request=scenario_serializers.CopyScenarioSerializer,
+        responses={201: scenario_serializers.ScenarioSerializer},
+    )
     @action(detail=True, methods=["post"])
     def copy(self, request: Request, ref: str) -> Response:
         """A scenario of one's own to change."""
-        form = forms.CopyScenarioSerializer(data=request.data)
+        form = scenario_serializers.CopyScenarioSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         return self._answer(
             scenarios.copy_scenario(user=request.user, scenario=self.get_object(), **form.validated_data), 201
