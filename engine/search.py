@@ -20,7 +20,7 @@ FLOAT32_MARGIN = 1e-6
 
 
 class Scratch:
-    """What one thread needs to search a graph and fill rows; clean between blocks, outputs as large as ever needed."""
+    """What one thread needs to search a graph and fill rows; clean between blocks."""
 
     def __init__(self, nodes: int = 0, arcs: int = 0, numbers: int = 0, buckets: int = 0) -> None:
         self.dist = np.full(nodes, np.inf)
@@ -34,9 +34,12 @@ class Scratch:
         self.out_number, self.out_cost = np.empty(4096, np.int32), np.empty(4096, np.float32)
 
     def kept(self, rows: tuple) -> tuple:
-        """(lengths, numbers, costs) of a block out of the output arrays, which stay here for the next."""
-        lengths, self.out_number, self.out_cost, used = rows
-        return lengths, self.out_number[:used].copy(), self.out_cost[:used].copy()
+        """(lengths, numbers, costs) of a block. They are handed over, not copied; the next block gets arrays of its own,
+        about as large, of which only what is written takes memory."""
+        lengths, numbers, costs, used = rows
+        room = used + used // 4 + 4096
+        self.out_number, self.out_cost = np.empty(room, np.int32), np.empty(room, np.float32)
+        return lengths, numbers[:used], costs[:used]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def town_times(size: str) -> list[_rows.Row]:
     sides: dict[str, Callable[[], Any]] = {
         "search": lambda: node_times(graph, chosen, limit, "min", "drive"),
         "call": lambda: whole_call(graph, chosen, limit),
-        "scipy": lambda: scipy_search(matrix, chosen, limit),
+        "scipy": lambda: scipy_block(matrix, chosen, limit),
     }
     pandana_told = pgrouting_told = ""
     network = pandana_network(matrix, graph)
@@ -106,7 +106,7 @@ def region_times(size: str) -> list[_rows.Row]:
     )
     sides: dict[str, Callable[[], Any]] = {
         "search": lambda: node_times(graph, chosen, limit, "min", "drive", threads=2),
-        "scipy": lambda: scipy_search(matrix, chosen, limit),
+        "scipy": lambda: scipy_block(matrix, chosen, limit),
     }
     network = pandana_network(matrix, graph)
     pandana_told = ""
@@ -192,12 +192,6 @@ def scipy_tables(matrix: csr_matrix, sources: np.ndarray, limit: float) -> Itera
     block = max(1, 32_000_000 // matrix.shape[0])
     for start in range(0, len(sources), block):
         yield dijkstra(matrix, directed=True, indices=sources[start : start + block], limit=limit)
-
-
-def scipy_search(matrix: csr_matrix, sources: np.ndarray, limit: float) -> None:
-    """What is timed: the tables as they come, each let go when the next is there."""
-    for _table in scipy_tables(matrix, sources, limit):
-        pass
 
 
 def scipy_block(matrix: csr_matrix, sources: np.ndarray, limit: float) -> Rows:
