@@ -45,7 +45,9 @@ def cells(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if before is not None and before.city_id != run.city_id:
         raise DomainError("runs-differ", _("The runs belong to different cities."), status=422)
     more = drawn_of(_analysis(request, run), service) if ask.get("analysis") else None
-    tile = tiles.cell_tile(user=request.user, run=run, service=service, before=before, z=z, x=x, y=y, more=more)
+    tile = tiles.cell_tile(
+        user=request.user, run=run, service=service, before=before, z=z, x=x, y=y, more=more
+    )
     return tile_response(request, tile)
 
 
