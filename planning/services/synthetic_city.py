@@ -200,7 +200,9 @@ class _Writer:
             [f"{city.street_names[street][0]}街道" for street in places.street.tolist()], whole(places.area_m2),
             whole(places.rooms), whole(places.beds), whole(places.stars), *door_minutes(places),
         )  # fmt: skip
-        header = "id,name,name_en,use,lon,lat,address,area_m2,rooms,beds,stars,entry_minutes,readiness_minutes"
+        header = (
+            "id,name,name_en,use,lon,lat,address,area_m2,rooms,beds,stars,entry_minutes,readiness_minutes"
+        )
         self.csv("facilities.csv", header, "%s,%s,%s,%s,%.6f,%.6f,%s,%s,%s,%s,%s,%g,%g\n", columns)
         which, services, states, hours = zip(*places.roles, strict=True)
         share = ["" if np.isnan(value) else f"{value:g}" for value in barrier_free_share(places).tolist()]

@@ -92,14 +92,33 @@ def _states(row: str, other: str | None) -> str:
 
 
 def cell_tile(
-    *, user: Any, run: Run, service: ServiceType, before: Run | None, z: int, x: int, y: int, more: Drawn | None = None
+    *,
+    user: Any,
+    run: Run,
+    service: ServiceType,
+    before: Run | None,
+    z: int,
+    x: int,
+    y: int,
+    more: Drawn | None = None,
 ) -> Tile:
     """Layer `cells`: people, need, the four states and gap; with `before` also gap_before and gap_after; with `more` the
     numbers of an analysis of the run."""
     city = run.city
     paths, level = whole_city(user, city), level_for(city, z)
-    key = ("cells", city_version(city), run.ref, service.code, before.ref if before else "", z, x, y, paths)
-    key += (more.analysis.ref,) if more else ()
+    drawn = more.analysis.ref if more else ""
+    key = (
+        "cells",
+        city_version(city),
+        run.ref,
+        service.code,
+        before.ref if before else "",
+        drawn,
+        z,
+        x,
+        y,
+        paths,
+    )
 
     def make() -> bytes:
         params = {
@@ -122,7 +141,12 @@ def cell_tile(
 
 
 def _cells(
-    params: dict[str, Any], run: Run, service: ServiceType, before: Run | None, paths: list[str] | None, more: Drawn | None
+    params: dict[str, Any],
+    run: Run,
+    service: ServiceType,
+    before: Run | None,
+    paths: list[str] | None,
+    more: Drawn | None,
 ) -> TileLayer:
     rights, allowed = rights_sql(paths)
     driver = next(row["driver"] for row in run.standards_frozen if row["service"] == service.code)

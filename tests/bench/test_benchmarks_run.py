@@ -34,7 +34,15 @@ EXPECTED = {
     "db": {"D1-orm", "D1-values", "D1-city-orm", "D1-city-values", "D2-orm", "D2-rows", "D3-z8", "D3-z10"},
     "scale": {"X1-workers"},
     "siting": {"S6-small"},
-    "travel": {"T4-scipy", "T4-scipy-call", "T4-pandana", "T4-pgrouting", "T5-scipy", "T5-pandana", "T6-pandana"},
+    "travel": {
+        "T4-scipy",
+        "T4-scipy-call",
+        "T4-pandana",
+        "T4-pgrouting",
+        "T5-scipy",
+        "T5-pandana",
+        "T6-pandana",
+    },
 }
 
 
