@@ -365,6 +365,8 @@ def sql_tables(given: Town) -> Iterator[Sql]:
 
     schema = f"bench_access_{os.getpid()}"
     with connection.cursor() as cursor:
+        # The platform's own migrations ask for it too; here the database may still be empty.
+        cursor.execute("create extension if not exists postgis")
         cursor.execute(f"create schema {schema}")
         try:
             cursor.execute(f"set search_path to {schema}, public")
