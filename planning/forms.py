@@ -13,6 +13,7 @@ from facilities.forms import StyledForm
 from facilities.models import ServiceType
 from planning.choices import AnalysisKind, Assignment, Extent, ProfileStatus
 from planning.models import HazardLayer, HazardZone, Run, Scenario, SpeedProfile, StandardProfile
+from planning.selectors.sources import road_class_word
 
 
 class LocalNames(forms.ModelChoiceField):
@@ -228,13 +229,14 @@ class RoadRuleForm(forms.Form):
             {(zone.layer.code, zone.klass, local_name(zone.layer)) for zone in zones.defer("geometry")}
         )
         layers = sorted({(code, name) for code, _klass, name in found})
-        every = [(f"{code}|{EVERY}", f"{name}: {_('every class')}") for code, name in layers]
-        each = [(f"{code}|{klass}", f"{name}: {_(klass)}") for code, klass, name in found]
+        colon, all_of_them = _(": "), _("every class")
+        every = [(f"{code}|{EVERY}", f"{name}{colon}{all_of_them}") for code, name in layers]
+        each = [(f"{code}|{klass}", f"{name}{colon}{_(klass)}") for code, klass, name in found]
         own = scenario.hazard_layer.code if scenario.hazard_layer else ""
         listed = sorted(every + each, key=lambda pair: not pair[0].startswith(f"{own}|"))
         self.fields["zone"].choices = listed  # type: ignore[attr-defined]
         if classes:
-            self.fields["road_classes"].choices = [(name, _(name)) for name in classes]  # type: ignore[attr-defined]
+            self.fields["road_classes"].choices = [(name, road_class_word(name)) for name in classes]  # type: ignore[attr-defined]
         else:
             del self.fields["road_classes"]
 

@@ -8,6 +8,7 @@ languages (GB 51143-2015) are not listed.
 """
 
 from django.utils.translation import gettext_noop as _
+from django.utils.translation import pgettext_lazy
 
 SHIPPED = (
     _("table 3.1.10"),
@@ -65,3 +66,45 @@ LAYERS_AND_ZONES = (
     _("roles"), _("agreements"), _("certificates"), _("flood"), _("earthquake"), _("epidemic"), _("flood-zone"), _("fault-zone"),
     _("deep"), _("medium"), _("shallow"),
 )  # fmt: skip
+
+NOTES_ON_ROADS = (
+    _("under water; the ring road stands on piers"),
+    _("more than 0.3 m of water stops cars"),
+    _("one lane kept open"),
+    _("walking pace through shallow water"),
+)
+
+# Words of a road class; "service" and "path" mean other things elsewhere.
+ROAD_CLASSES = {
+    "motorway": pgettext_lazy("road class", "motorway"),
+    "motorway_link": pgettext_lazy("road class", "motorway_link"),
+    "trunk": pgettext_lazy("road class", "trunk"),
+    "trunk_link": pgettext_lazy("road class", "trunk_link"),
+    "primary": pgettext_lazy("road class", "primary"),
+    "primary_link": pgettext_lazy("road class", "primary_link"),
+    "secondary": pgettext_lazy("road class", "secondary"),
+    "secondary_link": pgettext_lazy("road class", "secondary_link"),
+    "tertiary": pgettext_lazy("road class", "tertiary"),
+    "tertiary_link": pgettext_lazy("road class", "tertiary_link"),
+    "unclassified": pgettext_lazy("road class", "unclassified"),
+    "residential": pgettext_lazy("road class", "residential"),
+    "living_street": pgettext_lazy("road class", "living_street"),
+    "service": pgettext_lazy("road class", "service"),
+    "track": pgettext_lazy("road class", "track"),
+    "footway": pgettext_lazy("road class", "footway"),
+    "path": pgettext_lazy("road class", "path"),
+    "pedestrian": pgettext_lazy("road class", "pedestrian"),
+    "steps": pgettext_lazy("road class", "steps"),
+    "cycleway": pgettext_lazy("road class", "cycleway"),
+    "busway": pgettext_lazy("road class", "busway"),
+    "arterial": pgettext_lazy("road class", "arterial"),
+    "link": pgettext_lazy("road class", "link"),
+    "local": pgettext_lazy("road class", "local"),
+    "radial": pgettext_lazy("road class", "radial"),
+    "ring": pgettext_lazy("road class", "ring"),
+}
+
+
+def road_class_word(name: str) -> str:
+    """The name of a road class for a reader; a class that the platform does not know keeps the source's own."""
+    return str(ROAD_CLASSES.get(name, name))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import InvalidInput
@@ -21,6 +21,7 @@ from planning.bridge.situation import freeze_scenario
 from planning.bridge.world import Question
 from planning.importers.road_rules import LIST, ZONE, read_road_rules
 from planning.models import HazardLayer, HazardZone, RoadNetwork, Scenario
+from planning.selectors.sources import road_class_word
 from planning.services.snapshots import take_snapshot
 
 MOST_STREETS_DRAWN = 5_000
@@ -140,7 +141,8 @@ def rule_words(rule: dict[str, Any]) -> dict[str, str]:
     else:
         which = gettext("that touch a drawing")
     named = rule.get("road_classes") or ["*"]
-    roads = gettext("all roads") if "*" in named else ", ".join(named)
+    comma = pgettext("between items of a list", ", ")
+    roads = gettext("all roads") if "*" in named else comma.join(map(road_class_word, named))
     return {
         "which": which,
         "roads": roads,
