@@ -239,7 +239,7 @@ SPECTACULAR_SETTINGS = {
             "core": "AreaLevel MapFeatureKind OrganisationKind Role JobState Certainty Datum TimeOfDay",
             "facilities": "FacilityStatus CapabilityStatus CapacityAttribute CapacitySource Hazard BatchState ProposalState Readiness",
             "inventory": "AssetKind Tenure AssetStatus InterventionKind MovementKind",
-            "planning": "Driver ReachUnit TravelMode ReachMethod Assignment Extent ProfileStatus RunState VersionState SupplyReason AnalysisKind",
+            "planning": "Driver ReachUnit TravelMode ReachMethod Assignment Extent ProfileStatus RunState VersionState SupplyReason AnalysisKind ProfileLevel Phase NeedBasis ScenarioTemplate LayerMethod PeopleGroup",
         }.items()
         for name in names.split()
     },

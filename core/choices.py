@@ -60,3 +60,5 @@ class Datum(TextChoices):
 class TimeOfDay(TextChoices):
     DAY = "day", _("Day")
     NIGHT = "night", _("Night")
+    HOLIDAY = "holiday", _("Holiday")
+    EVENT = "event", _("Event")

@@ -9,6 +9,7 @@ class Driver(TextChoices):
     PRESENT = "present", _("people present")
     AFFECTED = "affected", _("people affected")
     DISPLACED = "displaced", _("people displaced")
+    SHELTERED = "sheltered", _("people who seek shelter")
 
 
 class ReachUnit(TextChoices):
@@ -35,6 +36,7 @@ class Extent(TextChoices):
     EVERYWHERE = "everywhere", _("Everywhere")
     AREAS = "areas", _("Chosen areas")
     ZONES = "zones", _("Zones of a hazard layer")
+    DRAWN = "drawn", _("Drawn ground")
 
 
 class ProfileStatus(TextChoices):
@@ -57,9 +59,65 @@ class VersionState(TextChoices):
     FAILED = "failed", _("Failed")
 
 
-class PeopleGroup(TextChoices):
-    """People whose need only some capacity can serve."""
+class ProfileLevel(TextChoices):
+    """How far a profile applies; a lower level is derived from a higher one."""
 
+    INTERNATIONAL = "world", _("International")
+    NATION = "nation", _("Nation")
+    PROVINCE = "province", _("Province")
+    CITY = "city", _("City")
+    DISTRICT = "district", _("District")
+    STUDY = "study", _("Study")
+
+
+class Phase(TextChoices):
+    """Time since the event in which a standard holds. Empty: from the beginning to the end."""
+
+    FIRST_DAY = "h0_24", _("0–24 h")
+    DAYS_1_3 = "d1_3", _("1–3 days")
+    DAYS_4_15 = "d4_15", _("4–15 days")
+    LATER = "d15_plus", _("over 15 days")
+
+
+PHASE_BEGINS_HOURS = {Phase.FIRST_DAY: 0, Phase.DAYS_1_3: 24, Phase.DAYS_4_15: 72, Phase.LATER: 360}
+
+
+class NeedBasis(TextChoices):
+    """What one unit of a minimum need is counted by."""
+
+    PERSON = "person", _("for each person")
+    PERSON_DAY = "person_day", _("for each person and day")
+    PEOPLE_PER_UNIT = "people_per_unit", _("people to one unit")
+
+
+class ScenarioTemplate(TextChoices):
+    """How the rates of a scenario come about."""
+
+    CUSTOM = "custom", _("Rates set by hand")
+    FLOOD = "flood", _("Flood by depth")
+    EARTHQUAKE_LADDER = "earthquake_ladder", _("Earthquake by intensity")
+    EARTHQUAKE_DAMAGE = "earthquake_damage", _("Earthquake by damage to dwellings")
+    EPIDEMIC_TIER = "epidemic_tier", _("Epidemic, places for 10,000 residents")
+    EPIDEMIC_CURVE = "epidemic_curve", _("Epidemic, course of an outbreak")
+    MASS_EVENT = "mass_event", _("Mass event")
+
+
+class LayerMethod(TextChoices):
+    """How a population layer came to the cells."""
+
+    CELLS = "cells", _("counted by cell")
+    POINTS = "points", _("points put into cells")
+    POLYGONS = "polygons", _("areas spread onto cells")
+    RASTER = "raster", _("raster put into cells")
+    SCALED = "scaled", _("another layer scaled to a census")
+
+
+class PeopleGroup(TextChoices):
+    """Groups of people that are told apart. Some capacity can serve only those who need no barrier-free place."""
+
+    AGE_0_14 = "age_0_14", _("aged 0–14")
+    AGE_60_UP = "age_60_up", _("aged 60 and over")
+    AGE_65_UP = "age_65_up", _("aged 65 and over")
     BARRIER_FREE = "barrier_free", _("need barrier-free places")
 
 
@@ -71,6 +129,7 @@ class AnalysisKind(TextChoices):
     BACKUP = "backup", _("Backup coverage")
     ACCESS = "access", _("Accessibility")
     EQUITY = "equity", _("Fairness")
+    RANGE = "range", _("Range of need and gap")
 
 
 class AccessBand(TextChoices):

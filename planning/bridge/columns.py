@@ -46,9 +46,9 @@ def fetch_columns(
     return {name: rows[name].astype(row[name].newbyteorder("=")) for name, _kind in columns}
 
 
-def fetch_cells(city_id: int, layers: Mapping[str, tuple[int, bool]]) -> dict[str, np.ndarray]:
+def fetch_cells(city_id: int, layers: Mapping[str, tuple[int, Sequence[str]]]) -> dict[str, np.ndarray]:
     """id, lon, lat, area (-1: none) of a city's cells (n,) by their number, and people_NAME of each layer NAME ->
-    (layer id, whether it tells barrier-free people), 0 where it holds nobody; then also barrier_free_NAME."""
+    (layer id, groups it tells apart), 0 where it holds nobody; then also GROUP_NAME (`PeopleGroup` values)."""
     rows = fetch_columns(
         "select id, number, st_x(point) lon, st_y(point) lat, coalesce(area_id, -1) area"
         " from planning_demandcell where city_id = %s",
@@ -59,8 +59,8 @@ def fetch_cells(city_id: int, layers: Mapping[str, tuple[int, bool]]) -> dict[st
     if not (np.diff(number) > 0).all():
         order = np.argsort(number, kind="stable")
         rows = {name: values[order] for name, values in rows.items()}
-    for name, (layer_id, barrier_free) in layers.items():
-        told = ["people", *(["barrier_free"] if barrier_free else [])]
+    for name, (layer_id, groups) in layers.items():
+        told = ["people", *groups]
         counts = fetch_columns(
             f"select cell_id, {', '.join(f'coalesce({column}, 0) {column}' for column in told)}"
             " from planning_cellpopulation where layer_id = %s",

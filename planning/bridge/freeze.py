@@ -28,6 +28,7 @@ from planning.bridge.columns import fetch_cells, fetch_columns
 from planning.bridge.exposure import keep_exposure, zone_hashes
 from planning.bridge.plane import plane_centre
 from planning.bridge.roads import load_roads
+from planning.choices import PeopleGroup
 from planning.models import HazardLayer, PopulationLayer, RoadNetwork, Snapshot
 
 FACILITY, IDLE_ASSET = 0, 1
@@ -62,7 +63,7 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
         .order_by("path")
         .values_list("id", "code", "level", "parent_id", "path")
     )
-    layers = _layers(city)
+    layers = list(PopulationLayer.objects.filter(city=city).select_related("layer").order_by("id"))
     hazards = list(HazardLayer.objects.filter(city=city).order_by("id"))
     ground = zone_hashes(hazards)
     key = _cells_key(city, centre, areas, layers, hazards, ground)
@@ -71,13 +72,23 @@ def gather(city: City, as_of: datetime.date, last: Snapshot | None) -> Draft:
         "plane": centre,
         "network": network.sha256 if network else None,
         "cells_key": key,
-        "layers": {layer.time_of_day: {"id": layer.pk, "code": layer.code} for layer in layers},
+        "layers": {layer.time_of_day: _layer_told(layer) for layer in layers if layer.current},
+        "other_layers": {
+            layer.code: _layer_told(layer) | {"time_of_day": layer.time_of_day}
+            for layer in layers
+            if not layer.current
+        },
         "areas": [code for _id, code, _level, _parent, _path in areas],
         "services": list(ServiceType.objects.order_by("id").values_list("id", "code")),
         "staying": sorted(ServiceType.objects.exclude(domain="supply").values_list("code", flat=True)),
         "hazards": HAZARDS,
         "zones": {
-            layer.code: {"id": layer.pk, "hazard": layer.hazard, "classes": _classes(layer)}
+            layer.code: {
+                "id": layer.pk,
+                "hazard": layer.hazard,
+                "classes": _classes(layer),
+                "severities": _severities(layer),
+            }
             for layer in hazards
         },
     }
@@ -109,17 +120,38 @@ def _exposure(
     return keep_exposure(network.sha256, load_roads(network.sha256).graph, centre, layer.pk, ground[layer.pk])
 
 
-def _layers(city: City) -> list[PopulationLayer]:
-    """The newest layer of each time of day."""
-    newest = {
-        layer.time_of_day: layer
-        for layer in PopulationLayer.objects.filter(city=city).select_related("layer").order_by("id")
+def _layer_told(layer: PopulationLayer) -> dict[str, Any]:
+    """What a reader of the snapshot must know of a layer beside its people by cell."""
+    return {
+        "id": layer.pk,
+        "code": layer.code,
+        "groups": told_groups(layer),
+        "error_share": layer.error_share,
+        "error_share_district": layer.error_share_district,
     }
-    return [newest[time] for time in sorted(newest)]
+
+
+def told_groups(layer: PopulationLayer) -> list[str]:
+    """The groups that the layer's source tells apart, in the order of `PeopleGroup`."""
+    told = set(layer.groups) | ({PeopleGroup.BARRIER_FREE} if layer.barrier_free is not None else set())
+    return [str(group) for group in PeopleGroup.values if group in told]
+
+
+def _layer_name(layer: PopulationLayer) -> str:
+    """How the arrays of a layer are called: by the time of day when it is in use, and by its own code otherwise."""
+    return layer.time_of_day if layer.current else f"{layer.time_of_day}-{layer.code}"
 
 
 def _classes(layer: HazardLayer) -> list[str]:
     return sorted(set(layer.zones.values_list("klass", flat=True)))
+
+
+def _severities(layer: HazardLayer) -> list[int]:
+    """The severity of each of `_classes`: the highest where zones of one class differ."""
+    found: dict[str, int] = {}
+    for klass, severity in layer.zones.values_list("klass", "severity"):
+        found[klass] = max(severity, found.get(klass, 0))
+    return [found[klass] for klass in _classes(layer)]
 
 
 def _cells_key(
@@ -140,7 +172,7 @@ def _cells_key(
     zones = [list(pair) for pair in sorted(ground.items())]
     told = [
         city.pk, list(centre), [str(value) for value in cells], areas, zones,
-        [[layer.pk, layer.time_of_day, layer.people, layer.cells, layer.layer.sha256 if layer.layer else "", layer.barrier_free] for layer in layers],
+        [[layer.pk, _layer_name(layer), layer.people, layer.cells, layer.layer.sha256 if layer.layer else "", layer.barrier_free, layer.groups, layer.facts.get("sha256", "")] for layer in layers],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
 
@@ -157,9 +189,7 @@ def _taken_over(last: Snapshot | None, key: str) -> dict[str, np.ndarray] | None
 def _cells(
     city: City, plane: LocalMetric, areas: list[tuple[Any, ...]], layers: list[PopulationLayer]
 ) -> dict[str, np.ndarray]:
-    rows = fetch_cells(
-        city.pk, {layer.time_of_day: (layer.pk, layer.barrier_free is not None) for layer in layers}
-    )
+    rows = fetch_cells(city.pk, {_layer_name(layer): (layer.pk, told_groups(layer)) for layer in layers})
     ids = np.array([area[0] for area in areas], dtype=np.int64)
     index = {area[0]: position for position, area in enumerate(areas)}
     root = next((n for n, area in enumerate(areas) if area[2] == AreaLevel.CITY), -1)
@@ -173,9 +203,9 @@ def _cells(
         "area_parent": np.array([index.get(area[3], -1) for area in areas], dtype=np.int32),
     }  # fmt: skip
     for layer in layers:
-        arrays[f"cell_people_{layer.time_of_day}"] = rows[f"people_{layer.time_of_day}"]
-        if layer.barrier_free is not None:
-            arrays[f"cell_barrier_free_{layer.time_of_day}"] = rows[f"barrier_free_{layer.time_of_day}"]
+        name = _layer_name(layer)
+        for column in ("people", *told_groups(layer)):
+            arrays[f"cell_{column}_{name}"] = rows[f"{column}_{name}"]
     return arrays
 
 

@@ -53,13 +53,18 @@ class Frozen:
             digest.update(np.ascontiguousarray(self.arrays[name]).view(np.uint8).data)
         return digest.hexdigest()
 
-    def people(self, time_of_day: str) -> np.ndarray:
-        """People (n,) of the layer of a time of day. Raises KeyError where the city has none."""
-        return np.asarray(self.arrays[f"cell_people_{time_of_day}"])
+    def _name(self, time_of_day: str, code: str) -> str:
+        other = self.meta.get("other_layers", {}).get(code)
+        return f"{time_of_day}-{code}" if other and other["time_of_day"] == time_of_day else time_of_day
 
-    def barrier_free(self, time_of_day: str) -> np.ndarray | None:
-        """Of the people (n,), those who need barrier-free places; None where the layer does not tell them apart."""
-        found = self.arrays.get(f"cell_barrier_free_{time_of_day}")
+    def people(self, time_of_day: str, code: str = "") -> np.ndarray:
+        """People (n,) of the layer in use at a time of day, or of the layer of that code. Raises KeyError where the city
+        has none."""
+        return np.asarray(self.arrays[f"cell_people_{self._name(time_of_day, code)}"])
+
+    def group(self, group: str, time_of_day: str, code: str = "") -> np.ndarray | None:
+        """Of the people (n,), those of a group; None where the layer does not tell them apart."""
+        found = self.arrays.get(f"cell_{group}_{self._name(time_of_day, code)}")
         return None if found is None else np.asarray(found)
 
     def site_column(self, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Groups of people who need more than a place: today those who need a barrier-free one.
+"""Groups of people that a layer tells apart. Those who need a barrier-free place can be served by no other.
 
 Their need goes through the same chain of shares and rounding as everybody's and is part of it.
 """
@@ -9,16 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from core.choices import TimeOfDay
 from engine.need import part_units
 from planning.bridge.frozen import Frozen
-from planning.bridge.situation import Shares, ratio_of, share_counted
-from planning.choices import Driver
+from planning.bridge.situation import Shares, counted_at, local_factor, ratio_of, share_counted
+from planning.choices import PeopleGroup
 
 
-def barrier_free_people(frozen: Frozen, driver: str, time_of_day: str) -> np.ndarray | None:
-    """(n,) of the people a standard of this driver counts; None where the layer does not tell them apart."""
-    return frozen.barrier_free(TimeOfDay.NIGHT if driver == Driver.RESIDENTS else time_of_day)
+def group_people(
+    frozen: Frozen, scenario: dict[str, Any], standard: dict[str, Any], group: str, time_of_day: str
+) -> np.ndarray | None:
+    """(n,) of the people that the standard counts, those of the group; None where the layer does not tell them apart, or
+    the standard counts another group only."""
+    if standard.get("group", "") not in ("", group):
+        return None
+    time, layer = counted_at(scenario, standard["driver"], time_of_day)
+    return frozen.group(group, time, layer)
 
 
 def special_need_of(
@@ -33,7 +38,10 @@ def special_need_of(
     tell them apart, or the service is not a place to stay."""
     if standard["service"] not in frozen.staying:
         return None
-    part = barrier_free_people(frozen, standard["driver"], time_of_day)
+    part = group_people(frozen, scenario, standard, PeopleGroup.BARRIER_FREE, time_of_day)
     if part is None:
         return None
-    return part_units(part, share_counted(shares, standard["driver"]), ratio_of(scenario, standard), need)
+    share = share_counted(shares, standard["driver"])
+    return part_units(
+        part, share * local_factor(frozen, scenario, standard), ratio_of(scenario, standard), need
+    )

@@ -12,7 +12,7 @@ from planning.bridge.columns import fetch_columns
 from planning.bridge.freeze import FACILITY
 from planning.bridge.frozen import Frozen
 from planning.bridge.hexagons import hexagon_keys, web_mercator
-from planning.bridge.people_groups import barrier_free_people
+from planning.bridge.people_groups import group_people
 from planning.bridge.situation import people_counted
 from planning.bridge.world import COUNTS, OTHER_ROLE, REASONS, Situation
 from planning.choices import PeopleGroup
@@ -28,7 +28,7 @@ def states_of(score: Score) -> np.ndarray:
 def people_by_service(situation: Situation) -> np.ndarray:
     """(k, n) the people each standard counts, whole layer (not only those in the scenario)."""
     rows = [
-        people_counted(situation.frozen, row["driver"], situation.question.time_of_day)
+        people_counted(situation.frozen, situation.question.scenario, row, situation.question.time_of_day)
         for row in situation.standards
     ]
     return np.stack(rows) if rows else np.zeros((0, situation.frozen.cells))
@@ -72,7 +72,10 @@ def special_people(situation: Situation, k: int) -> np.ndarray | None:
     standard = situation.standards[k]
     if standard["service"] not in situation.frozen.staying:
         return None
-    return barrier_free_people(situation.frozen, standard["driver"], situation.question.time_of_day)
+    question = situation.question
+    return group_people(
+        situation.frozen, question.scenario, standard, PeopleGroup.BARRIER_FREE, question.time_of_day
+    )
 
 
 def _by_area(frozen: Frozen, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

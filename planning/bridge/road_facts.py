@@ -75,7 +75,7 @@ def cut_off(situation: Situation, roads: RoadState) -> dict[str, dict[str, float
             )
             lost = (need > 0) & reached(before, sites, frozen.cells)
             lost &= ~reached(situation.world.reach[k], sites, frozen.cells)
-        people = people_counted(frozen, standard["driver"], question.time_of_day)
+        people = people_counted(frozen, question.scenario, standard, question.time_of_day)
         share = share_counted(situation.shares, standard["driver"])
         found[standard["service"]] = {
             "need": int(need[lost].sum()),

@@ -3,65 +3,28 @@ is computed: a missing rate refuses the run and is named; it is never zero."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+import shapely
 from django.utils.translation import gettext_lazy as _
 
 from core.choices import TimeOfDay
 from engine.need import need_units
 from planning.bridge.frozen import Frozen
 from planning.choices import Driver, Extent
-from planning.models import Scenario, StandardProfile
-
-
-def freeze_scenario(scenario: Scenario) -> dict[str, Any]:
-    """All of a scenario that can move a number, and the words a reader needs. Road rules are told only where there are
-    some, so that a scenario without them keeps its hash."""
-    told = {
-        "ref": scenario.ref,
-        "name": scenario.name,
-        "name_en": scenario.name_en,
-        "hazard": scenario.hazard,
-        "extent": scenario.extent,
-        "areas": sorted(scenario.areas.values_list("code", flat=True)),
-        "hazard_layer": scenario.hazard_layer.code if scenario.hazard_layer else None,
-        "affected_share": scenario.affected_share,
-        "displaced_share": scenario.displaced_share,
-        "zone_rates": scenario.zone_rates,
-        "rate_source": scenario.rate_source,
-        "rate_certainty": scenario.rate_certainty,
-        "ratio_overrides": scenario.ratio_overrides,
-        "services": list(scenario.services.order_by("sort_order", "code").values_list("code", flat=True)),
-        "close_inside_zone": scenario.close_inside_zone,
-        "closed_facilities": sorted(scenario.closed_facilities.values_list("pk", flat=True)),
-    }
-    return told | ({"road_rules": scenario.road_rules} if scenario.road_rules else {})
-
-
-def freeze_standards(profile: StandardProfile, services: list[str]) -> list[dict[str, Any]]:
-    """The standards of a profile for these services, in their order; a service without one is left out."""
-    rows = {
-        row.service.code: row
-        for row in profile.standards.filter(service__code__in=services).select_related("service")
-    }
-    names = [
-        "driver", "ratio", "ratio_text", "ratio_text_en", "ratio_source", "ratio_clause", "ratio_certainty", "reach_limit",
-        "reach_unit", "mode", "reach_source", "reach_clause", "reach_certainty", "conversion_limit_hours",
-        "conversion_source", "conversion_clause", "conversion_certainty", "weight",
-    ]  # fmt: skip
-    return [
-        {"service": code, "unit": rows[code].service.unit}
-        | {name: getattr(rows[code], name) for name in names}
-        for code in services
-        if code in rows
-    ]
-
 
 _WORDS = {
     "no_services": _("The scenario names no service."),
     "no_standard": _("The standards have no entry for the service %(what)s."),
     "no_population": _("The city has no population layer for this time of day: %(what)s."),
+    "no_such_layer": _("The scenario names a population layer that the city does not have: %(what)s"),
+    "no_group": _("The population layer does not tell this group apart: %(what)s."),
+    "phase_after_end": _(
+        "The service %(what)s is only needed later than the scenario lasts: lengthen it, or leave the service out."
+    ),
+    "no_drawn": _("The scenario strikes drawn ground, but nothing is drawn."),
     "no_areas": _("The scenario strikes chosen areas, but none is chosen."),
     "no_zones": _(
         "The scenario strikes the zones of a hazard layer, but the layer is missing or empty. %(what)s"
@@ -71,6 +34,10 @@ _WORDS = {
     "no_roads": _("The scenario closes or slows roads, but the city has no roads loaded."),
     "no_affected_share": _("The share of people affected is missing."),
     "no_displaced_share": _("The share of the affected who leave home is missing."),
+    "no_seeking_share": _("The share of the displaced who seek shelter is missing."),
+    "no_seeking_share_in_zone": _(
+        "The share of the displaced who seek shelter is missing for the zone class %(what)s."
+    ),
     "no_affected_share_in_zone": _("The share of people affected is missing for the zone class %(what)s."),
     "no_displaced_share_in_zone": _(
         "The share of the affected who leave home is missing for the zone class %(what)s."
@@ -84,19 +51,21 @@ def refusal_words(problem: dict[str, str]) -> str:
     return str(words % {"what": problem.get("what", "")}) if words else problem.get("message", "")
 
 
+# What each driver multiplies, from everybody inside to those who come to a shelter.
+CHAIN = ("affected", "displaced", "seeking")
+RATES_OF_DRIVER = {Driver.AFFECTED: CHAIN[:1], Driver.DISPLACED: CHAIN[:2], Driver.SHELTERED: CHAIN}
+
+
 def missing_rates(
-    scenario: dict[str, Any],
-    standards: list[dict[str, Any]],
-    layers: set[str],
-    zone_classes: dict[str, list[str]],
-    time_of_day: str,
-    roads: bool = True,
-) -> list[dict[str, str]]:
+    scenario: dict[str, Any], standards: list[dict[str, Any]], meta: dict[str, Any], time_of_day: str,
+    late: Collection[str] = (),
+) -> list[dict[str, str]]:  # fmt: skip
     """Everything that keeps the run from being computed: `{"code", "what", "message"}`; empty when nothing does.
 
-    `layers`: times of day the city has people for. `zone_classes`: classes by hazard layer. `roads`: it has some.
+    `meta`: of the snapshot. `late`: services that the profile knows, but only for phases after the scenario's end.
     """
     problems: list[dict[str, str]] = []
+    zone_classes = {code: layer["classes"] for code, layer in meta["zones"].items()}
 
     def miss(code: str, what: str = "") -> None:
         problem = {"code": code, "what": what}
@@ -107,30 +76,35 @@ def missing_rates(
         miss("no_services")
     for service in scenario["services"]:
         if service not in having:
-            miss("no_standard", service)
-    drivers = {row["driver"] for row in standards}
-    if drivers - {Driver.RESIDENTS} and time_of_day not in layers:
-        miss("no_population", time_of_day)
-    if Driver.RESIDENTS in drivers and TimeOfDay.NIGHT not in layers:
-        miss("no_population", TimeOfDay.NIGHT)
+            miss("phase_after_end" if service in late else "no_standard", service)
+    for standard in standards:
+        time, code = counted_at(scenario, standard["driver"], time_of_day)
+        people = layer_told(meta, time, code)
+        if people is None:
+            miss("no_such_layer", code) if code else miss("no_population", time)
+        elif standard.get("group") and standard["group"] not in people["groups"]:
+            miss("no_group", standard["group"])
     if scenario["extent"] == Extent.AREAS and not scenario["areas"]:
         miss("no_areas")
-    wanted = [("affected", "affected_share")] if drivers & {Driver.AFFECTED, Driver.DISPLACED} else []
-    wanted += [("displaced", "displaced_share")] if Driver.DISPLACED in drivers else []
+    if scenario["extent"] == Extent.DRAWN and not scenario.get("drawn"):
+        miss("no_drawn")
+    drivers = {row["driver"] for row in standards}
+    wanted = [name for name in CHAIN if any(name in RATES_OF_DRIVER.get(driver, ()) for driver in drivers)]
     if scenario["extent"] == Extent.ZONES:
         layer = scenario["hazard_layer"]
         if layer is None or not zone_classes.get(layer):
             miss("no_zones", layer or "")
         for klass in zone_classes.get(layer or "", []):
-            for name, whole in wanted:
-                if (scenario["zone_rates"].get(klass) or {}).get(name) is None and scenario[whole] is None:
-                    miss(f"no_{whole}_in_zone", klass)
+            for name in wanted:
+                own = (scenario["zone_rates"].get(klass) or {}).get(name)
+                if own is None and scenario.get(f"{name}_share") is None:
+                    miss(f"no_{name}_share_in_zone", klass)
     else:
-        for _name, whole in wanted:
-            if scenario[whole] is None:
-                miss(f"no_{whole}")
+        for name in wanted:
+            if scenario.get(f"{name}_share") is None:
+                miss(f"no_{name}_share")
     rules = scenario.get("road_rules") or []
-    if rules and not roads:
+    if rules and not meta["network"]:
         miss("no_roads")
     for rule in rules:
         if rule["kind"] != "zone":
@@ -144,27 +118,40 @@ def missing_rates(
 
 
 class Shares:
-    """Who is in the scenario: (n,) inside, (n,) affected share, (n,) displaced share of the affected."""
+    """Who is in the scenario: (n,) inside, (n,) share affected, (n,) share displaced of the affected, (n,) share seeking
+    shelter of the displaced; (m,) sites on ground where the scenario closes places. nan: a share that is missing."""
 
     def __init__(self, frozen: Frozen, scenario: dict[str, Any]) -> None:
         n = frozen.cells
         self.site_inside = np.zeros(frozen.sites, bool)
         layer = scenario["hazard_layer"]
         if layer in frozen.meta["zones"]:
-            self.site_inside = np.asarray(frozen[f"site_zone_{layer}"]) >= 0
-        affected, displaced = scenario["affected_share"], scenario["displaced_share"]
+            zone = np.asarray(frozen[f"site_zone_{layer}"])
+            least = scenario.get("close_from_severity")
+            severe = [value >= (least or 0) for value in frozen.meta["zones"][layer].get("severities", [])]
+            # One more place at the end: class -1 (outside every zone) reads it.
+            self.site_inside = np.array([*severe, False])[zone] if least and severe else zone >= 0
+        whole = {name: scenario.get(f"{name}_share") for name in CHAIN}
         if scenario["extent"] == Extent.ZONES:
             zone = np.asarray(frozen[f"cell_zone_{layer}"])
             classes = frozen.meta["zones"][layer]["classes"]
             self.inside = zone >= 0
-            self.affected = self._by_class(zone, classes, scenario["zone_rates"], "affected", affected)
-            self.displaced = self._by_class(zone, classes, scenario["zone_rates"], "displaced", displaced)
+            self.affected, self.displaced, self.seeking = (
+                self._by_class(zone, classes, scenario["zone_rates"], name, whole[name]) for name in CHAIN
+            )
             return
         self.inside = np.ones(n, bool)
         if scenario["extent"] == Extent.AREAS:
             self.inside = frozen.cells_in(frozen.areas_below(scenario["areas"]))
-        self.affected = np.where(self.inside, np.nan if affected is None else affected, 0.0)
-        self.displaced = np.where(self.inside, np.nan if displaced is None else displaced, 0.0)
+        elif scenario["extent"] == Extent.DRAWN:
+            ground = shapely.geometry.shape(scenario["drawn"])
+            shapely.prepare(ground)
+            self.inside = shapely.intersects_xy(ground, frozen["cell_lon"], frozen["cell_lat"])
+            self.site_inside |= shapely.intersects_xy(ground, frozen["site_lon"], frozen["site_lat"])
+        self.affected, self.displaced, self.seeking = (
+            np.where(self.inside, np.nan if (rate := whole[name]) is None else float(rate), 0.0)
+            for name in CHAIN
+        )
 
     @staticmethod
     def _by_class(
@@ -179,33 +166,68 @@ class Shares:
         return np.array([*by_class, 0.0])[zone]
 
 
-def people_counted(frozen: Frozen, driver: str, time_of_day: str) -> np.ndarray:
-    """(n,) the people a standard of this driver looks at: residents are those who are there at night."""
-    return frozen.people(TimeOfDay.NIGHT if driver == Driver.RESIDENTS else time_of_day)
+def counted_at(scenario: dict[str, Any], driver: str, time_of_day: str) -> tuple[str, str]:
+    """Time of day and code (empty: the layer in use) of the people a driver looks at: residents are those who are there
+    at night."""
+    time = str(TimeOfDay.NIGHT if driver == Driver.RESIDENTS else time_of_day)
+    return time, str(scenario.get("population_layers", {}).get(time, ""))
+
+
+def layer_told(meta: dict[str, Any], time_of_day: str, code: str) -> dict[str, Any] | None:
+    """What a snapshot's meta says of a population layer; None: the city has none such."""
+    used = meta["layers"].get(time_of_day)
+    if not code or (used and used["code"] == code):
+        return used
+    other = meta.get("other_layers", {}).get(code)
+    return other if other and other["time_of_day"] == time_of_day else None
+
+
+def people_counted(
+    frozen: Frozen, scenario: dict[str, Any], standard: dict[str, Any], time_of_day: str
+) -> np.ndarray:
+    """(n,) the people a standard looks at: everybody of the layer, or the group it is for."""
+    time, code = counted_at(scenario, standard["driver"], time_of_day)
+    if not standard.get("group"):
+        return frozen.people(time, code)
+    found = frozen.group(standard["group"], time, code)
+    if found is None:
+        raise KeyError(standard["group"])
+    return found
 
 
 def share_counted(shares: Shares, driver: str) -> np.ndarray:
     """(n,) the share of those people that needs the service."""
-    inside = shares.inside.astype(np.float64)
-    if driver == Driver.AFFECTED:
-        return inside * shares.affected
-    if driver == Driver.DISPLACED:
-        return inside * shares.affected * shares.displaced
-    return inside
+    share = shares.inside.astype(np.float64)
+    for name in RATES_OF_DRIVER.get(Driver(driver), ()):
+        share = share * getattr(shares, name)
+    return share
 
 
 def ratio_of(scenario: dict[str, Any], standard: dict[str, Any]) -> float:
-    """The scenario may set a ratio of its own."""
-    return float(scenario["ratio_overrides"].get(standard["service"], standard["ratio"]))
+    """Units for each person counted: the standard's, or what the scenario sets instead, times the scenario's multiplier
+    and the share still in need in the governing phase."""
+    service = standard["service"]
+    ratio = float(scenario["ratio_overrides"].get(service, standard["ratio"]))
+    return ratio * float(scenario.get("multipliers", {}).get(service, 1.0)) * standard.get("stay_share", 1.0)
+
+
+def local_factor(frozen: Frozen, scenario: dict[str, Any], standard: dict[str, Any]) -> np.ndarray | float:
+    """(n,) a district's own ratio over the city's; 1 where none differs. A ratio that the scenario sets holds everywhere."""
+    local = standard.get("local") or []
+    if not local or standard["service"] in scenario["ratio_overrides"]:
+        return 1.0
+    factor = np.ones(frozen.cells)
+    for row in local:
+        factor[frozen.cells_in(frozen.areas_below([row["area"]]))] = row["ratio"] / standard["ratio"]
+    return factor
 
 
 def need_of(
     frozen: Frozen, shares: Shares, scenario: dict[str, Any], standard: dict[str, Any], time_of_day: str
 ) -> np.ndarray:
     """(n,) whole units needed. Cells are numbered along the Morton curve, so every neighbourhood is right too."""
-    driver = standard["driver"]
     return need_units(
-        people_counted(frozen, driver, time_of_day),
-        share_counted(shares, driver),
+        people_counted(frozen, scenario, standard, time_of_day),
+        share_counted(shares, standard["driver"]) * local_factor(frozen, scenario, standard),
         ratio_of(scenario, standard),
     )

@@ -27,8 +27,8 @@ from planning.bridge.frozen import Frozen
 from planning.bridge.people_groups import special_need_of
 from planning.bridge.reach import limit_of, reach_of_service
 from planning.bridge.roads import RoadState, road_state
-from planning.bridge.situation import Shares, need_of, ratio_of
-from planning.choices import SupplyReason
+from planning.bridge.situation import Shares, counted_at, layer_told, need_of, ratio_of
+from planning.choices import Driver, SupplyReason
 
 # Reasons as small numbers, in this order, so that they fit an array.
 REASONS = [
@@ -164,11 +164,9 @@ def build_situation(
         if part is not None:
             special = np.zeros_like(need) if special is None else special
             special[k] = part
-    people = (
-        frozen.people(question.time_of_day)
-        if f"cell_people_{question.time_of_day}" in frozen.arrays
-        else np.zeros(frozen.cells)
-    )
+    time, code = counted_at(question.scenario, Driver.PRESENT, question.time_of_day)
+    known = layer_told(frozen.meta, time, code) is not None
+    people = frozen.people(time, code) if known else np.zeros(frozen.cells)
     demand = Demand(frozen["cell_x"], frozen["cell_y"], need, people, frozen["cell_area"], special)
     roles = _roles(frozen, question, standards, shares, changes)
     supply = Supply(

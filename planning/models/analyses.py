@@ -102,3 +102,32 @@ class LossResult(models.Model):
             models.CheckConstraint(condition=models.Q(lost__gte=0), name="loss_not_negative"),
         ]
         indexes = [models.Index(fields=["analysis", "service", "-lost"])]
+
+
+class AreaRange(models.Model):
+    """Need and gap of an area as the run has them, and where the draws put them: one in ten lies below p10, half below
+    p50, nine in ten below p90. All in whole service units."""
+
+    analysis = models.ForeignKey(Analysis, on_delete=models.CASCADE, related_name="ranges")
+    service = models.ForeignKey("facilities.ServiceType", on_delete=models.PROTECT, related_name="+")
+    area = models.ForeignKey("core.Area", on_delete=models.CASCADE, related_name="+")
+    need = models.BigIntegerField(_("need"))
+    need_p10 = models.BigIntegerField(_("need, P10"))
+    need_p50 = models.BigIntegerField(_("need, P50"))
+    need_p90 = models.BigIntegerField(_("need, P90"))
+    gap = models.BigIntegerField(_("gap"))
+    gap_p10 = models.BigIntegerField(_("gap, P10"))
+    gap_p50 = models.BigIntegerField(_("gap, P50"))
+    gap_p90 = models.BigIntegerField(_("gap, P90"))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["analysis", "service", "area"], name="area_range_once"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    need_p10__gte=0, need_p50__gte=models.F("need_p10"), need_p90__gte=models.F("need_p50"),
+                    gap_p10__gte=0, gap_p50__gte=models.F("gap_p10"), gap_p90__gte=models.F("gap_p50"),
+                ),
+                name="area_range_rises",
+            ),
+        ]  # fmt: skip

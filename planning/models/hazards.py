@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +26,25 @@ class HazardLayer(models.Model):
         verbose_name=_("read from"),
     )
     synthetic = models.BooleanField(_("synthetic"), default=False)
+    unit = models.CharField(_("unit of the classes"), max_length=20, blank=True)
+    cut_offs = models.JSONField(
+        _("class cut-offs"),
+        default=list,
+        blank=True,
+        help_text=_(
+            'Of a raster, lowest first: [{"klass": "deep", "from": 1.5, "severity": 3}]; a class ends where the next begins.'
+        ),
+    )
+    facts = models.JSONField(_("what the import found"), default=dict, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, null=True)
 
     class Meta:
         ordering = ["city", "code"]

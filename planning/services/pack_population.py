@@ -50,6 +50,7 @@ def _write(
 ) -> dict[str, int]:
     ids = _insert_cells(cursor, city, cells) if fresh else _upsert_cells(cursor, city, cells)
     written = {}
+    others = PopulationLayer.objects.filter(city=city, current=True)
     for name, (layer, record) in layers.items():
         people = cells.people[name]
         here = ~np.isnan(people)
@@ -59,6 +60,8 @@ def _write(
             defaults={
                 "name": str(layer.options.get("title", name)), "name_en": str(layer.options.get("title_en", "")),
                 "time_of_day": layer.options["time_of_day"], "people": float(people[here].sum()),
+                "current": not others.filter(time_of_day=layer.options["time_of_day"]).exclude(code=name).exists(),
+                "groups": {} if part is None else {"barrier_free": float(part[here].sum())},
                 "barrier_free": None if part is None else float(part[here].sum()),
                 "cells": int(here.sum()), "layer": record, "synthetic": layer.synthetic,
             },

@@ -21,13 +21,16 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
     uses = {use.code: use for use in PeacetimeUse.objects.all()}
     added["profiles"] = added["rates"] = 0
     for row in tomllib.loads((FOLDER / "profiles.toml").read_text(encoding="utf-8"))["profile"]:
-        standards = row.pop("standard")
+        standards, status = row.pop("standard"), row.pop("status")
         profile, new = StandardProfile.objects.get_or_create(code=row.pop("code"), defaults=row)
         if new:
             Standard.objects.bulk_create(
                 Standard(profile=profile, service=services[standard.pop("service")], **standard)
                 for standard in standards
             )
+            # A published profile takes no more standards.
+            profile.status = status
+            profile.save(update_fields=["status"])
         added["profiles"] += new
     write = CostRate.objects.update_or_create if overwrite else CostRate.objects.get_or_create
     for row in tomllib.loads((FOLDER / "cost_rates.toml").read_text(encoding="utf-8"))["rate"]:

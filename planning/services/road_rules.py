@@ -17,7 +17,7 @@ from facilities.importers.problems import Problems
 from planning.bridge.exposure import street_lines
 from planning.bridge.frozen import Frozen, latest_frozen, load_frozen
 from planning.bridge.roads import RoadState, load_roads, road_state
-from planning.bridge.situation import freeze_scenario
+from planning.bridge.scenario_document import freeze_scenario
 from planning.bridge.world import Question
 from planning.importers.road_rules import LIST, ZONE, read_road_rules
 from planning.models import HazardLayer, HazardZone, RoadNetwork, Scenario

@@ -28,11 +28,14 @@ from planning.bridge.asked import frozen_of, question_of
 from planning.bridge.freeze import FACILITY, IDLE_ASSET
 from planning.bridge.frozen import load_frozen
 from planning.bridge.reach import reach_method
-from planning.bridge.situation import freeze_scenario, freeze_standards, missing_rates
+from planning.bridge.scenario_document import freeze_scenario
+from planning.bridge.situation import missing_rates
 from planning.bridge.speeds import default_speeds, freeze_speeds
+from planning.bridge.standard_rows import freeze_standards
 from planning.bridge.world import Change, Situation, build_situation
 from planning.choices import Assignment, ProfileStatus, RunState
 from planning.models import Run, Scenario, Snapshot, SpeedProfile, StandardProfile
+from planning.selectors.standards import effective_standards
 from planning.services import results, scoring, travel_times
 from planning.services.snapshots import take_snapshot
 
@@ -72,7 +75,7 @@ def start_runs(
     times = list(dict.fromkeys(times_of_day or scenario.times_of_day or [TimeOfDay.NIGHT]))
     snapshot = take_snapshot(city=city)
     frozen_scenario = freeze_scenario(scenario)
-    standards = freeze_standards(profile, frozen_scenario["services"])
+    standards = freeze_standards(profile, frozen_scenario, city)
     speed_profile = speed_profile or default_speeds()
     speeds = freeze_speeds(speed_profile)
     runs, job = [], None
@@ -174,10 +177,8 @@ def _run_for(
     if alive:
         return alive
     meta = load_frozen(snapshot).meta
-    zones = {code: layer["classes"] for code, layer in meta["zones"].items()}
-    problems = missing_rates(
-        frozen, standards, set(meta["layers"]), zones, settings["time_of_day"], bool(meta["network"])
-    )
+    known = {row.service.code for row in effective_standards(profile)}
+    problems = missing_rates(frozen, standards, meta, settings["time_of_day"], known)
     if problems and (found := same.filter(state=RunState.REFUSED, refusal=problems).first()):
         return found
     return Run.objects.create(

@@ -15,7 +15,6 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
-from core.choices import TimeOfDay
 from core.errors import DomainError
 from core.models import City
 from core.selectors.tiles import (
@@ -36,7 +35,7 @@ from planning.bridge import artefacts
 from planning.bridge.columns import fetch_columns
 from planning.bridge.frozen import load_frozen
 from planning.bridge.hexagons import hexagon_keys, web_mercator
-from planning.choices import Driver
+from planning.bridge.situation import counted_at, layer_told
 from planning.models import HazardLayer, PopulationLayer, Run
 from planning.services.analysis_tiles import Drawn
 
@@ -150,12 +149,9 @@ def _cells(
 ) -> TileLayer:
     rights, allowed = rights_sql(paths)
     driver = next(row["driver"] for row in run.standards_frozen if row["service"] == service.code)
-    time_of_day = TimeOfDay.NIGHT if driver == Driver.RESIDENTS else run.time_of_day
-    layer = (
-        ((load_frozen(run.snapshot).meta["layers"].get(time_of_day) or {}).get("id", 0))
-        if run.snapshot
-        else 0
-    )
+    time, code = counted_at(run.scenario_frozen, driver, run.time_of_day)
+    found = layer_told(load_frozen(run.snapshot).meta, time, code) if run.snapshot else None
+    layer = found["id"] if found else 0
     join = (
         "left join planning_cellresult b on b.run_id = %(before)s and b.service_id = %(service)s and b.cell_id = c.id"
         if before

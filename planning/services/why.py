@@ -71,7 +71,7 @@ class Help:
 @dataclass(frozen=True)
 class Why:
     """`share` of `people` counted x `ratio` gives the need, up to rounding; `standard` as frozen in the run.
-    affected, displaced: mean shares of those people, whether the standard multiplies them or not."""
+    affected, displaced, seeking: mean shares of those people, whether the standard multiplies them or not."""
 
     standard: dict[str, Any]
     limit: float
@@ -79,6 +79,7 @@ class Why:
     share: float
     affected: float
     displaced: float
+    seeking: float
     ratio: float
     binds: str
     roles: list[InReach]
@@ -112,11 +113,12 @@ def _explained(run: Run, area: Area | None, service: ServiceType, cell: DemandCe
     )
     score = kept_score(run)
     found = explain_cells(situation.world, score, k, np.flatnonzero(inside), most=10_000)
-    people = people_counted(frozen, standard["driver"], run.time_of_day)[inside]
+    people = people_counted(frozen, run.scenario_frozen, standard, run.time_of_day)[inside]
     weighted = float((people * share_counted(situation.shares, standard["driver"])[inside]).sum())
     total = float(people.sum())
     within = people * situation.shares.inside[inside]
     affected, displaced = situation.shares.affected[inside], situation.shares.displaced[inside]
+    out_of_home = within * np.nan_to_num(affected) * np.nan_to_num(displaced)
     return Why(
         standard=standard,
         limit=float(run.reach_overrides.get(service.code) or standard["reach_limit"]),
@@ -124,6 +126,7 @@ def _explained(run: Run, area: Area | None, service: ServiceType, cell: DemandCe
         share=weighted / total if total else 0.0,
         affected=_mean(affected, within),
         displaced=_mean(displaced, within * np.nan_to_num(affected)),
+        seeking=_mean(situation.shares.seeking[inside], out_of_home),
         ratio=ratio_of(run.scenario_frozen, standard),
         binds=found.binds,
         roles=_roles(situation, found),

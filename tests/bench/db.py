@@ -280,7 +280,7 @@ def read(grid: Grid, rounds: int) -> list[_rows.Row]:
     params = [layer.pk, grid.city.pk]
 
     def ours() -> dict[str, np.ndarray]:
-        found = fetch_cells(grid.city.pk, {"night": (layer.pk, False)})
+        found = fetch_cells(grid.city.pk, {"night": (layer.pk, [])})
         return {"people": found.pop("people_night"), **found}
 
     def orm() -> np.ndarray:

@@ -33,7 +33,7 @@ def city():
 
 def test_cells_come_by_number_with_the_people_of_each_layer(city):
     made, night, day = city
-    rows = fetch_cells(made.pk, {"night": (night.pk, False), "day": (day.pk, True)})
+    rows = fetch_cells(made.pk, {"night": (night.pk, []), "day": (day.pk, ["barrier_free"])})
     assert rows["lon"].tolist() == [100, 101, 102, 103, 104]
     assert rows["people_night"].tolist() == [5.0, 0.0, 0.0, 2.5, 7.0]
     assert rows["people_day"].tolist() == [9.0, 0.0, 1.0, 0.0, 0.0]
@@ -47,7 +47,7 @@ def test_cells_come_by_number_with_the_people_of_each_layer(city):
 
 def test_a_city_without_cells_has_none():
     made = City.objects.create(code="e", name="e", synthetic=True)
-    assert all(len(values) == 0 for values in fetch_cells(made.pk, {"night": (-1, False)}).values())
+    assert all(len(values) == 0 for values in fetch_cells(made.pk, {"night": (-1, [])}).values())
 
 
 @pytest.mark.parametrize("spread", [1, 1_000_000])

@@ -51,6 +51,12 @@ def standard(profile: StandardProfile, service: ServiceType, **changes: Any) -> 
     return Standard.objects.create(profile=profile, service=service, **(row | changes))
 
 
+def publish(profile: StandardProfile) -> None:
+    """The town's profile is a draft, so that tests may change its standards; from here on they stay as they are."""
+    StandardProfile.objects.filter(pk=profile.pk).update(status="published")
+    profile.refresh_from_db()
+
+
 def facility(city: City, area: Area, number: int, x: float, use: PeacetimeUse) -> Facility:
     point = at(x)
     return Facility.objects.create(
@@ -148,7 +154,7 @@ def build_town() -> SimpleNamespace:
         lead_months=9,
     )
     profile = StandardProfile.objects.create(
-        code="worked", name="算例", name_en="Worked example", status="published", is_default=True
+        code="worked", name="算例", name_en="Worked example", is_default=True
     )
     standard(profile, service)
     scenario = Scenario.objects.create(

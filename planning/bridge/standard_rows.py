@@ -1,0 +1,89 @@
+"""The standards a run is judged by, frozen: one row for each service, with whose row it is and what differs by place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.models import City
+from planning.choices import PHASE_BEGINS_HOURS, Phase
+from planning.models import Standard, StandardProfile
+from planning.selectors.standards import chain, effective_standards, local_profiles
+
+NAMES = [
+    "driver", "group", "phase", "ratio", "ratio_low", "ratio_high", "per_people", "ratio_text", "ratio_text_en", "ratio_source",
+    "ratio_clause", "ratio_certainty", "reach_limit", "reach_unit", "mode", "reach_source", "reach_clause", "reach_certainty",
+    "conversion_limit_hours", "conversion_source", "conversion_clause", "conversion_certainty", "weight",
+]  # fmt: skip
+
+
+def freeze_standards(
+    profile: StandardProfile, scenario: dict[str, Any], city: City | None = None
+) -> list[dict[str, Any]]:
+    """The standards of a profile for the services of a frozen scenario, in their order; a service without one, or whose
+    phases all begin after the scenario has ended, is left out.
+
+    Where a service has several phases, the one that asks for most a person (ratio x share still in need) governs the run;
+    all of them stand under "phases". `city`: ratios of published profiles of its districts go into "local".
+    """
+    by_service: dict[str, list[Standard]] = {}
+    for row in effective_standards(profile):
+        by_service.setdefault(row.service.code, []).append(row)
+    local = local_profiles(profile, city) if city is not None else []
+    frozen = []
+    for code in scenario["services"]:
+        rows = [row for row in by_service.get(code, []) if begins_in_time(row.phase, scenario)]
+        if not rows:
+            continue
+        told = [_told(row, scenario) for row in rows]
+        governs = max(told, key=lambda row: row["ratio"] * row["stay_share"])
+        governs["phases"] = [
+            {name: row[name] for name in ("phase", "ratio", "stay_share", "ratio_certainty")} for row in told
+        ]
+        governs["local"] = _local(governs, local, profile)
+        frozen.append(governs)
+    return frozen
+
+
+def begins_in_time(phase: str, scenario: dict[str, Any]) -> bool:
+    """Does the phase begin before the scenario has ended?"""
+    lasts = scenario.get("duration_hours")
+    return not phase or lasts is None or PHASE_BEGINS_HOURS[Phase(phase)] < lasts
+
+
+def stay_share(phase: str, scenario: dict[str, Any]) -> float:
+    """Share of the people who still need the service in the phase; everybody where the scenario does not say."""
+    return float(scenario.get("stay_shares", {}).get(phase, 1.0)) if phase else 1.0
+
+
+def _told(row: Standard, scenario: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "service": row.service.code,
+        "unit": row.service.unit,
+        "profile": row.profile.code,
+        "stay_share": stay_share(row.phase, scenario),
+    } | {name: getattr(row, name) for name in NAMES}
+
+
+def _local(
+    governs: dict[str, Any], local: list[StandardProfile], profile: StandardProfile
+) -> list[dict[str, Any]]:
+    """Ratios of districts that differ from the governing row, wider areas first."""
+    found = []
+    for one in local:
+        assert one.area is not None
+        nearest = {
+            (row.service.code, row.phase): row
+            for row in effective_standards(one)
+            if row.profile_id != profile.pk
+        }
+        row = nearest.get((governs["service"], governs["phase"]))
+        # Only what was said between this area and the profile of the run is local.
+        if row is None or row.profile in chain(profile) or row.ratio == governs["ratio"]:
+            continue
+        found.append(
+            {
+                "area": one.area.code, "profile": row.profile.code, "ratio": row.ratio, "ratio_source": row.ratio_source,
+                "ratio_certainty": row.ratio_certainty, "reason": row.reason,
+            }
+        )  # fmt: skip
+    return found
