@@ -1,0 +1,21 @@
+"""Forms of the planning pages. They check what was typed; services decide what may be done."""
+
+from planning.forms.analyses import AnalysisForm
+from planning.forms.names import LocalNames, LocalNamesMany
+from planning.forms.networks import RoadImportForm
+from planning.forms.plans import SuggestForm, WhatIfForm
+from planning.forms.road_rules import RoadRuleForm
+from planning.forms.runs import RunForm
+from planning.forms.scenarios import ScenarioForm
+
+__all__ = [
+    "AnalysisForm",
+    "LocalNames",
+    "LocalNamesMany",
+    "RoadImportForm",
+    "RoadRuleForm",
+    "RunForm",
+    "ScenarioForm",
+    "SuggestForm",
+    "WhatIfForm",
+]
