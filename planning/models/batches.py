@@ -21,6 +21,15 @@ class Batch(models.Model):
     assignment = models.CharField(
         _("assignment"), max_length=8, choices=Assignment.choices, default=Assignment.NEAREST
     )
+    sweep = models.JSONField(
+        _("one number in steps"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            '{"scenario": "S-00001", "path": "displaced_share", "from": 0.05, "to": 0.3, "steps": 6}; empty: scenarios as'
+            " written."
+        ),
+    )
     runs = models.ManyToManyField(
         "planning.Run", through="planning.BatchRun", related_name="batches", verbose_name=_("runs")
     )

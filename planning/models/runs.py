@@ -49,6 +49,14 @@ class Run(models.Model):
     )
     scenario_version = models.PositiveIntegerField(_("version of the scenario"))
     scenario_frozen = models.JSONField(_("scenario as it was"), default=dict)
+    variation = models.JSONField(
+        _("numbers changed for this run"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            'By their place in the scenario: {"displaced_share": 0.1}; empty: the scenario as written.'
+        ),
+    )
     profile = models.ForeignKey(
         "planning.StandardProfile", on_delete=models.PROTECT, related_name="runs", verbose_name=_("standards")
     )

@@ -31,12 +31,17 @@ class Totals:
         return self.late + self.no_room + self.out_of_reach
 
 
-def baseline_runs(*, user: Any, city: City) -> QuerySet[Run]:
-    """Finished runs of today's registry (not of a plan), newest first."""
+def registry_runs(*, user: Any, city: City) -> QuerySet[Run]:
+    """Finished runs of today's registry (not of a plan), newest first, also those with a number of the scenario varied."""
     if not policies.allows(user, "view", city):
         return Run.objects.none()
     runs = Run.objects.filter(city=city, state=RunState.DONE, plan_version=None)
     return runs.select_related("scenario", "profile", "snapshot", "created_by").order_by("-id")
+
+
+def baseline_runs(*, user: Any, city: City) -> QuerySet[Run]:
+    """Those with the scenario as it is written: what speaks for a scenario."""
+    return registry_runs(user=user, city=city).filter(variation={})
 
 
 def main_run(*, user: Any, city: City) -> Run | None:
@@ -54,9 +59,9 @@ def same_run_at(run: Run, time_of_day: str, *, user: Any) -> Run | None:
     if run.time_of_day == time_of_day:
         return run
     return (
-        baseline_runs(user=user, city=run.city)
+        registry_runs(user=user, city=run.city)
         .filter(
-            scenario=run.scenario, scenario_version=run.scenario_version, profile=run.profile,
+            scenario=run.scenario, scenario_version=run.scenario_version, variation=run.variation, profile=run.profile,
             assignment=run.assignment, reach_overrides=run.reach_overrides, time_of_day=time_of_day,
             speeds_frozen=run.speeds_frozen,
         )
@@ -223,5 +228,5 @@ def runs_visible_to(user: Any, city: City | None = None) -> QuerySet[Run]:
 
 def run_in_view(*, user: Any, city: City, ref: str) -> Run | None:
     """The run asked for if the person may see it, else the main one."""
-    runs = baseline_runs(user=user, city=city)
+    runs = registry_runs(user=user, city=city)
     return (runs.filter(ref=ref).first() if ref else None) or main_run(user=user, city=city)

@@ -55,7 +55,7 @@ def map_state(
     runs = gaps.baseline_runs(user=user, city=city)
     asked = next((one for one in state.scenarios if one.ref == scenario_ref), None)
     if run_ref:
-        state.run = runs.filter(ref=run_ref).first()
+        state.run = gaps.registry_runs(user=user, city=city).filter(ref=run_ref).first()
     if state.run is None:
         state.run = runs.filter(scenario=asked).first() if asked else gaps.main_run(user=user, city=city)
     if state.run is not None:

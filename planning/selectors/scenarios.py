@@ -20,7 +20,7 @@ def scenarios_visible_to(user: Any, city: City) -> QuerySet[Scenario]:
 def scenario_rows(user: Any, city: City) -> list[Scenario]:
     """Scenarios with their newest finished run as `latest_run`."""
     newest = (
-        Run.objects.filter(scenario=OuterRef("pk"), state=RunState.DONE, plan_version=None)
+        Run.objects.filter(scenario=OuterRef("pk"), state=RunState.DONE, plan_version=None, variation={})
         .order_by("-id")
         .values("pk")[:1]
     )

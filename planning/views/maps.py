@@ -254,7 +254,7 @@ def _config(request: HttpRequest, state: maps.MapState, context: dict[str, Any])
 def map_card(request: HttpRequest) -> HttpResponse:
     """The picked area's four states, for the card on the map."""
     run = get_object_or_404(
-        gaps.baseline_runs(user=request.user, city=request.city), ref=request.GET.get("run", "")
+        gaps.registry_runs(user=request.user, city=request.city), ref=request.GET.get("run", "")
     )
     service = get_object_or_404(ServiceType, code=request.GET.get("service", ""))
     row = (
