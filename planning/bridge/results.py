@@ -78,19 +78,26 @@ def special_people(situation: Situation, k: int) -> np.ndarray | None:
     )
 
 
-def _by_area(frozen: Frozen, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Sums (a,) of values (n,) by area, children added to their parents; all but people are whole."""
-    areas = len(frozen["area_id"])
-    index = np.asarray(frozen["cell_area"])
+def area_sums(frozen: Frozen, column: np.ndarray) -> np.ndarray:
+    """Sums (a,) float of a column (n,) by area: an area's own cells and everything below it."""
+    areas, index = len(frozen["area_id"]), np.asarray(frozen["cell_area"])
     held = index >= 0
-    index = index[held]
-    out = {name: np.bincount(index, column[held], areas) for name, column in values.items()}
+    return roll_up(frozen, np.bincount(index[held], np.asarray(column)[held], areas))
+
+
+def roll_up(frozen: Frozen, own: np.ndarray) -> np.ndarray:
+    """(..., a) what lies in each area itself, changed in place to what lies in it and below it, and given back."""
     # Areas are in path order: parents come first, so they are summed from the end.
     parent = np.asarray(frozen["area_parent"])
-    for position in range(areas - 1, -1, -1):
+    for position in range(len(parent) - 1, -1, -1):
         if parent[position] >= 0:
-            for column in out.values():
-                column[parent[position]] += column[position]
+            own[..., parent[position]] += own[..., position]
+    return own
+
+
+def _by_area(frozen: Frozen, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sums (a,) of values (n,) by area, children added to their parents; all but people are whole."""
+    out = {name: area_sums(frozen, column) for name, column in values.items()}
     whole = {name: np.rint(column).astype(np.int64) for name, column in out.items() if name != "people"}
     return {"area_id": np.asarray(frozen["area_id"]), "people": out["people"], **whole}
 

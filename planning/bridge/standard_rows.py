@@ -28,7 +28,7 @@ def freeze_standards(
     by_service: dict[str, list[Standard]] = {}
     for row in effective_standards(profile):
         by_service.setdefault(row.service.code, []).append(row)
-    local = local_profiles(profile, city) if city is not None else []
+    local = _local_rows(local_profiles(profile, city), profile) if city is not None else []
     frozen = []
     for code in scenario["services"]:
         rows = [row for row in by_service.get(code, []) if begins_in_time(row.phase, scenario)]
@@ -37,9 +37,11 @@ def freeze_standards(
         told = [_told(row, scenario) for row in rows]
         governs = max(told, key=lambda row: row["ratio"] * row["stay_share"])
         governs["phases"] = [
-            {name: row[name] for name in ("phase", "ratio", "stay_share", "ratio_certainty")} for row in told
+            {name: row[name] for name in ("phase", "ratio", "stay_share", "ratio_certainty")}
+            | {"local": _local(row, local)}
+            for row in told
         ]
-        governs["local"] = _local(governs, local, profile)
+        governs["local"] = _local(governs, local)
         frozen.append(governs)
     return frozen
 
@@ -64,25 +66,38 @@ def _told(row: Standard, scenario: dict[str, Any]) -> dict[str, Any]:
     } | {name: getattr(row, name) for name in NAMES}
 
 
+def _local_rows(
+    local: list[StandardProfile], profile: StandardProfile
+) -> list[tuple[str, dict[tuple[str, str], Standard]]]:
+    """(area, what was said between it and the profile of the run by service and phase), wider areas first."""
+    above = {one.pk for one in chain(profile)}
+    return [
+        (
+            one.area.code,
+            {
+                (row.service.code, row.phase): row
+                for row in effective_standards(one)
+                if row.profile_id not in above
+            },
+        )
+        for one in local
+        if one.area is not None
+    ]
+
+
 def _local(
-    governs: dict[str, Any], local: list[StandardProfile], profile: StandardProfile
+    told: dict[str, Any], local: list[tuple[str, dict[tuple[str, str], Standard]]]
 ) -> list[dict[str, Any]]:
-    """Ratios of districts that differ from the governing row, wider areas first."""
+    """Ratios of districts that differ from one frozen row, wider areas first."""
     found = []
-    for one in local:
-        assert one.area is not None
-        nearest = {
-            (row.service.code, row.phase): row
-            for row in effective_standards(one)
-            if row.profile_id != profile.pk
-        }
-        row = nearest.get((governs["service"], governs["phase"]))
-        # Only what was said between this area and the profile of the run is local.
-        if row is None or row.profile in chain(profile) or row.ratio == governs["ratio"]:
+    for area, rows in local:
+        row = rows.get((told["service"], told["phase"]))
+        # An inner area may go back to the city's ratio inside a wider one that left it.
+        if row is None or (row.ratio == told["ratio"] and not found):
             continue
         found.append(
             {
-                "area": one.area.code, "profile": row.profile.code, "ratio": row.ratio, "ratio_source": row.ratio_source,
+                "area": area, "profile": row.profile.code, "ratio": row.ratio, "ratio_source": row.ratio_source,
                 "ratio_certainty": row.ratio_certainty, "reason": row.reason,
             }
         )  # fmt: skip
