@@ -42,6 +42,8 @@ UNITS = {
     "rooms": _("rooms"),
     "bed": _("beds"),
     "beds": _("beds"),
+    "vehicles": _("vehicles"),
+    "person-days": _("person-days"),
     "m2": "m²",
     "m²": "m²",
     "t/day": _("t/day"),

@@ -2,12 +2,14 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from facilities.models import PeacetimeUse, ServiceType
 from facilities.services import reference as registry_reference
-from planning.models import CostRate, SpeedProfile, SpeedRule, Standard, StandardProfile
+from planning.models import CostRate, MinimumNeed, SpeedProfile, SpeedRule, Standard, StandardProfile
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
 RATE_SOURCE = "Pingji rate card, proposal 2026"
@@ -21,17 +23,7 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
     uses = {use.code: use for use in PeacetimeUse.objects.all()}
     added["profiles"] = added["rates"] = 0
     for row in tomllib.loads((FOLDER / "profiles.toml").read_text(encoding="utf-8"))["profile"]:
-        standards, status = row.pop("standard"), row.pop("status")
-        profile, new = StandardProfile.objects.get_or_create(code=row.pop("code"), defaults=row)
-        if new:
-            Standard.objects.bulk_create(
-                Standard(profile=profile, service=services[standard.pop("service")], **standard)
-                for standard in standards
-            )
-            # A published profile takes no more standards.
-            profile.status = status
-            profile.save(update_fields=["status"])
-        added["profiles"] += new
+        added["profiles"] += _load_profile(row, services)
     write = CostRate.objects.update_or_create if overwrite else CostRate.objects.get_or_create
     for row in tomllib.loads((FOLDER / "cost_rates.toml").read_text(encoding="utf-8"))["rate"]:
         _rate, new = write(
@@ -49,6 +41,25 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
         )
         added["rates"] += new
     return added | load_speeds(overwrite=overwrite)
+
+
+def _load_profile(row: dict[str, Any], services: dict[str, ServiceType]) -> bool:
+    """A profile with its rows, unless there is one of that code. It comes in as a draft, since a published profile takes
+    no more rows; one that would be the default stays ordinary where another is the default already."""
+    standards, needs, status = row.pop("standard"), row.pop("need", []), row.pop("status")
+    code = row.pop("code")
+    if StandardProfile.objects.filter(code=code).exists():
+        return False
+    row["parent"] = StandardProfile.objects.get(code=row["parent"]) if "parent" in row else None
+    row["is_default"] = row["is_default"] and not StandardProfile.objects.filter(is_default=True).exists()
+    profile = StandardProfile.objects.create(code=code, family=code, **row)
+    Standard.objects.bulk_create(
+        Standard(profile=profile, service=services[one.pop("service")], **one) for one in standards
+    )
+    MinimumNeed.objects.bulk_create(MinimumNeed(profile=profile, **one) for one in needs)
+    profile.status, profile.published_at = status, timezone.now()
+    profile.save(update_fields=["status", "published_at"])
+    return True
 
 
 @transaction.atomic
