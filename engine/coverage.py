@@ -23,6 +23,7 @@ from engine.world import (
     REASON_NONE,
     REASON_OTHER_ROLE,
     Score,
+    Supply,
     World,
 )
 
@@ -35,8 +36,13 @@ def role_supply(world: World) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     Of the exclusive roles of one site, the usable one of lowest rank whose service is in play (total need > 0) and
     that has any capacity counts; equal ranks are taken in role order.
     """
-    supply = world.supply
-    in_play = world.demand.need.sum(axis=1) > 0
+    return supply_in_play(world.supply, world.demand.need.sum(axis=1) > 0)
+
+
+def supply_in_play(
+    supply: Supply, in_play: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """What role_supply returns where the services (k,) that somebody needs are known."""
     usable = supply.role_usable & (supply.role_capacity > 0)
     reason = np.where(
         supply.role_usable,
