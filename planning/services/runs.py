@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -34,7 +34,7 @@ from planning.bridge.speeds import default_speeds, freeze_speeds
 from planning.bridge.standard_rows import freeze_standards
 from planning.bridge.world import Change, Situation, build_situation
 from planning.choices import Assignment, ProfileStatus, RunState
-from planning.models import Run, Scenario, Snapshot, SpeedProfile, StandardProfile
+from planning.models import BatchRun, Run, Scenario, Snapshot, SpeedProfile, StandardProfile
 from planning.selectors.standards import effective_standards
 from planning.services import results, scoring, travel_times
 from planning.services.snapshots import take_snapshot
@@ -69,7 +69,7 @@ def start_runs(
     if user is not None:
         policies.demand(user, "run.start", city)
     profile = profile or default_profile()
-    overrides = _checked(
+    overrides = checked_settings(
         city, scenario, profile, times_of_day, assignment, reach_overrides or {}, detour_factor
     )
     times = list(dict.fromkeys(times_of_day or scenario.times_of_day or [TimeOfDay.NIGHT]))
@@ -86,7 +86,7 @@ def start_runs(
                 "speeds_frozen": speeds,
             }  # fmt: skip
             runs.append(
-                _run_for(
+                run_for(
                     user,
                     city,
                     scenario,
@@ -119,7 +119,7 @@ def start_runs(
     return runs, job
 
 
-def _checked(
+def checked_settings(
     city: City,
     scenario: Scenario,
     profile: StandardProfile,
@@ -163,19 +163,24 @@ def _checked(
     return clean
 
 
-def _run_for(
+def run_for(
     user: Any, city: City, scenario: Scenario, profile: StandardProfile, snapshot: Snapshot, frozen: dict[str, Any],
     standards: list[dict[str, Any]], settings: dict[str, Any], speed_profile: SpeedProfile | None,
+    variation: dict[str, float] | None = None,
 ) -> Run:  # fmt: skip
-    """The stored run with these settings, or a new one: waiting, or refused with everything that is missing."""
+    """The stored run with these settings, or a new one: waiting, or refused with everything that is missing.
+    `variation`: the numbers of the scenario that `frozen` has otherwise than the scenario as written."""
     digest = params_hash(snapshot, frozen, standards, settings)
     same = Run.objects.filter(params_sha256=digest, city=city)
     one_at_a_time(digest)
-    if found := same.filter(state=RunState.DONE).first():
+    alive = Q(state=RunState.WAITING, job__state__in=[JobState.QUEUED, JobState.RUNNING])
+    found = same.filter(Q(state=RunState.DONE) | alive).order_by("state", "pk").first()
+    if found is not None:
+        if found.variation and not variation:
+            # What was a step of a sweep is now what the scenario says.
+            found.variation, found.scenario_version = {}, scenario.version
+            found.save(update_fields=["variation", "scenario_version"])
         return found
-    alive = same.filter(state=RunState.WAITING, job__state__in=[JobState.QUEUED, JobState.RUNNING]).first()
-    if alive:
-        return alive
     meta = load_frozen(snapshot).meta
     known = {row.service.code for row in effective_standards(profile)}
     problems = missing_rates(frozen, standards, meta, settings["time_of_day"], known)
@@ -186,7 +191,8 @@ def _run_for(
         profile=profile, standards_frozen=standards, snapshot=snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
         reach_method=reach_method(load_frozen(snapshot)), state=RunState.REFUSED if problems else RunState.WAITING,
         refusal=problems, finished_at=timezone.now() if problems else None,
-        created_by=user if getattr(user, "is_authenticated", False) else None, speed_profile=speed_profile, **settings,
+        created_by=user if getattr(user, "is_authenticated", False) else None, speed_profile=speed_profile,
+        variation=variation or {}, **settings,
     )  # fmt: skip
 
 
@@ -299,7 +305,9 @@ def write_run(params: dict[str, Any], check: shards.Check) -> dict[str, Any]:
         twin = same.exclude(pk=run.pk).first()
         if twin is None:
             raise
-        Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
+        with transaction.atomic():
+            BatchRun.objects.filter(run=run).exclude(batch__runs=twin).update(run=twin)
+            Run.objects.filter(pk=run.pk, state=RunState.WAITING).delete()
         return {"run": twin.ref}
     scoring.forget_pieces(run)
     return params
