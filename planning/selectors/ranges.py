@@ -11,7 +11,8 @@ from core import policies
 from core.models import Area
 from facilities.models import ServiceType
 from planning.choices import AnalysisKind, RunState
-from planning.models import Analysis, AreaRange, Run
+from planning.models import Analysis, AreaRange, AreaResult, Run
+from planning.selectors.analyses import tops
 
 
 def newest_range(run: Run) -> Analysis | None:
@@ -37,6 +38,39 @@ def ranges_of(
     if areas is not None:
         rows = rows.filter(area_id__in=[one.pk if isinstance(one, Area) else one for one in areas])
     return {(row.service_id, row.area_id): row for row in rows}
+
+
+def mark_ranges(rows: Iterable[AreaResult]) -> list[AreaResult]:
+    """The rows, of one run or of several, each with its `spread`: where need and gap may lie, or None. Two queries in all."""
+    listed = list(rows)
+    newest = (
+        Analysis.objects.filter(
+            run__in={row.run_id for row in listed}, kind=AnalysisKind.RANGE, state=RunState.DONE
+        )
+        .order_by("run_id", "-id")
+        .distinct("run_id")
+    )
+    runs = dict(newest.values_list("pk", "run_id"))
+    found = {}
+    if runs:
+        spreads = AreaRange.objects.filter(
+            analysis__in=runs,
+            service__in={row.service_id for row in listed},
+            area__in={row.area_id for row in listed},
+        )
+        found = {(runs[one.analysis_id], one.service_id, one.area_id): one for one in spreads}
+    for row in listed:
+        row.spread = found.get((row.run_id, row.service_id, row.area_id))  # type: ignore[attr-defined]
+    return listed
+
+
+def total_ranges(run: Run, *, user: Any) -> dict[int, AreaRange]:
+    """Service id -> the range of everything the person may see; empty when that is several areas, since ranges of areas do
+    not add up to the range of their sum."""
+    outer = tops(user, run.city_id)
+    if len(outer) != 1:
+        return {}
+    return {service: spread for (service, _area), spread in ranges_of(run, areas=outer).items()}
 
 
 def range_rows(analysis: Analysis, *, user: Any) -> QuerySet[AreaRange]:
