@@ -1,22 +1,25 @@
-"""The numbers of a scenario that a run may vary, by their place in the document, and the document with one varied.
+"""The numbers of a scenario that a run may vary, and the document with some of them varied.
 
-Places are written as `planning.selectors.document_numbers` says. A number of a template's model is varied before the template works
-out its rates, every other number after.
+A number's place is its keys joined by dots (`planning.bridge.scenario_rules`); `zone_rates.*.displaced` stands for every
+class that has a rate of its own. A number of a template's model is varied before the template works out its rates, every
+other number after.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from planning.bridge.scenario_document import scenario_document
+from planning.bridge.scenario_rules import demand_sound, is_number, with_number
 from planning.bridge.situation import CHAIN
 from planning.bridge.templates import worked_out
 from planning.choices import Extent
 from planning.models import Scenario
-from planning.selectors.document_numbers import EVERY_CLASS, parts_of
 
 MODEL = "model."
+EVERY_CLASS = "zone_rates.*."
 # Shares lie between 0 and 1; what multiplies a ratio or replaces it may be larger.
 MOST = {"multipliers": 1000.0, "ratio_overrides": 1000.0}
 
@@ -32,7 +35,7 @@ def numbers_of(scenario: Scenario) -> dict[str, float | None]:
         own = {klass: row[name] for klass, row in rates.items() if row.get(name) is not None}
         if len(own) > 1:
             same = set(own.values())
-            found[f"zone_rates.{EVERY_CLASS}.{name}"] = same.pop() if len(same) == 1 else None
+            found[EVERY_CLASS + name] = same.pop() if len(same) == 1 else None
         found |= {f"zone_rates.{klass}.{name}": float(rate) for klass, rate in own.items()}
         if not own or len(own) < len(rates):
             found[f"{name}_share"] = document.get(f"{name}_share")
@@ -40,38 +43,50 @@ def numbers_of(scenario: Scenario) -> dict[str, float | None]:
         found[f"multipliers.{code}"] = float(document.get("multipliers", {}).get(code, 1.0))
         if code in document["ratio_overrides"]:
             found[f"ratio_overrides.{code}"] = float(document["ratio_overrides"][code])
-    for name, value in (written.get("model") or {}).items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            found[MODEL + name] = float(value)
-    return found
+    return found | dict(_leaves(written.get("model") or {}, MODEL))
 
 
-def most_of(path: str) -> float:
+def _leaves(inside: dict[str, Any], above: str) -> Iterator[tuple[str, float]]:
+    for name, value in inside.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{name}.")
+        elif is_number(value):
+            yield above + name, float(value)
+
+
+def most_of(place: str) -> float:
     """The largest value that makes sense at a place; a model's own numbers are checked by their template."""
-    return MOST.get(path.split(".")[0], float("inf") if path.startswith(MODEL) else 1.0)
+    return MOST.get(place.split(".")[0], float("inf") if place.startswith(MODEL) else 1.0)
 
 
 def freeze_varied(scenario: Scenario, variation: dict[str, float]) -> dict[str, Any]:
-    """The document a run is computed from, with some numbers replaced (place -> value)."""
-    written = copy.deepcopy(scenario_document(scenario))
-    for path, value in variation.items():
-        if path.startswith(MODEL):
-            _put(written, path, value)
+    """The document a run is computed from, with some numbers replaced (place -> value). Raises InvalidInput for a number
+    that the scenario's template cannot work with."""
+    written = scenario_document(scenario)
+    for place, value in variation.items():
+        if place.startswith(MODEL):
+            written = with_number(written, place, value)
+    if any(place.startswith(MODEL) for place in variation):
+        demand_sound({"template": written.get("template", ""), "model": written["model"]})
     document = worked_out(written)
-    for path, value in variation.items():
-        if not path.startswith(MODEL):
-            _put(document, path, value)
+    for place, value in variation.items():
+        if not place.startswith(MODEL):
+            document = _replaced(document, place, value)
     return document
 
 
-def _put(document: dict[str, Any], path: str, value: float) -> None:
-    head, middle, last = parts_of(path)
-    if head == "zone_rates":
-        rows = document["zone_rates"]
-        for klass in rows if middle == EVERY_CLASS else [middle]:
-            if middle != EVERY_CLASS or rows[klass].get(last) is not None:
-                rows[klass] = {**(rows.get(klass) or {}), last: value}
-    elif last:
-        document[head] = {**(document.get(head) or {}), last: value}
-    else:
-        document[head] = value
+def _replaced(document: dict[str, Any], place: str, value: float) -> dict[str, Any]:
+    if place.startswith(EVERY_CLASS):
+        name = place.removeprefix(EVERY_CLASS)
+        for klass, row in document["zone_rates"].items():
+            if row.get(name) is not None:
+                document = with_number(document, f"zone_rates.{klass}.{name}", value)
+        return document
+    head, _dot, last = place.partition(".")
+    if head in MOST:  # a multiplier that nobody has set stands at 1 without being told
+        return document | {head: {**(document.get(head) or {}), last: value}}
+    return (
+        document | {place: value}
+        if place not in document and not last
+        else with_number(document, place, value)
+    )

@@ -14,7 +14,6 @@ from core.models import Area, City
 from facilities.models import ServiceType
 from planning.choices import AnalysisKind, RunState
 from planning.models import Analysis, AreaRange, AreaResult, Batch, Run
-from planning.selectors.document_numbers import value_at
 from planning.selectors.gaps import STATE_FIELDS, Totals
 
 GAP = F("late") + F("no_room") + F("out_of_reach")
@@ -101,15 +100,13 @@ def batch_rows(batch: Batch, *, user: Any, service: str = "", measure: str = "ga
 
     Six queries, however many runs there are.
     """
-    entries = batch.entries.select_related("run__scenario", "run__job").order_by("position")
-    path = batch.sweep.get("path", "")
+    entries = list(batch.entries.select_related("run__scenario", "run__job").order_by("position"))
+    # The steps of a sweep stand in their order, each with all its times of day.
+    values = step_values(batch.sweep) if batch.sweep else []
+    times = max(len(entries) // len(values), 1) if values else 1
     rows = [
-        BatchRow(
-            entry.position,
-            entry.run,
-            value_of(entry.run, path) if path else None,
-        )
-        for entry in entries
+        BatchRow(entry.position, entry.run, values[n // times] if values else None)
+        for n, entry in enumerate(entries)
     ]
     finished = {row.run.pk: row for row in rows if row.run.state == RunState.DONE}
     for pk, outcomes in _totals(batch, [row.run for row in finished.values()], user).items():
@@ -119,9 +116,11 @@ def batch_rows(batch: Batch, *, user: Any, service: str = "", measure: str = "ga
     return ranked(rows, service, measure if service else "coverage")
 
 
-def value_of(run: Run, path: str) -> float | None:
-    """The value of a swept number in a run: what was varied, or what the scenario itself says there."""
-    return run.variation.get(path, value_at(run.scenario_frozen, path))
+def step_values(sweep: dict[str, Any]) -> list[float]:
+    """The values of a sweep, from the lowest to the highest in equal steps; rounded, so that 0.05 to 0.30 in six steps
+    names 0.15 and not 0.15000000000000002."""
+    width = (sweep["to"] - sweep["from"]) / (sweep["steps"] - 1)
+    return [round(sweep["from"] + n * width, 9) for n in range(sweep["steps"])]
 
 
 def ranked(rows: Iterable[BatchRow], service: str, measure: str) -> list[BatchRow]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import DomainError
 from planning.bridge.variations import MODEL, most_of, numbers_of
 from planning.models import Scenario
+from planning.selectors.batches import step_values
 
 MOST_STEPS = 50
 
@@ -55,9 +56,7 @@ def steps_of(sweep: Sweep) -> list[dict[str, float]]:
             else _("The steps must rise from above 0.")
         )
         raise DomainError("steps-do-not-rise", words, status=422)
-    width = (sweep.high - sweep.low) / (sweep.steps - 1)
-    # Rounded, so that 0.05 to 0.30 in six steps names 0.15 and not 0.15000000000000002.
-    return [{sweep.path: round(sweep.low + n * width, 9)} for n in range(sweep.steps)]
+    return [{sweep.path: value} for value in step_values(sweep.told())]
 
 
 def sweep_named(scenario: Scenario, words: str) -> Sweep:

@@ -14,10 +14,8 @@ from planning.bridge import artefacts
 from planning.bridge.variations import numbers_of
 from planning.models import AreaResult, Batch, BatchRun, Run, Scenario
 from planning.selectors import gaps
-from planning.selectors.document_numbers import value_at
 from planning.services import batches, runs, scoring, travel_times
 from planning.services.batches import start_batch
-from planning.services.scenarios import copy_scenario
 from planning.services.sweeps import Sweep, sweep_named
 from tests.core.test_shards import pid_of_group, running_tokens, until
 
@@ -25,11 +23,15 @@ SERVICE = "short_fixed_shelter"
 
 
 def more_scenarios(town: SimpleNamespace, count: int) -> list[Scenario]:
-    """The town's scenario and copies of it in which fewer leave home."""
+    """The town's scenario and others in which fewer leave home."""
+    town.scenario.refresh_from_db()
     found = [town.scenario]
     for n in range(1, count):
-        made = copy_scenario(user=None, scenario=town.scenario, name=f"情景{n}", name_en=f"Scenario {n}")
-        Scenario.objects.filter(pk=made.pk).update(displaced_share=0.5 - 0.4 * n / count)
+        made = Scenario.objects.create(
+            city=town.city, ref=f"S-9{n:04d}9", name=f"情景{n}", name_en=f"Scenario {n}", hazard="earthquake",
+            affected_share=1, displaced_share=0.5 - 0.4 * n / count, times_of_day=["night", "day"],
+        )  # fmt: skip
+        made.services.add(town.service)
         found.append(Scenario.objects.get(pk=made.pk))
     return found
 
@@ -76,6 +78,7 @@ def test_a_batch_finds_what_single_runs_find(town: SimpleNamespace, compute: Cal
 def test_stored_runs_are_answered_and_a_batch_of_them_needs_no_job(
     town: SimpleNamespace, compute: Callable[..., Any]
 ) -> None:
+    town.scenario.refresh_from_db()
     stored = compute(town, ["night"])[0]
     batch = start_batch(
         user=None, city=town.city, scenarios=[town.scenario], times_of_day=["night"], detour_factor=1.0
@@ -215,7 +218,7 @@ def test_a_sweep_varies_one_number_without_copies_of_the_scenario(town: SimpleNa
     )
     assert Scenario.objects.count() == 1
     found = [
-        (value_at(run.scenario_frozen, "displaced_share"), run.totals[0]["need"])
+        (run.scenario_frozen["displaced_share"], run.totals[0]["need"])
         for run in batch.runs.order_by("entries__position")
     ]
     # 230 people by night: 10 % are 23 places, 50 % are 115.
@@ -245,6 +248,7 @@ def test_a_varied_run_does_not_speak_for_its_scenario(
 
 
 def test_what_was_a_step_becomes_the_scenarios_own_run_when_it_says_so(town: SimpleNamespace) -> None:
+    town.scenario.refresh_from_db()
     done(
         start_batch(
             user=None, city=town.city, sweep=Sweep(town.scenario, "displaced_share", 0.1, 0.2, 2), times_of_day=["night"], detour_factor=1.0
@@ -353,4 +357,4 @@ def test_a_worker_killed_in_the_middle_of_a_batch_changes_nothing(
     job = Job.objects.get(pk=batch.job_id)
     assert job.state == "done", job.error
     assert needs(batch) == expected
-    assert {row["stage"]: row["workers"] for row in job.result["pieces"]}["scenario"] >= 2
+    assert job.attempts == 1 and {row["stage"] for row in job.result["pieces"]} >= {"scenario"}
