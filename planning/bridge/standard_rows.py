@@ -7,7 +7,7 @@ from typing import Any
 from core.models import City
 from planning.choices import PHASE_BEGINS_HOURS, Phase
 from planning.models import Standard, StandardProfile
-from planning.selectors.standards import chain, effective_standards, local_profiles
+from planning.selectors.standards import chain, effective_standards, governing_profile, local_profiles
 
 NAMES = [
     "driver", "group", "phase", "ratio", "ratio_low", "ratio_high", "per_people", "ratio_text", "ratio_text_en", "ratio_source",
@@ -23,12 +23,15 @@ def freeze_standards(
     phases all begin after the scenario has ended, is left out.
 
     Where a service has several phases, the one that asks for most a person (ratio x share still in need) governs the run;
-    all of them stand under "phases". `city`: ratios of published profiles of its districts go into "local".
+    all of them stand under "phases". `city`: ratios of published profiles of its districts go into "local". A district's
+    own profile is judged as if it were published: it holds in its district, and what it derives from in the rest.
     """
     by_service: dict[str, list[Standard]] = {}
+    chosen, profile = profile, governing_profile(profile)
     for row in effective_standards(profile):
         by_service.setdefault(row.service.code, []).append(row)
-    local = _local_rows(local_profiles(profile, city), profile) if city is not None else []
+    adopting = chosen if chosen.pk != profile.pk else None
+    local = _local_rows(local_profiles(profile, city, adopting), profile) if city is not None else []
     frozen = []
     for code in scenario["services"]:
         rows = [row for row in by_service.get(code, []) if begins_in_time(row.phase, scenario)]
@@ -89,7 +92,7 @@ def _local(
     told: dict[str, Any], local: list[tuple[str, dict[tuple[str, str], Standard]]]
 ) -> list[dict[str, Any]]:
     """Ratios of districts that differ from one frozen row, wider areas first."""
-    found = []
+    found: list[dict[str, Any]] = []
     for area, rows in local:
         row = rows.get((told["service"], told["phase"]))
         # An inner area may go back to the city's ratio inside a wider one that left it.
@@ -97,7 +100,8 @@ def _local(
             continue
         found.append(
             {
-                "area": area, "profile": row.profile.code, "ratio": row.ratio, "ratio_source": row.ratio_source,
+                "area": area, "profile": row.profile.code, "ratio": row.ratio, "ratio_text": row.ratio_text,
+                "ratio_text_en": row.ratio_text_en, "ratio_source": row.ratio_source, "ratio_clause": row.ratio_clause,
                 "ratio_certainty": row.ratio_certainty, "reason": row.reason,
             }
         )  # fmt: skip

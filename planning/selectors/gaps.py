@@ -9,7 +9,7 @@ from core import policies
 from core.choices import AreaLevel
 from core.models import Area, City
 from facilities.models import ServiceType
-from planning.choices import RunState, SupplyReason
+from planning.choices import ProfileStatus, RunState, SupplyReason
 from planning.models import AreaResult, FacilityResult, Run
 
 STATE_FIELDS = ("need", "served", "late", "no_room", "out_of_reach")
@@ -40,13 +40,16 @@ def registry_runs(*, user: Any, city: City) -> QuerySet[Run]:
 
 
 def baseline_runs(*, user: Any, city: City) -> QuerySet[Run]:
-    """Those with the scenario as it is written: what speaks for a scenario."""
-    return registry_runs(user=user, city=city).filter(variation={})
+    """Those with the scenario as it is written and standards that are in force: what speaks for a scenario. A draft of
+    standards is only tried out, unless it is the default."""
+    tried = Q(profile__status=ProfileStatus.DRAFT, profile__is_default=False)
+    return registry_runs(user=user, city=city).filter(variation={}).exclude(tried)
 
 
 def main_run(*, user: Any, city: City) -> Run | None:
-    """What a page opens on: the newest run of the city's first scenario that has one."""
-    return baseline_runs(user=user, city=city).order_by("scenario__ref", "-id").first()
+    """What a page opens on: the newest run of the city's first scenario that has one, by the default standards if any is."""
+    runs = baseline_runs(user=user, city=city)
+    return runs.order_by("scenario__ref", "-profile__is_default", "-id").first()
 
 
 def sees_whole_city(user: Any, city_id: int) -> bool:
@@ -204,8 +207,10 @@ def short_summary(rows: QuerySet[AreaResult]) -> dict[str, int]:
 
 
 def latest_of_each(*, user: Any, city: City) -> list[Run]:
-    """The newest run of each scenario and time of day."""
-    runs = baseline_runs(user=user, city=city).order_by("scenario_id", "time_of_day", "-id")
+    """The newest run of each scenario and time of day, by the default standards where there is one."""
+    runs = baseline_runs(user=user, city=city).order_by(
+        "scenario_id", "time_of_day", "-profile__is_default", "-id"
+    )
     return list(runs.distinct("scenario_id", "time_of_day"))
 
 

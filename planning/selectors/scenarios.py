@@ -1,13 +1,14 @@
 """Reads scenarios and standard profiles."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from core import policies
 from core.models import City
 from facilities.models import CapacityRule, ServiceType
-from planning.choices import RunState
+from planning.choices import ProfileStatus, RunState
 from planning.models import CostRate, RoadNetwork, Run, Scenario, SpeedProfile, Standard, StandardProfile
 
 
@@ -17,15 +18,32 @@ def scenarios_visible_to(user: Any, city: City) -> QuerySet[Scenario]:
     return Scenario.objects.filter(city=city).select_related("hazard_layer", "created_by")
 
 
-def scenario_rows(user: Any, city: City) -> list[Scenario]:
-    """Scenarios with their newest finished run as `latest_run`."""
+def narrowed(
+    rows: QuerySet[Scenario], *, hazards: Sequence[str] = (), extents: Sequence[str] = (), templates: Sequence[str] = (),
+    services: Sequence[str] = (), search: str = "",
+) -> QuerySet[Scenario]:  # fmt: skip
+    """Those of any of the hazards, extents, templates and services (codes) named, and with the words in name or reference."""
+    wanted = {"hazard__in": hazards, "extent__in": extents, "template__in": templates}
+    rows = rows.filter(**{name: values for name, values in wanted.items() if values})
+    if services:
+        rows = rows.filter(services__code__in=services).distinct()
+    for word in search.split():
+        rows = rows.filter(
+            Q(name__icontains=word) | Q(name_en__icontains=word) | Q(ref__icontains=word) | Q(code__icontains=word)
+        )
+    return rows
+
+
+def scenario_rows(user: Any, city: City, **filters: Any) -> list[Scenario]:
+    """Scenarios with their newest finished run as `latest_run`; `filters` as in `narrowed`."""
     newest = (
         Run.objects.filter(scenario=OuterRef("pk"), state=RunState.DONE, plan_version=None, variation={})
-        .order_by("-id")
+        .exclude(profile__status=ProfileStatus.DRAFT, profile__is_default=False)
+        .order_by("-profile__is_default", "-id")
         .values("pk")[:1]
     )
     rows = list(
-        scenarios_visible_to(user, city)
+        narrowed(scenarios_visible_to(user, city), **filters)
         .annotate(latest_run_id=Subquery(newest))
         .prefetch_related("services")
         .order_by("ref")
@@ -36,18 +54,27 @@ def scenario_rows(user: Any, city: City) -> list[Scenario]:
     return rows
 
 
-def zone_rates(scenario: Scenario) -> list[dict[str, Any]]:
-    """The rates by class as rows, hardest hit first."""
+def versions_of(scenario: Scenario) -> list[dict[str, Any]]:
+    """Every version a person can open, newest first: {"number", "note", "by", "at", "current"}. The present one of a
+    scenario from before versions were kept is told from the scenario itself."""
     rows = [
-        {"name": name, "affected": rates.get("affected"), "displaced": rates.get("displaced")}
-        for name, rates in scenario.zone_rates.items()
-    ]
-    return sorted(rows, key=lambda row: -((row["affected"] or 0) * (row["displaced"] or 0)))
+        {"number": row.version, "note": row.note, "by": row.created_by, "at": row.created_at, "current": row.version == scenario.version}
+        for row in scenario.versions.select_related("created_by").defer("document").order_by("-version")
+    ]  # fmt: skip
+    if not any(row["current"] for row in rows):
+        now = {"number": scenario.version, "note": "", "by": scenario.created_by, "at": scenario.updated_at}
+        rows.insert(0, now | {"current": True})
+    return rows
 
 
 def service_ratios(scenario: Scenario) -> list[dict[str, Any]]:
+    """Services with what the scenario changes about them: its own ratio, and what the need is multiplied by."""
     return [
-        {"service": service, "ratio": scenario.ratio_overrides.get(service.code)}
+        {
+            "service": service,
+            "ratio": scenario.ratio_overrides.get(service.code),
+            "times": scenario.multipliers.get(service.code),
+        }
         for service in scenario.services.all()
     ]
 
