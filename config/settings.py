@@ -131,6 +131,8 @@ JOB_LOST_AFTER_SECONDS = env.number("JOB_LOST_AFTER_SECONDS", 25)
 # A holder that is known to live may be silent this long (native code that lets no other thread run).
 JOB_SILENT_AT_MOST_SECONDS = env.number("JOB_SILENT_AT_MOST_SECONDS", 900)
 JOB_MAX_ATTEMPTS = env.number("JOB_MAX_ATTEMPTS", 3)
+# Finished runs of a city of at most so many cells get the range of need and gap by themselves; 0: only when asked.
+AUTO_RANGE_MAX_CELLS = env.number("AUTO_RANGE_MAX_CELLS", 50_000)
 
 # --- people ---------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"

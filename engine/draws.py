@@ -80,13 +80,22 @@ def _checked(world: World, needs: Sequence[DrawnNeed], assignment: str) -> None:
         problems.append(f"needs: {len(needs)} services, expected {world.services}")
     for k, one in enumerate(needs):
         n, d = world.demand.cells, needs[0].draws
-        if one.people.shape != (n,) or one.group.shape != (n,) or (one.part is not None and one.part.shape != (n,)):
+        if (
+            one.people.shape != (n,)
+            or one.group.shape != (n,)
+            or (one.part is not None and one.part.shape != (n,))
+        ):
             problems.append(f"service {k}: people and groups must have one value a cell")
         elif one.share.ndim != 2 or one.ratio.shape != (d,) or len(one.share) != d:
             problems.append(f"service {k}: share and ratio must have one row a draw")
-        elif n and not (0 <= one.group.min() and one.group.max() < one.share.shape[1]):
+        elif n and not (one.group.min() >= 0 and one.group.max() < one.share.shape[1]):
             problems.append(f"service {k}: a cell reads a share that is not there")
-        for name, values in (("people", one.people), ("share", one.share), ("ratio", one.ratio), ("part", one.part)):
+        for name, values in (
+            ("people", one.people),
+            ("share", one.share),
+            ("ratio", one.ratio),
+            ("part", one.part),
+        ):
             if values is not None and not (np.isfinite(values) & (values >= 0)).all():
                 problems.append(f"service {k}: {name} must be finite and not negative")
     if problems:
@@ -105,7 +114,11 @@ class Draws:
         self.world, self.needs, self.assignment, self.threads = world, needs, assignment, threads
         self.area = np.where(np.asarray(areas) < 0, area_count, areas).astype(np.int64)
         self.areas = area_count + 1
-        self.ready, self.role_tie, self.cell_tie = role_ready(world), role_ties(world.supply), cell_ties(world)
+        self.ready, self.role_tie, self.cell_tie = (
+            role_ready(world),
+            role_ties(world.supply),
+            cell_ties(world),
+        )
         # Which of the exclusive roles of a place counts depends on what anybody needs in a draw.
         in_play = np.stack([one.totals() > 0 for one in needs], axis=1) if needs else np.zeros((0, 0), bool)
         self.patterns, self.pattern = np.unique(in_play, axis=0, return_inverse=True)
@@ -240,7 +253,21 @@ def _needs(cells, people, group, share, ratio, part, has_part, first, last, need
 
 @njit(cache=True, nogil=True)
 def _walk(
-    people, group, share, ratio, part, has_part, first, last, grouped, area, row, sink, capacity, out_need, out_gap
+    people,
+    group,
+    share,
+    ratio,
+    part,
+    has_part,
+    first,
+    last,
+    grouped,
+    area,
+    row,
+    sink,
+    capacity,
+    out_need,
+    out_gap,
 ):
     """need and gap by area of the draws first..last (at most ABREAST)."""
     cells = people.size

@@ -3,4 +3,12 @@
 Every job travels by `core.tasks.perform_job`, which loads it by reference and calls the service of its kind.
 """
 
-from planning.services import analyses, batches, network_imports, network_reports, runs, siting  # noqa: F401
+from planning.services import (  # noqa: F401
+    analyses,
+    auto_ranges,
+    batches,
+    network_imports,
+    network_reports,
+    runs,
+    siting,
+)

@@ -29,6 +29,9 @@ settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = f"{KEY_PREFIX}:"
 settings.CACHES["default"]["KEY_PREFIX"] = KEY_PREFIX
 # Argon2 is slow on purpose; accounts of tests have no secrets.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Runs get their range by themselves only in the tests that ask for it.
+settings.AUTO_RANGE_MAX_CELLS = 0
+os.environ["AUTO_RANGE_MAX_CELLS"] = "0"
 
 # The first call of a numba function compiles it; a deadline would measure the compiler.
 hypothesis_settings.register_profile("pingji", deadline=None, print_blob=True)

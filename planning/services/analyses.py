@@ -30,6 +30,7 @@ from planning.services import (
     analysis_equity,
     analysis_hours,
     analysis_loss,
+    analysis_range,
 )
 from planning.services.analysis_case import Outcome, case_of, keep_drawn
 from planning.services.runs import one_at_a_time
@@ -41,11 +42,12 @@ KINDS: dict[str, ModuleType] = {
     AnalysisKind.BACKUP: analysis_backup,
     AnalysisKind.ACCESS: analysis_access,
     AnalysisKind.EQUITY: analysis_equity,
+    AnalysisKind.RANGE: analysis_range,
 }
 
 
 def start_analysis(
-    *, user: Any, run: Run, kind: str, params: dict[str, Any] | None = None
+    *, user: Any, run: Run, kind: str, params: dict[str, Any] | None = None, queue: str = "analysis"
 ) -> tuple[Analysis, Job | None]:
     """The analysis with these settings, and the job that computes it (None when it is there already).
 
@@ -80,7 +82,7 @@ def start_analysis(
         )  # fmt: skip
         job, _created = jobs.submit(
             kind=KIND, user=user, city=run.city, title=run.scenario.name, title_en=run.scenario.name_en,
-            params={"analysis": analysis.ref}, queue="analysis",
+            params={"analysis": analysis.ref}, queue=queue,
         )  # fmt: skip
         analysis.job = job
         analysis.save(update_fields=["job"])

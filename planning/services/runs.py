@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,16 @@ from planning.services import results, scoring, travel_times
 from planning.services.snapshots import take_snapshot
 
 KIND, WRITE = "score", "write"
+
+
+# Called with the references of runs that were just scored.
+WHEN_SCORED: list[Callable[[Sequence[str]], None]] = []
+
+
+def when_scored(act: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], None]:
+    """Register what follows a finished scoring job. It may not fail, and what takes long is a job of its own."""
+    WHEN_SCORED.append(act)
+    return act
 
 
 def default_profile() -> StandardProfile:
@@ -277,6 +287,8 @@ def score_runs(job: Job, progress: Progress) -> dict[str, Any]:
     answers = shards.work_out(job, progress, WRITE, [{"run": ref} for ref in refs], WRITE, 0.65, 1.0, words)
     Run.objects.filter(pk__in=[run.pk for run in waiting]).update(seconds=F("seconds") + shared)
     refs = [answer["run"] for answer in answers]
+    for act in WHEN_SCORED:
+        act(refs)
     return {"result_url": f"/runs/{refs[0]}/", "result": {"runs": refs}}
 
 
