@@ -7,6 +7,7 @@ from planning.services import (  # noqa: F401
     analyses,
     auto_ranges,
     batches,
+    hazard_imports,
     network_imports,
     network_reports,
     runs,

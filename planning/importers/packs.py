@@ -17,15 +17,16 @@ from django.utils.translation import gettext_lazy as _
 from facilities.importers.geometry import declared_datum
 from facilities.importers.problems import Problems
 from planning.importers.osm import OSM_DATUM, is_osm
+from planning.importers.rasters import is_raster
 
 MANIFEST = "city.toml"
 # Reading rules belong to what was read: a new rule must not pass for the old layer.
 READER_VERSION = "3"
 KINDS = (
-    "areas", "water", "green", "population", "roads", "hazards", "facilities", "roles", "agreements", "certificates",
-    "idle_assets", "scenarios",
+    "areas", "water", "green", "population", "census", "roads", "hazards", "facilities", "roles", "agreements",
+    "certificates", "idle_assets", "scenarios",
 )  # fmt: skip
-WITHOUT_PLACES = {"roles", "agreements", "certificates", "scenarios"}
+WITHOUT_PLACES = {"census", "roles", "agreements", "certificates", "scenarios"}
 COMMON = {
     "name", "path", "format", "encoding", "layer", "sheet", "delimiter", "datum", "licence", "source", "synthetic",
     "columns",
@@ -37,11 +38,18 @@ KNOWN = {
     },
     "water": {"rank", "kind_ranks", "osm"},
     "green": {"rank", "osm"},
-    "population": {"time_of_day", "cell", "spread", "people_total", "title", "title_en", "osm"},
+    "population": {
+        "time_of_day", "cell", "spread", "people_total", "title", "title_en", "osm", "kind", "clip", "raster", "current",
+        "as_of", "certainty", "error_share", "error_share_district", "error_source", "groups_from_census",
+    },
+    "census": {"year", "certainty"},
     "roads": {
         "nodes", "links", "length_unit", "speeds_kmh", "profile", "oneway", "walk", "drop", "ranks", "join_m",
     },
-    "hazards": {"hazard", "title", "title_en", "severity", "certainty", "return_period_years"},
+    "hazards": {
+        "hazard", "title", "title_en", "severity", "certainty", "return_period_years", "unit", "cut_offs", "band",
+        "nodata", "simplify_m",
+    },
     "facilities": {"use", "use_values", "roles", "osm", "assume"},
     "roles": set(),
     "agreements": set(),
@@ -192,8 +200,11 @@ def layer_of(
 
 
 def _datum(entry: dict[str, Any], path: Path | None, label: str, problems: Problems) -> str | None:
-    """The declared datum. OpenStreetMap is WGS-84 by definition: it need not be declared, and nothing else is true."""
+    """The declared datum. OpenStreetMap is WGS-84 by definition: it need not be declared, and nothing else is true. A
+    raster may name its own; its reader holds that against the declared one."""
     said = str(entry.get("datum", ""))
+    if not said and is_raster(path):
+        return None
     if not is_osm(path, str(entry.get("format", ""))):
         return declared_datum(said, label, problems)
     datum = declared_datum(said, label, problems) if said else OSM_DATUM

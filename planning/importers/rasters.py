@@ -70,6 +70,8 @@ class Raster:
     transform: Affine
     source: Source
     nodata: tuple[float, ...]
+    # what the values were stored as: a limit of 0.7 means the float32 0.7 in a float32 file
+    stored_as: str = "float64"
 
     @property
     def datum(self) -> str:
@@ -84,6 +86,15 @@ class Raster:
     def with_value(self) -> np.ndarray:
         """(rows, columns) bool: pixels that have a value."""
         return ~np.isnan(self.values)
+
+    @property
+    def shift_m(self) -> float | None:
+        """Metres that the datum moves the raster's middle; None for projected coordinates."""
+        if self.source.projection is not None:
+            return None
+        rows, columns = self.values.shape
+        x, y = self.transform @ (columns / 2, rows / 2)
+        return float(crs.shift_m(x, y, self.datum)[0])
 
     def places(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(lon, lat) in WGS-84 of positions counted in pixels from the upper left corner; shape as given."""
@@ -220,7 +231,11 @@ def _read(
         text = _("The raster has no value inside the city.")
         problems.add("raster_empty", text, file=label)
         return None
-    return Raster(label, values, here @ Affine.translation(window.col_off, window.row_off), source, codes)
+    exact = (opened.scales[band - 1], opened.offsets[band - 1]) == (1.0, 0.0)
+    stored = opened.dtypes[band - 1] if exact else "float64"
+    return Raster(
+        label, values, here @ Affine.translation(window.col_off, window.row_off), source, codes, stored
+    )
 
 
 def _file_crs(opened: Any) -> pyproj.CRS | None:

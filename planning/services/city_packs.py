@@ -30,8 +30,9 @@ from planning.importers.population import read_population
 from planning.importers.road_rows import RoadRows
 from planning.importers.scenarios import read_scenario
 from planning.models import DemandCell, RoadNetwork
+from planning.services.hazards import keep_used_classes, write_layer
 from planning.services.network_reports import queue_report
-from planning.services.pack_areas import write_areas, write_hazard, write_map
+from planning.services.pack_areas import write_areas, write_map
 from planning.services.pack_population import write_population
 from planning.services.pack_registry import read_registry, write_registry
 from planning.services.pack_roads import join_metres, read_road_layer, write_roads
@@ -286,10 +287,11 @@ def _write(
     by_name = {layer.name: layer for layer in pack.layers}
     for name, rows in content.hazards.items():
         layer = by_name[name]
-        counted[name] = write_hazard(
-            city=city, layer=records[name], rows=rows, options=layer.options, source=layer.source,
-            synthetic=layer.synthetic,
-        )  # fmt: skip
+        hazard = write_layer(city=city, rows=rows, declared=layer, record=records[name])
+        brought = {values["code"] for values in content.scenarios}
+        keep_used_classes(hazard, problems, label=layer.label, brought=brought)
+        problems.raise_if_any(_("The pack was not loaded. Correct what is listed and load it again."))
+        counted[name] = len(rows.shape)
         clock.lap(name)
     if content.roads:
         say(gettext("Writing roads"))

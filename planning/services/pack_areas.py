@@ -1,4 +1,4 @@
-"""Write areas, hazard zones and base map surfaces of a pack."""
+"""Write areas and base map surfaces of a pack."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import shapely
 from django.db import connection
 
 from core.choices import AreaLevel, MapFeatureKind
-from core.models import City, PackLayer
+from core.models import City
 from facilities.services.bulk import copy_rows
 from planning.importers.areas import AreaRows
-from planning.importers.hazards import MapRows, ZoneRows
-from planning.models import HazardLayer
+from planning.importers.hazards import MapRows
 
 # corners of one piece of a boundary that is cut small for point-in-area questions
 PIECE_CORNERS = 96
@@ -81,26 +80,6 @@ def write_areas(*, city: City, rows: AreaRows) -> int:
         cursor.execute("analyze core_areapart")
     city.refresh_from_db(fields=["bounds"])
     return len(rows)
-
-
-def write_hazard(
-    *, city: City, layer: PackLayer, rows: ZoneRows, options: dict, source: str, synthetic: bool
-) -> int:
-    """Replace the zones of one hazard layer; the layer itself keeps its identity, because scenarios point to it."""
-    hazard, _made = HazardLayer.objects.update_or_create(
-        city=city, code=layer.name,
-        defaults={
-            "name": str(options.get("title", layer.name)), "name_en": str(options.get("title_en", "")),
-            "hazard": options["hazard"], "return_period_years": options.get("return_period_years"),
-            "source": source, "certainty": str(options.get("certainty", "D")), "layer": layer, "synthetic": synthetic,
-        },
-    )  # fmt: skip
-    shapes = ewkb_hex(rows.shape)
-    with connection.cursor() as cursor:
-        cursor.execute("delete from planning_hazardzone where layer_id = %s", [hazard.pk])
-        lines = ((hazard.pk, rows.klass[i], int(rows.severity[i]), shapes[i]) for i in range(len(shapes)))
-        copy_rows(cursor, "planning_hazardzone", ["layer_id", "klass", "severity", "geometry"], lines)
-    return len(shapes)
 
 
 def replace_map_features(
