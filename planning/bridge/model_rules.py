@@ -107,8 +107,7 @@ def _by_class(field: Field, value: Any, bad: Bad, fields: Mapping[str, Any]) -> 
     if not isinstance(value, Mapping) or not value:
         bad("not_an_object", _("Give one row of numbers for each class."), field.path)
         return
-    zones = fields.get("extent", Extent.EVERYWHERE) == Extent.ZONES
-    if not zones and ALL_PLACES not in value:
+    if fields.get("extent", Extent.ZONES) != Extent.ZONES and ALL_PLACES not in value:
         text = _("The scenario has no zones: give one row, called *.")
         bad("class_missing", text, field.path)
     for klass, row in value.items():
@@ -171,17 +170,37 @@ def _epidemic_curve(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Ba
     if (model.get("control_day") is None) != (model.get("control_factor") is None):
         text = _("Control needs both the day it begins and what it does to the spread.")
         bad("key_missing", text, "control_day")
+    if (model.get("bed_share") is None) != (not model.get("bed_service")):
+        text = _("Beds need both the share of cases and the service that gives them.")
+        bad("key_missing", text, "bed_share")
+    if model.get("bed_service") and model["bed_service"] == model.get("service"):
+        bad("told_twice", _("Beds and isolation places are two services."), "bed_service")
+    found, infectious = _end(fields, "days_until_found", "high"), _end(fields, "infectious_days", "low")
+    if found is not None and infectious is not None and found > infectious:
+        text = _("Cases are found while they are infectious: at most %(high)s days, over the whole range.")
+        bad("found_too_late", text, "days_until_found", high=f"{infectious:g}")
+
+
+def _end(fields: Mapping[str, Any], name: str, end: str) -> float | None:
+    """The end of a number's range, or the number itself; None where it is not a number."""
+    fact = (fields.get("rate_facts") or {}).get(f"model.{name}")
+    told = fact.get(end) if isinstance(fact, Mapping) else None
+    value = (fields.get("model") or {}).get(name) if told is None else told
+    return float(value) if _is_number(value) else None
 
 
 def _mass_event(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Bad) -> None:
     if model.get("attendance") is None:
         return
-    if fields.get("extent", Extent.EVERYWHERE) == Extent.EVERYWHERE:
+    if fields.get("extent") == Extent.EVERYWHERE:
         text = _("An attendance belongs to a ground: draw it, or choose areas or zones.")
         bad("no_ground", text, "attendance")
     if "times_of_day" in fields and list(fields["times_of_day"]) != [TimeOfDay.EVENT]:
         text = _("An attendance belongs to the time of day “event” alone.")
         bad("not_event_time", text, "attendance")
+    if any(str(place).startswith("multipliers.") for place in fields.get("rate_facts") or {}):
+        text = _("An attendance sets the multipliers: give the range to the attendance, not to them.")
+        bad("told_twice", text, "attendance")
 
 
 _RULES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Bad], None]] = {

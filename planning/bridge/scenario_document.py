@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from planning.bridge.attendance import with_present_now
 from planning.bridge.templates import worked_out
 from planning.models import Scenario
 
@@ -42,6 +43,11 @@ def scenario_document(scenario: Scenario) -> dict[str, Any]:
     return told
 
 
+def asked_document(scenario: Scenario) -> dict[str, Any]:
+    """The scenario as it was written, with the people on the ground where an attendance is held against them."""
+    return with_present_now(scenario_document(scenario), scenario.city)
+
+
 def freeze_scenario(scenario: Scenario) -> dict[str, Any]:
     """The document a run is computed from: rates that a template works out stand in it as numbers."""
-    return worked_out(scenario_document(scenario))
+    return worked_out(asked_document(scenario))

@@ -24,6 +24,12 @@ _WORDS = {
     "phase_after_end": _(
         "The service %(what)s is only needed later than the scenario lasts: lengthen it, or leave the service out."
     ),
+    "attendance_elsewhere": _(
+        "An attendance is given for the time of day “event”; this run is for another: %(what)s."
+    ),
+    "attendance_of_residents": _(
+        "The service %(what)s counts residents, whom an attendance does not change: leave it out of the scenario."
+    ),
     "no_drawn": _("The scenario strikes drawn ground, but nothing is drawn."),
     "no_areas": _("The scenario strikes chosen areas, but none is chosen."),
     "no_zones": _(
@@ -84,6 +90,13 @@ def missing_rates(
             miss("no_such_layer", code) if code else miss("no_population", time)
         elif standard.get("group") and standard["group"] not in people["groups"]:
             miss("no_group", standard["group"])
+    if scenario.get("present"):
+        # The attendance has multiplied every need: that is right for people counted at the event alone.
+        if time_of_day != TimeOfDay.EVENT:
+            miss("attendance_elsewhere", str(TimeOfDay(time_of_day).label))
+        for standard in standards:
+            if standard["driver"] == Driver.RESIDENTS:
+                miss("attendance_of_residents", standard["service"])
     if scenario["extent"] == Extent.AREAS and not scenario["areas"]:
         miss("no_areas")
     if scenario["extent"] == Extent.DRAWN and not scenario.get("drawn"):

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from planning.bridge.scenario_document import scenario_document
+from planning.bridge.scenario_document import asked_document
 from planning.bridge.scenario_rules import demand_sound, is_number, with_number
 from planning.bridge.situation import CHAIN
 from planning.bridge.templates import worked_out
@@ -27,7 +27,7 @@ MOST = {"multipliers": 1000.0, "ratio_overrides": 1000.0}
 def numbers_of(scenario: Scenario) -> dict[str, float | None]:
     """Every number that a run of this scenario reads and that may be varied, by its place; None where it is missing or
     differs by class."""
-    written = scenario_document(scenario)
+    written = asked_document(scenario)
     document = worked_out(copy.deepcopy(written))
     found: dict[str, float | None] = {}
     rates = document["zone_rates"] if document["extent"] == Extent.ZONES else {}
@@ -62,7 +62,7 @@ def most_of(place: str) -> float:
 def freeze_varied(scenario: Scenario, variation: dict[str, float]) -> dict[str, Any]:
     """The document a run is computed from, with some numbers replaced (place -> value). Raises InvalidInput for a number
     that the scenario's template cannot work with."""
-    written = scenario_document(scenario)
+    written = asked_document(scenario)
     for place, value in variation.items():
         if place.startswith(MODEL):
             written = with_number(written, place, value)

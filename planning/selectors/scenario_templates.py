@@ -118,11 +118,32 @@ class Template:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Observation:
+    """Figures counted together somewhere, on one date or on dates that `about` tells apart."""
+
+    code: str
+    name: str
+    name_en: str
+    about: str
+    about_en: str
+    source: str
+    certainty: str
+    figures: dict[str, float]
+
+
 @cache
 def templates() -> tuple[Template, ...]:
     """Every template, in the order they are offered."""
     rows = tomllib.loads(FILE.read_text(encoding="utf-8"))["template"]
     return tuple(_template(row) for row in rows)
+
+
+@cache
+def observation(code: str) -> Observation:
+    """What was observed, by code. KeyError for an unknown one."""
+    rows = tomllib.loads(FILE.read_text(encoding="utf-8"))["observation"]
+    return {row["code"]: Observation(**row) for row in rows}[code]
 
 
 def find_template(code: str) -> Template | None:
