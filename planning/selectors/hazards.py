@@ -50,7 +50,7 @@ def classes_of(layer: HazardLayer) -> list[dict[str, Any]]:
                 for klass, severity, area in cursor.fetchall()
             }
     ends = [one["from"] for one in layer.cut_offs[1:]] + [None]
-    reach = {one["klass"]: (one["from"], end) for one, end in zip(layer.cut_offs, ends, strict=True)}
+    reach = {one["klass"]: (one["from"], end) for one, end in zip(layer.cut_offs, ends, strict=False)}
     rows = []
     for row in sorted(told.values(), key=lambda row: (-row["severity"], str(row["klass"]))):
         start, end = reach.get(row["klass"], (None, None))
