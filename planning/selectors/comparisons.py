@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,73 @@ class ComparedTotals:
     @property
     def gap_change(self) -> int | None:
         return None if self.before is None or self.after is None else self.after.gap - self.before.gap
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something two runs were asked differently: `code`, what people call it, and the two answers: words, or a mapping or
+    record with `name` and `name_en`."""
+
+    code: str
+    label: str
+    before: Any
+    after: Any
+
+
+def differences(before: Run, after: Run) -> list[Difference]:
+    """What differs in what two runs were asked, the weightiest first. Empty: they were asked the same."""
+    found: list[Difference] = []
+
+    def differ(code: str, label: Any, words: Callable[[Run], Any], same: Callable[[Run], Any]) -> None:
+        if same(before) != same(after):
+            found.append(Difference(code, str(label), words(before), words(after)))
+
+    differ("scenario", _("scenario"), lambda run: run.scenario_frozen, lambda run: run.scenario_id)
+    if before.scenario_id == after.scenario_id and before.variation == after.variation:
+        differ("version", _("version of the scenario"), lambda run: str(run.scenario_version), _document)
+    differ("variation", _("number varied"), _varied, lambda run: run.variation)
+    differ("time_of_day", _("time of day"), Run.get_time_of_day_display, lambda run: run.time_of_day)
+    common = {row["service"] for row in before.standards_frozen} & {
+        row["service"] for row in after.standards_frozen
+    }
+    differ(
+        "profile",
+        _("standards"),
+        lambda run: run.profile,
+        lambda run: (run.profile_id, [row for row in run.standards_frozen if row["service"] in common]),
+    )
+    differ("plan", _("plan"), _plan, lambda run: run.plan_version_id)
+    differ("assignment", _("assignment"), Run.get_assignment_display, lambda run: run.assignment)
+    differ("reach", _("reach"), _reach, lambda run: (run.reach_overrides, run.detour_factor))
+    differ("speeds", _("speeds"), lambda run: run.speeds_frozen, lambda run: run.speeds_frozen)
+    differ(
+        "snapshot",
+        _("data"),
+        lambda run: run.snapshot.short if run.snapshot else "—",
+        lambda run: run.snapshot_id,
+    )
+    return found
+
+
+def _document(run: Run) -> dict[str, Any]:
+    return {key: value for key, value in run.scenario_frozen.items() if key not in ("name", "name_en")}
+
+
+def _varied(run: Run) -> str:
+    return ", ".join(f"{place} = {value:g}" for place, value in run.variation.items()) or str(_("as written"))
+
+
+def _plan(run: Run) -> Any:
+    version = run.plan_version
+    if version is None:
+        return str(_("today's registry"))
+    plan, number = version.plan, version.number
+    return {"name": f"{plan.name} {number}", "name_en": f"{plan.name_en or plan.name} {number}"}
+
+
+def _reach(run: Run) -> str:
+    told = [f"{code} {limit:g}" for code, limit in sorted(run.reach_overrides.items())]
+    return ", ".join([*told, f"× {run.detour_factor:g}"])
 
 
 def demand_comparable(before: Run, after: Run) -> list[ServiceType]:

@@ -33,7 +33,7 @@ from facilities.models import ServiceType
 from facilities.selectors.tiles import rights_sql
 from planning.bridge import artefacts
 from planning.bridge.columns import fetch_columns
-from planning.bridge.frozen import load_frozen
+from planning.bridge.frozen import Frozen, load_frozen
 from planning.bridge.hexagons import hexagon_keys, web_mercator
 from planning.bridge.situation import counted_at, layer_told
 from planning.models import HazardLayer, PopulationLayer, Run
@@ -41,12 +41,12 @@ from planning.services.analysis_tiles import Drawn
 
 COUNTED = ("people", "need", *STATES)
 TILE_MERCATOR = "ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => 0.015625)"
-_GROUP_GEOMETRY = f"ST_AsMVTGeom(g.geometry, {ENVELOPE}, {EXTENT}, 64, true)"
+GROUP_GEOMETRY = f"ST_AsMVTGeom(g.geometry, {ENVELOPE}, {EXTENT}, 64, true)"
 # A cell without an outline is drawn as a square of its area (1 ha where that is unknown).
-_CELL_GEOMETRY = mvt_geometry(
+CELL_GEOMETRY = mvt_geometry(
     "coalesce(c.geometry, ST_Buffer(c.point::geography, sqrt(coalesce(c.area_m2, 10000)) / 2, 'endcap=square quad_segs=1')::geometry)"
 )
-_CELLS_HERE = (
+CELLS_HERE = (
     f"c.city_id = %(city)s and (c.geometry && {BOUNDS} or (c.geometry is null and c.point && {BOUNDS}))"
 )
 
@@ -148,10 +148,7 @@ def _cells(
     more: Drawn | None,
 ) -> TileLayer:
     rights, allowed = rights_sql(paths)
-    driver = next(row["driver"] for row in run.standards_frozen if row["service"] == service.code)
-    time, code = counted_at(run.scenario_frozen, driver, run.time_of_day)
-    found = layer_told(load_frozen(run.snapshot).meta, time, code) if run.snapshot else None
-    layer = found["id"] if found else 0
+    layer = people_layer(run, service)
     join = (
         "left join planning_cellresult b on b.run_id = %(before)s and b.service_id = %(service)s and b.cell_id = c.id"
         if before
@@ -160,32 +157,40 @@ def _cells(
     sql = f"""
         select c.id, c.code, coalesce(r.people, p.people, 0)::float8 as people, {_states("r", "b" if before else None)},
             case when p.cell_id is null and r.cell_id is null then true end as no_data{more.columns if more else ""},
-            {_CELL_GEOMETRY} as geom
+            {CELL_GEOMETRY} as geom
         from planning_demandcell c
         left join planning_cellresult r on r.run_id = %(run)s and r.service_id = %(service)s and r.cell_id = c.id {join}
         {more.join("c") if more else ""}
         left join planning_cellpopulation p on p.layer_id = %(layer)s and p.cell_id = c.id
         left join core_area a on a.id = c.area_id
-        where {_CELLS_HERE} and {rights}"""
+        where {CELLS_HERE} and {rights}"""
     return TileLayer("cells", sql, params | allowed | {"layer": layer}, feature_id="id")
+
+
+def people_layer(run: Run, service: ServiceType) -> int:
+    """Id of the population layer whose people a run counts for a service; 0 where its snapshot tells of none."""
+    driver = next(row["driver"] for row in run.standards_frozen if row["service"] == service.code)
+    time, code = counted_at(run.scenario_frozen, driver, run.time_of_day)
+    found = layer_told(load_frozen(run.snapshot).meta, time, code) if run.snapshot else None
+    return int(found["id"]) if found else 0
 
 
 # A tile holds few of a run's hexagons: each one's result is looked up (OFFSET 0 keeps the planner from reading them all),
 # and its geometry is worked out once, not again for the tile's own question whether there is any.
-_GROUP_RESULT = """left join lateral (
+GROUP_RESULT = """left join lateral (
             select * from planning_cellgroupresult
             where run_id = %({run})s and service_id = %(service)s and group_id = g.id offset 0) {name} on true"""
 
 
 def _groups(params: dict[str, Any], before: Run | None, more: Drawn | None) -> TileLayer:
-    join = _GROUP_RESULT.format(run="before", name="b") if before else ""
+    join = GROUP_RESULT.format(run="before", name="b") if before else ""
     sql = f"""
         select g.id, g.cells, round(coalesce(r.people, 0)::numeric, 1)::float8 as people, {_states("r", "b" if before else None)}
             {more.columns if more else ""}, g.geom
         from (
-            select g.id, g.cells, {_GROUP_GEOMETRY} as geom from planning_cellgroup g
+            select g.id, g.cells, {GROUP_GEOMETRY} as geom from planning_cellgroup g
             where g.city_id = %(city)s and g.level = %(level)s and g.geometry && {TILE_MERCATOR} offset 0) g
-        {_GROUP_RESULT.format(run="run", name="r")} {join}
+        {GROUP_RESULT.format(run="run", name="r")} {join}
         {more.join("g") if more else ""}"""
     return TileLayer("cells", sql, params, feature_id="id")
 
@@ -201,22 +206,30 @@ def _own_groups(
 ) -> TileLayer:
     """Hexagons summed from the person's own cells only."""
     frozen = load_frozen(run.snapshot)  # type: ignore[arg-type]
-    own = frozen.areas_below([path.rstrip("/").rsplit("/", 1)[-1] for path in paths])
-    rows = np.flatnonzero(frozen.cells_in(own) & _inside(frozen["cell_lon"], frozen["cell_lat"], tile))
+    rows = own_rows(frozen, paths, tile)
     keys, index = np.unique(
         hexagon_keys(*web_mercator(frozen["cell_lon"][rows], frozen["cell_lat"][rows]), level),
         return_inverse=True,
     )
-    sums = {name: np.bincount(index, values[rows], len(keys)) for name, values in _kept(run, service).items()}
+    sums = {
+        name: np.bincount(index, values[rows], len(keys))
+        for name, values in kept_columns(run, service).items()
+    }
     if before is not None:
-        old = _kept(before, service)
+        old = kept_columns(before, service)
         sums["gap_before"] = np.bincount(index, sum(old[name][rows] for name in STATES[1:]), len(keys))
     for name, values in (more.by_place(rows) if more else {}).items():
         sums[name] = np.bincount(index, values, len(keys))
-    return _unnested("cells", run.city_id, level, keys, sums)
+    return unnested("cells", run.city_id, level, keys, sums)
 
 
-def _kept(run: Run, service: ServiceType) -> dict[str, np.ndarray]:
+def own_rows(frozen: Frozen, paths: list[str], tile: tuple[int, int, int]) -> np.ndarray:
+    """Numbers of the snapshot's cells within `paths` that a tile may show."""
+    own = frozen.areas_below([path.rstrip("/").rsplit("/", 1)[-1] for path in paths])
+    return np.flatnonzero(frozen.cells_in(own) & _inside(frozen["cell_lon"], frozen["cell_lat"], tile))
+
+
+def kept_columns(run: Run, service: ServiceType) -> dict[str, np.ndarray]:
     """(n,) people, need and states of one service from the arrays kept beside the run."""
     try:
         arrays, meta = artefacts.load(run.facts["results"])
@@ -240,9 +253,7 @@ def _inside(lon: np.ndarray, lat: np.ndarray, tile: tuple[int, int, int]) -> np.
     return (mx > left - rim) & (mx < left + width + rim) & (my < top + rim) & (my > top - width - rim)
 
 
-def _unnested(
-    name: str, city_id: int, level: int, keys: np.ndarray, sums: dict[str, np.ndarray]
-) -> TileLayer:
+def unnested(name: str, city_id: int, level: int, keys: np.ndarray, sums: dict[str, np.ndarray]) -> TileLayer:
     """A layer whose numbers come with the query; only the outlines are read from the table."""
     listed = {column: np.round(values, 1).tolist() for column, values in sums.items()}
     arrays = ", ".join(f"%({column})s::float8[]" for column in listed)
@@ -253,7 +264,7 @@ def _unnested(
     if "gap_before" in listed:
         extra += ", (v.late + v.no_room + v.out_of_reach)::bigint as gap_after"
     sql = f"""
-        select g.id, {said}{extra}, {_GROUP_GEOMETRY} as geom
+        select g.id, {said}{extra}, {GROUP_GEOMETRY} as geom
         from unnest(%(keys)s::bigint[], {arrays}) as v(key, {", ".join(listed)})
         join planning_cellgroup g on g.city_id = %(city)s and g.level = %(level)s and g.key = v.key"""
     return TileLayer(
@@ -270,10 +281,10 @@ def population_tile(*, user: Any, layer: PopulationLayer, z: int, x: int, y: int
         if level is None:
             rights, more = rights_sql(paths)
             sql = f"""
-                select c.id, c.code, p.people::float8 as people, {_CELL_GEOMETRY} as geom
+                select c.id, c.code, p.people::float8 as people, {CELL_GEOMETRY} as geom
                 from planning_demandcell c join planning_cellpopulation p on p.layer_id = %(layer)s and p.cell_id = c.id
                 left join core_area a on a.id = c.area_id
-                where {_CELLS_HERE} and {rights}"""
+                where {CELLS_HERE} and {rights}"""
             return make_tile(
                 z,
                 x,
@@ -287,7 +298,7 @@ def population_tile(*, user: Any, layer: PopulationLayer, z: int, x: int, y: int
         )["key"]  # fmt: skip
         found = np.flatnonzero(np.isin(keys, here))
         return make_tile(
-            z, x, y, [_unnested("population", city.pk, level, keys[found], {"people": people[found]})]
+            z, x, y, [unnested("population", city.pk, level, keys[found], {"people": people[found]})]
         )
 
     return kept_tile(("population", city_version(city), layer.pk, z, x, y, paths), make)

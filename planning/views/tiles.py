@@ -14,8 +14,10 @@ from facilities.models import ServiceType
 from planning.choices import RunState
 from planning.models import Analysis, HazardLayer, PopulationLayer, Run
 from planning.selectors.analyses import analyses_seen
+from planning.selectors.comparisons import demand_comparable
 from planning.services import tiles
 from planning.services.analysis_tiles import drawn_of
+from planning.services.difference_tiles import difference_tile
 
 
 def _run(request: HttpRequest, ref: str) -> Run:
@@ -48,6 +50,19 @@ def cells(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     tile = tiles.cell_tile(
         user=request.user, run=run, service=service, before=before, z=z, x=x, y=y, more=more
     )
+    return tile_response(request, tile)
+
+
+@tile_access
+def differences(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    """`?before=REF&after=REF&service=CODE`: need and gap of a service in two runs of one city."""
+    ask = request.GET
+    before, after = (_run(request, ask.get(name, "")) for name in ("before", "after"))
+    code = ask.get("service", "").replace("\x00", "")
+    service = next((one for one in demand_comparable(before, after) if one.code == code), None)
+    if service is None:
+        raise DomainError("not-found", _("The two runs do not both count the service."), status=404)
+    tile = difference_tile(user=request.user, before=before, after=after, service=service, z=z, x=x, y=y)
     return tile_response(request, tile)
 
 
@@ -84,6 +99,7 @@ def zones(request: HttpRequest, code: str, z: int, x: int, y: int) -> HttpRespon
 
 urlpatterns = [
     path("tiles/cells/<int:z>/<int:x>/<int:y>.pbf", cells, name="tiles_cells"),
+    path("tiles/differences/<int:z>/<int:x>/<int:y>.pbf", differences, name="tiles_differences"),
     path("tiles/population/<int:z>/<int:x>/<int:y>.pbf", population, name="tiles_population"),
     path("tiles/zones/<slug:code>/<int:z>/<int:x>/<int:y>.pbf", zones, name="tiles_zones"),
 ]
