@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from engine.reallocation import spread
+
 METRES_PER_DEGREE = 111_320.0
 
 
@@ -46,8 +48,5 @@ def spread_over_buildings(shapes: np.ndarray, area_m2: np.ndarray, total: int, s
 
 def whole_parts(weight: np.ndarray, total: int) -> np.ndarray:
     """`total` in whole numbers (n,) as near to the weights as they can be; the first of equals gets the odd one."""
-    exact = weight / weight.sum() * total
-    parts = np.floor(exact)
-    odd = round(float(total - parts.sum()))
-    parts[np.argsort(-(exact - parts), kind="stable")[:odd]] += 1
-    return parts
+    one = np.zeros(len(weight), np.int64)
+    return spread(np.array([float(total)]), one, np.arange(len(weight)), weight, len(weight)).rows

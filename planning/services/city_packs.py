@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import shapely
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -24,12 +25,14 @@ from facilities.models import Facility, PeacetimeUse, ServiceType
 from facilities.services.imports import box_of
 from inventory.models import IdleAsset
 from planning.importers.areas import AreaRows, read_areas
+from planning.importers.census import read_census
 from planning.importers.hazards import MapRows, ZoneRows, read_hazard, read_map_shapes
 from planning.importers.packs import KINDS, Layer, Pack, read_pack
 from planning.importers.population import read_population
 from planning.importers.road_rows import RoadRows
 from planning.importers.scenarios import read_scenario
 from planning.models import DemandCell, RoadNetwork
+from planning.services.census import write_census
 from planning.services.hazards import keep_used_classes, write_layer
 from planning.services.network_reports import queue_report
 from planning.services.pack_areas import write_areas, write_map
@@ -37,6 +40,7 @@ from planning.services.pack_population import write_population
 from planning.services.pack_registry import read_registry, write_registry
 from planning.services.pack_roads import join_metres, read_road_layer, write_roads
 from planning.services.pack_scenarios import write_scenario
+from planning.services.population_cells import outline_of
 from planning.services.reference import load_reference
 
 LOADED, UNCHANGED = "loaded", "unchanged"
@@ -112,6 +116,7 @@ class _Content:
     surfaces: dict[str, dict[str, Any]] = field(default_factory=dict)
     hazards: dict[str, Any] = field(default_factory=dict)
     cells: Any = None
+    census: list[Any] = field(default_factory=list)
     roads: dict[str, Any] = field(default_factory=dict)
     registry: Any = None
     scenarios: list[dict[str, Any]] = field(default_factory=list)
@@ -164,7 +169,7 @@ def _stale_layers(pack: Pack, known: dict[str, str], kind_of: dict[str, str]) ->
     if any(layer.name in stale for layer in areas):
         return {layer.name for layer in pack.layers}
     together = (
-        ("population",),
+        ("population", "census"),
         ("water",),
         ("green",),
         ("roads",),
@@ -218,10 +223,14 @@ def _read(
     people = [layer for layer in pack.of("population") if layer.name in stale]
     if people:
         say(gettext("Reading population"))
-        content.cells = read_population(people, problems, inside)
+        content.cells = read_population(people, problems, inside, _ground(content, city))
         clock.lap(*(layer.name for layer in people))
         if content.cells is not None:
             content.shifts |= content.cells.shifts
+    counts = [layer for layer in pack.of("census") if layer.name in stale]
+    if counts:
+        content.census = read_census(counts, _area_names(content, city), problems)
+        clock.lap(*(layer.name for layer in counts))
     services = set(ServiceType.objects.values_list("code", flat=True))
     uses = set(PeacetimeUse.objects.values_list("code", flat=True))
     content.registry = read_registry(
@@ -237,6 +246,19 @@ def _read(
             content.scenarios.append(values)
     clock.lap()
     return content
+
+
+def _ground(content: _Content, city: City | None) -> Any:
+    """The outline of the city in degrees, new or as stored; None where there is none."""
+    if content.areas is not None:
+        return shapely.union_all(content.areas.shape[content.areas.level == AreaLevel.CITY])
+    return None if city is None else outline_of(city)
+
+
+def _area_names(content: _Content, city: City | None) -> dict[str, str]:
+    if content.areas is not None:
+        return dict(zip(content.areas.code.tolist(), content.areas.name.tolist(), strict=True))
+    return dict(Area.objects.filter(city=city).values_list("code", "name"))
 
 
 def _read_shape_layer(
@@ -298,6 +320,10 @@ def _write(
         write_roads(city=city, layers=pack.of("roads"), roads=content.roads, records=records)
         counted |= {name: roads.rows for name, roads in content.roads.items()}
         clock.lap(*content.roads)
+    if content.census:
+        tables = {rows.layer.name: records[rows.layer.name] for rows in content.census}
+        counted |= write_census(city=city, tables=content.census, records=tables)
+        clock.lap(*tables)
     if content.cells is not None:
         say(gettext("Writing population"))
         names = list(content.cells.people)

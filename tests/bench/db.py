@@ -171,7 +171,7 @@ def write_all(grid: Grid) -> None:
     """The platform's own load."""
     from planning.services.pack_population import write_population
 
-    layer = SimpleNamespace(options={"time_of_day": "night"}, synthetic=True)
+    layer = SimpleNamespace(name="night", options={"time_of_day": "night"}, source="", synthetic=True)
     write_population(city=grid.city, cells=grid.cells, layers={"night": (layer, None)})
 
 
