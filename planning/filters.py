@@ -3,10 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import django_filters
+from django import forms
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from core.choices import AreaLevel
+from core.filters import AreaFilter, PageFilter
+from core.models import Area
 from core.templatetags.pingji import local_name
+from planning.choices import PeopleGroup, Phase
 
 
 @dataclass
@@ -49,3 +57,54 @@ def service_group(services: list[Any], chosen: list[str], counts: dict[str, int]
     for service in services:
         group.add(service.code, local_name(service), (counts or {}).get(service.code), chosen, service.shape)
     return group
+
+
+class CodesField(forms.MultipleChoiceField):
+    """Codes that are rows, not choices: what no row has is simply not found."""
+
+    def valid_value(self, value: str) -> bool:
+        return bool(value)
+
+
+class CodesFilter(django_filters.MultipleChoiceFilter):
+    field_class = CodesField
+
+
+PARTS = (
+    ("whole", gettext_lazy("the whole need")),
+    ("phase", gettext_lazy("every phase")),
+    ("group", gettext_lazy("every group")),
+)
+# The names of those whom no other group of a row holds, whatever ages the layer tells apart.
+REST_GROUPS = [(code, code) for code in ("age_15_59", "age_15_64", "age_15_up", "age_0_59", "age_0_64")]
+
+
+class DemandFilter(PageFilter):
+    """Areas of a run, and which parts of their need: without `part`, `phase` or `group` the whole need alone."""
+
+    area = AreaFilter(field_name="", label=gettext_lazy("area code, with everything below it"))
+    level = django_filters.MultipleChoiceFilter(choices=AreaLevel.choices, label=gettext_lazy("level"))
+    service = CodesFilter(method="kept", label=gettext_lazy("code of the service"))
+    part = django_filters.MultipleChoiceFilter(
+        choices=PARTS, method="kept", label=gettext_lazy("parts of the need")
+    )
+    phase = django_filters.MultipleChoiceFilter(
+        choices=Phase.choices, method="kept", label=gettext_lazy("phase whose need is told")
+    )
+    group = django_filters.MultipleChoiceFilter(
+        choices=[*PeopleGroup.choices, *REST_GROUPS],
+        method="kept",
+        label=gettext_lazy("group of people whose need is told"),
+    )
+
+    class Meta:
+        model = Area
+        fields: list[str] = []
+
+    def kept(self, queryset: QuerySet, _name: str, _value: list[str]) -> QuerySet:
+        """Rows are made from areas; what is told of them is chosen afterwards."""
+        return queryset
+
+    def chosen(self, name: str) -> frozenset[str]:
+        """The codes given for `service`, `part`, `phase` or `group`; none when a filter cannot be read."""
+        return frozenset(self.form.cleaned_data.get(name) or []) if self.is_valid() else frozenset()

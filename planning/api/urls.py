@@ -1,14 +1,17 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import analyses, layers, networks, plans, reach, runs, scenarios
+from planning.api import analyses, demand, layers, networks, plans, reach, runs, scenarios
 
+SCENARIO_VERSION = "scenarios/<str:scenario_ref>/versions/<int:number>/"
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
     path("reach/", reach.ReachViewSet.as_view({"get": "list"}), name="reach"),
     path("runs/<str:run_ref>/what-if/", reach.WhatIfViewSet.as_view({"post": "create"}), name="run-what-if"),
+    path("runs/<str:run_ref>/demand/", demand.RunDemandViewSet.as_view({"get": "list"}), name="run-demand"),
+    path("runs/<str:run_ref>/tables/", demand.RunTablesViewSet.as_view({"get": "retrieve"}), name="run-tables"),
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
     path(
         "networks/<str:network_ref>/islands/",
@@ -37,6 +40,26 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{ANALYSIS}areas/", analyses.AnalysisAreasViewSet.as_view({"get": "list"}), name="analysis-areas"),
     path(f"{ANALYSIS}cells/", analyses.AnalysisCellsViewSet.as_view({"get": "list"}), name="analysis-cells"),
+    path(
+        "scenarios/<str:scenario_ref>/versions/",
+        scenarios.ScenarioVersionViewSet.as_view({"get": "list"}),
+        name="scenario-versions",
+    ),
+    path(
+        SCENARIO_VERSION,
+        scenarios.ScenarioVersionViewSet.as_view({"get": "retrieve"}),
+        name="scenario-version",
+    ),
+    path(
+        f"{SCENARIO_VERSION}restore/",
+        scenarios.ScenarioVersionViewSet.as_view({"post": "restore"}),
+        name="scenario-version-restore",
+    ),
+    path(
+        f"{SCENARIO_VERSION}changes/",
+        scenarios.ScenarioVersionViewSet.as_view({"get": "changes"}),
+        name="scenario-version-changes",
+    ),
     path(
         "plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"
     ),

@@ -27,6 +27,7 @@ from planning.views import analysis_words as words
 
 TABS = (
     ("", gettext_lazy("Four states")),
+    ("demand", gettext_lazy("Need")),
     (AnalysisKind.HOURS, gettext_lazy("After activation")),
     (AnalysisKind.LOSS, gettext_lazy("Loss of one")),
     (AnalysisKind.BACKUP, gettext_lazy("Backup")),
@@ -42,12 +43,17 @@ def tabs_of(run: Run, current: str, service: str = "") -> list[dict[str, Any]]:
     return [
         {
             "label": label,
-            "href": (reverse("analysis", args=[run.ref, code]) if code else reverse("run", args=[run.ref]))
-            + query,
+            "href": _tab_address(run, code) + query,
             "current": code == current,
         }
         for code, label in TABS
     ]
+
+
+def _tab_address(run: Run, code: str) -> str:
+    if code in ("", "demand"):
+        return reverse("run_demand" if code else "run", args=[run.ref])
+    return reverse("analysis", args=[run.ref, code])
 
 
 @page
