@@ -11,7 +11,7 @@ from core.models import City, Job, User
 from core.services import jobs
 from planning.models import CostRate, Plan, Run, Scenario
 from planning.services import plans
-from tests.planning.town import SERVICE
+from tests.planning.town import SERVICE, publish
 
 LANGUAGES = ("en", "zh-hans")
 
@@ -31,6 +31,7 @@ def browse(person):
 @pytest.fixture
 def ran(town, compute):
     town.night, town.day = compute(town, ["night", "day"])
+    publish(town.profile)
     return town
 
 

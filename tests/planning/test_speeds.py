@@ -12,6 +12,7 @@ from planning.bridge.roads import road_state, speeds_at
 from planning.models import SpeedProfile, SpeedRule, Standard, StandardProfile
 from planning.services.reference import load_reference
 from tests.planning.streets import add_streets
+from tests.planning.town import publish
 
 
 def profile(code="slow", rules=(), **fields):
@@ -146,6 +147,7 @@ def test_a_run_is_asked_with_speeds_by_api_and_command_and_its_page_says_them(
 def test_the_map_offers_the_speeds_and_runs_with_the_chosen_one(streets, compute, person, client):
     profile(is_default=True, walk_m_per_min=75)
     profile("slow-walk")
+    publish(streets.profile)
     first = compute(streets)[0]
     client.force_login(person("lin", "planner"))
     page = client.get(f"/map/?run={first.ref}").content.decode()
