@@ -124,12 +124,7 @@ class DemandRow:
         return group_label(self.group)
 
     @property
-    def group_head(code: str) -> str:
-    """The same, short enough for the head of a column."""
-    return _("barrier-free") if code == PeopleGroup.BARRIER_FREE else group_label(code)
-
-
-def phase_label(self) -> str:
+    def phase_label(self) -> str:
         return phase_label(self.phase)
 
     @property
