@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -18,8 +18,11 @@ ALL_PLACES = "*"
 SLACK = 1e-6
 
 
-def check_model(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Bad) -> None:
-    """Tell `bad` everything that is wrong with `model` under the scenario's template; `fields` as in scenario_rules."""
+def check_model(
+    fields: Mapping[str, Any], model: Mapping[str, Any], bad: Bad, classes: Collection[str] | None = None
+) -> None:
+    """Tell `bad` everything that is wrong with `model` under the scenario's template; `fields` as in scenario_rules.
+    `classes`: of the scenario's hazard layer, where they are known."""
     template = find_template(str(fields.get("template") or ScenarioTemplate.CUSTOM))
     if template is None:
         return
@@ -38,6 +41,11 @@ def check_model(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Bad) -
                 bad("key_missing", _("This input of the template is missing."), field.path)
         else:
             _KINDS[field.kind](field, value, bad, fields)
+        if field.kind == "by_class" and classes is not None and isinstance(value, Mapping):
+            for klass in value:
+                if klass not in (ALL_PLACES, *classes):
+                    text = _('"%(cell)s" is not one of: %(known)s.')
+                    bad("choice_unknown", text, f"{field.path}.{klass}", cell=klass, known=", ".join(classes))
     if rule := _RULES.get(template.code):
         rule(fields, model, bad)
 

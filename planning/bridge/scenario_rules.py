@@ -203,7 +203,7 @@ class _Check:
     def template(self) -> None:
         code = self.fields.get("template", "")
         if (code or self.fields.get("model")) and self.known("template", code, ScenarioTemplate.values):
-            check_model(self.fields, self.mapping("model"), _bad_at(self, "model"))
+            check_model(self.fields, self.mapping("model"), _bad_at(self, "model"), self.classes)
 
     # --- ranges and sources ---
 

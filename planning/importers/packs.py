@@ -57,7 +57,8 @@ KNOWN = {
     "idle_assets": {"options"},
     "scenarios": {"title", "title_en", "hazard", "extent", "areas", "hazard_layer", "affected_share", "displaced_share",
                   "zone_rates", "rate_source", "rate_certainty", "services", "times_of_day", "ratio_overrides",
-                  "close_inside_zone", "road_rules", "notes"},
+                  "close_inside_zone", "road_rules", "notes", "template", "model", "seeking_share", "rate_facts",
+                  "duration_hours", "stay_shares", "multipliers", "population_layers", "close_from_severity"},
 }  # fmt: skip
 
 
@@ -183,11 +184,12 @@ def layer_of(
     if path is None and not fileless:
         problems.add("key_missing", _("The key is missing."), file=label, column=f"{key}.path")
     datum = None
-    if kind not in WITHOUT_PLACES and not (kind == "areas" and "union_of" in entry):
+    drawn = kind == "scenarios" and path is not None
+    if drawn or (kind not in WITHOUT_PLACES and not (kind == "areas" and "union_of" in entry)):
         datum = _datum(entry, path, f"{label}: {key}", problems)
     columns = entry.get("columns", {})
     layer = Layer(
-        kind=kind, name=name, path=path, label=path.name if path else label, datum=datum,
+        kind=kind, name=name, path=path, label=path.name if path and not drawn else label, datum=datum,
         columns={field_: str(column) for field_, column in columns.items()},
         options={option: value for option, value in entry.items() if option not in COMMON},
         format=str(entry.get("format", "")), encoding=str(entry.get("encoding", "utf-8-sig")),
