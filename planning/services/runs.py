@@ -141,6 +141,8 @@ def checked_settings(
     """Settings a person may have got wrong; returns the reach limits as numbers."""
     if scenario.city_id != city.pk:
         raise DomainError("other-city", _("The scenario belongs to another city."), status=422)
+    if profile.area is not None and profile.area.city_id != city.pk:
+        raise DomainError("other-city", _("The profile holds in another city."), status=422)
     if profile.status == ProfileStatus.RETIRED:
         raise DomainError("profile-retired", _("These standards are retired; choose others."), status=422)
     if unknown := [time for time in times if time not in TimeOfDay.values]:
