@@ -1,4 +1,4 @@
-"""What planning stands on: people, standards, rates, hazards, roads, frozen snapshots. Read-only."""
+"""What planning stands on: people, standards, rates, frozen snapshots. Read-only."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 
 from core import policies
-from core.api.viewsets import ListViewSet, ReadViewSet
+from core.api.viewsets import ReadViewSet
 from core.models import City
 from planning.api import filters
 from planning.api import serializers as forms
 from planning.models import (
     CostRate,
-    HazardLayer,
-    HazardZone,
     PopulationLayer,
     Snapshot,
     SpeedProfile,
@@ -88,32 +86,6 @@ class CostRateViewSet(ForEveryone):
     filterset_class = filters.CostRateFilter
     ordering_fields = ["id"]
     lookup_value_regex = r"\d{1,18}"
-
-
-class HazardLayerViewSet(CityWide):
-    """Hazards with the classes of their zones. Ground: hazard-zones, or tiles at /tiles/zones/CODE/."""
-
-    queryset = HazardLayer.objects.select_related("city").prefetch_related(
-        Prefetch("zones", HazardZone.objects.defer("geometry"))
-    )
-    serializer_class = forms.HazardLayerSerializer
-    filterset_class = filters.HazardLayerFilter
-    ordering_fields = ["code"]
-    lookup_value_regex = r"\d{1,18}"
-
-
-class HazardZoneViewSet(ListViewSet):
-    """Ground that one class of a hazard covers; a higher severity wins where zones overlap."""
-
-    queryset = HazardZone.objects.select_related("layer")
-    serializer_class = forms.HazardZoneSerializer
-    filterset_class = filters.HazardZoneFilter
-    ordering_fields = ["severity"]
-    geometry_field = "geometry"
-    lookup_field = "pk"
-
-    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(layer__city__in=City.objects.filter(policies.visible_cities(user)))
 
 
 class SnapshotViewSet(CityWide):

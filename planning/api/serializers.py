@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import MultiPolygonField, WholeCityFields
+from core.api.fields import WholeCityFields
 from core.choices import TimeOfDay
 from core.models import Area
 from facilities.models import Facility
@@ -18,8 +18,6 @@ from planning.models import (
     CellResult,
     CostRate,
     FacilityResult,
-    HazardLayer,
-    HazardZone,
     PopulationLayer,
     Run,
     Snapshot,
@@ -118,41 +116,6 @@ class SpeedProfileSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class HazardLayerSerializer(serializers.ModelSerializer):
-    city = code_of()
-    classes = serializers.SerializerMethodField()
-
-    class Meta:
-        model = HazardLayer
-        fields = [
-            "id",
-            "code",
-            "name",
-            "name_en",
-            "city",
-            "hazard",
-            "return_period_years",
-            "source",
-            "certainty",
-            "synthetic",
-            "classes",
-        ]
-
-    @extend_schema_field({"type": "array", "items": {"type": "string"}})
-    def get_classes(self, layer: HazardLayer) -> list[str]:
-        return sorted({zone.klass for zone in layer.zones.all()})
-
-
-class HazardZoneSerializer(serializers.ModelSerializer):
-    layer = code_of()
-    klass = serializers.CharField()
-    geometry = MultiPolygonField()
-
-    class Meta:
-        model = HazardZone
-        fields = ["id", "layer", "klass", "severity", "geometry"]
-
-
 class SnapshotSerializer(WholeCityFields, serializers.ModelSerializer):
     city = code_of()
     network = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
@@ -207,6 +170,7 @@ class RunDetailSerializer(RunSerializer):
     breaks = serializers.SerializerMethodField()
     roads = serializers.SerializerMethodField()
     off_map = serializers.SerializerMethodField()
+    range = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
         fields = [
@@ -217,6 +181,7 @@ class RunDetailSerializer(RunSerializer):
             "breaks",
             "roads",
             "off_map",
+            "range",
         ]
 
     def _whole_city_fact(self, run: Run, name: str) -> Any:
@@ -243,6 +208,17 @@ class RunDetailSerializer(RunSerializer):
     )
     def get_off_map(self, run: Run) -> Any:
         return self._whole_city_fact(run, "off_map")
+
+    @extend_schema_field(
+        {
+            "type": "string",
+            "nullable": True,
+            "description": "Reference of the newest finished range of need and gap: /api/v1/analyses/REF/ranges/ lists it.",
+        }
+    )
+    def get_range(self, run: Run) -> str | None:
+        newest = newest_range(run)
+        return newest.ref if newest else None
 
     @extend_schema_field(
         {

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import analyses, demand, layers, networks, plans, reach, runs, scenarios
+from planning.api import analyses, demand, hazards, layers, networks, plans, reach, runs, scenarios
 
 SCENARIO_VERSION = "scenarios/<str:scenario_ref>/versions/<int:number>/"
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
@@ -37,6 +37,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{ANALYSIS}hours/", analyses.AnalysisHoursViewSet.as_view({"get": "list"}), name="analysis-hours"),
     path(
         f"{ANALYSIS}losses/", analyses.AnalysisLossesViewSet.as_view({"get": "list"}), name="analysis-losses"
+    ),
+    path(
+        f"{ANALYSIS}ranges/", analyses.AnalysisRangesViewSet.as_view({"get": "list"}), name="analysis-ranges"
     ),
     path(f"{ANALYSIS}areas/", analyses.AnalysisAreasViewSet.as_view({"get": "list"}), name="analysis-areas"),
     path(f"{ANALYSIS}cells/", analyses.AnalysisCellsViewSet.as_view({"get": "list"}), name="analysis-cells"),
@@ -91,8 +94,8 @@ def register(router: BaseRouter) -> None:
     router.register("standards", layers.StandardViewSet, basename="standard")
     router.register("speed-profiles", layers.SpeedProfileViewSet, basename="speed-profile")
     router.register("cost-rates", layers.CostRateViewSet, basename="cost-rate")
-    router.register("hazard-layers", layers.HazardLayerViewSet, basename="hazard-layer")
-    router.register("hazard-zones", layers.HazardZoneViewSet, basename="hazard-zone")
+    router.register("hazard-layers", hazards.HazardLayerViewSet, basename="hazard-layer")
+    router.register("hazard-zones", hazards.HazardZoneViewSet, basename="hazard-zone")
     router.register("networks", networks.RoadNetworkViewSet, basename="network")
     router.register("snapshots", layers.SnapshotViewSet, basename="snapshot")
     router.register("scenarios", scenarios.ScenarioViewSet, basename="scenario")
