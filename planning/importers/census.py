@@ -96,18 +96,18 @@ def _is_year(value: Any) -> bool:
 
 
 def _wanted(layer: Layer) -> tuple[dict[str, Column], dict[str, list[str]]]:
-    """The columns to read, and of which of them each field is the sum: "AGES_60-64 + AGES_65P"."""
+    """The columns to read, and of which of them each field is the sum: "AGES_60-64 + AGES_65P". All as text: what is
+    wrong with the rows of other places does not matter."""
     given = layer.columns
     wanted = {"area": Column(given.get("code") or given.get("name", "code"), required=True)}
     if "year" in given:
-        wanted["year"] = Column(given["year"], "whole", required=True, minimum=FIRST_YEAR, maximum=LAST_YEAR)
+        wanted["year"] = Column(given["year"])
     sums: dict[str, list[str]] = {}
     for name in ("people", *NAMES):
         if name not in given:
             continue
-        most = 1.0 if name.endswith(SHARE) else None
         for number, part in enumerate(given[name].split(" + ")):
-            wanted[f"{name}:{number}"] = Column(part.strip(), "number", minimum=0, maximum=most)
+            wanted[f"{name}:{number}"] = Column(part.strip())
             sums.setdefault(name, []).append(f"{name}:{number}")
     return wanted, sums
 
@@ -130,24 +130,65 @@ def _rows(
         text = _('"%(cell)s" is no area of this city.')
         for i in np.flatnonzero(code == "")[:20]:
             problems.warn("area_unknown", text, **where, row=table.rows[i], cell=told[i])
-    year = table["year"] if "year" in table else np.full(len(code), float(layer.options["year"]))
-    values = {name: np.sum([table[part] for part in parts], axis=0) for name, parts in sums.items()}
+    mine = table.keep(code != "")
+    code = code[here]
+    values = {
+        name: np.sum([_numbers(mine, part, name, problems) for part in parts], axis=0)
+        for name, parts in sums.items()
+    }
+    year = np.full(len(mine), float(layer.options.get("year") or 0))
+    if "year" in mine:
+        year = _numbers(mine, "year", "year", problems)
+        wrong = mine.rows[~np.isnan(year) & ((year < FIRST_YEAR) | (year > LAST_YEAR))]
+        problems.add_rows(
+            "year_invalid", _("The year is not one of a census."), wrong, file=table.file, column=table.source("year")
+        )  # fmt: skip
     seen: set[Key] = set()
     # a city has some hundreds of areas
-    for i in here.tolist():
+    for i in np.flatnonzero(~np.isnan(year)).tolist():
         key = (str(code[i]), int(year[i]))
         if key in seen:
             text = _('"%(cell)s" stands twice for %(year)d.')
-            problems.add("code_twice", text, **where, row=table.rows[i], cell=told[i], year=key[1])
+            problems.add("code_twice", text, **where, row=mine.rows[i], cell=key[0], year=key[1])
         seen.add(key)
-        _take(found, key, {name: column[i] for name, column in values.items()}, int(table.rows[i]), problems)
+        _take(found, key, {name: column[i] for name, column in values.items()}, int(mine.rows[i]), problems)
+    return found
+
+
+def _numbers(table: Columns, name: str, field_: str, problems: Problems) -> np.ndarray:
+    """A column of text as numbers of at least 0, nan where empty; shares are at most 1."""
+    found = np.full(len(table), np.nan)
+    where: dict[str, Any] = {"file": table.file, "column": table.source(name)}
+    for i, word in enumerate(table[name].tolist()):
+        word = word.strip().replace(",", "")
+        if not word:
+            if field_ in ("people", "year"):
+                problems.add("value_missing", _("The value is missing."), **where, row=table.rows[i])
+            continue
+        try:
+            number = float(word)
+        except ValueError:
+            number = float("nan")
+        if not np.isfinite(number):
+            problems.add(
+                "not_a_number", _('"%(cell)s" is not a number.'), **where, row=table.rows[i], cell=word
+            )
+        elif number < 0:
+            problems.add("negative", _('"%(cell)s" is below 0.'), **where, row=table.rows[i], cell=word)
+        elif field_.endswith(SHARE) and number > 1:
+            text = _("Shares are numbers from 0 to 1.")
+            problems.add("share_invalid", text, **where, row=table.rows[i], cell=word)
+        else:
+            found[i] = number
     return found
 
 
 def _take(found: CensusRows, key: Key, values: dict[str, float], row: int, problems: Problems) -> None:
     people = values.get("people")
     if people is not None:
-        if np.isnan(people) or people != np.floor(people):
+        if np.isnan(people):
+            return
+        if people != np.floor(people):
             text = _('"%(cell)s" is not a whole number.')
             problems.add(
                 "not_whole", text, file=found.layer.label, row=row, column=found.layer.columns["people"], cell=people
