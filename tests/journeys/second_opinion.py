@@ -298,9 +298,9 @@ def read_question(run: int) -> Question:
     listed = rows(
         "select c.id, st_x(c.point), st_y(c.point), coalesce(n.people, 0), coalesce(p.people, 0) from planning_demandcell c"
         " left join (select q.* from planning_cellpopulation q join planning_populationlayer l on l.id = q.layer_id"
-        "  where l.city_id = %s and l.time_of_day = 'night') n on n.cell_id = c.id"
+        "  where l.city_id = %s and l.current and l.time_of_day = 'night') n on n.cell_id = c.id"
         " left join (select q.* from planning_cellpopulation q join planning_populationlayer l on l.id = q.layer_id"
-        "  where l.city_id = %s and l.time_of_day = %s) p on p.cell_id = c.id where c.city_id = %s order by c.number",
+        "  where l.city_id = %s and l.current and l.time_of_day = %s) p on p.cell_id = c.id where c.city_id = %s order by c.number",
         city, city, time, city,
     )  # fmt: skip
     table = np.array(listed, dtype=float)
