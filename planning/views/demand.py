@@ -49,7 +49,10 @@ def demand_page(request: HttpRequest, ref: str) -> HttpResponse:
     services = gaps.services_of(run)
     chosen = ask.chosen("service") or {one.code for one in services[:1]}
     wanted = Asked(frozenset(chosen), ask.chosen("phase"), ask.chosen("group"), ask.chosen("part"))
-    inside = ask.rows()
+    # The level is chosen among those inside the area asked for, and totals are of all of them.
+    anywhere = request.GET.copy()
+    anywhere.pop("level", None)
+    inside = list(filters.DemandFilter(anywhere, queryset=seen, request=request).rows())
     levels = sorted({area.level for area in inside})
     shown = _shown_levels(levels, request.GET.getlist("level"))
     ordering = request.GET.get("ordering", "")
@@ -63,11 +66,12 @@ def demand_page(request: HttpRequest, ref: str) -> HttpResponse:
     context: dict[str, Any] = {
         "run": run, "tabs": tabs_of(run, "demand", min(chosen) if len(chosen) == 1 else ""), "groups": groups,
         "areas": [area for area in seen if area.level == AreaLevel.DISTRICT], "area_code": request.GET.get("area", ""),
-        "pills": filters.pills(request.GET, groups), "page": found, "rows": _with_others(found, others, wanted),
-        "others": others, "whole": whole, "total": _with_others(rows.total(wanted), others, wanted, rows) if len(rows) else [],
+        "pills": filters.pills(request.GET, [group for group in groups if group.name in request.GET]), "page": found, "rows": _with_others(found, others, wanted),
+        "others": others, "whole": whole, "total": _with_others(every.total(wanted), others, wanted, every),
         "phases": [row for row in total if row.part == "phase" and row.phase], "by_group": [row for row in total if row.part == "group"],
         "seeking": any(row.seeking is not None for row in whole), "many": len(chosen) > 1, "by_phase_shown": any(row.part == "phase" for row in found), "by_group_shown": any(row.part == "group" for row in found),
         "reading": _reading(run, whole), "layers": layers_used(run), "standards": _standards(whole), "told": _told(run),
+        "unknown": any(None in (row.affected, row.displaced) for row in found), "single": whole[0].service if len(whole) == 1 else None,
         "known": any(row.spread for row in found), "may_run": policies.allows(request.user, "run.start", run.city),
         "api_url": f"/api/v1/runs/{run.ref}/demand/?{_address(request, chosen, shown)}",
     }  # fmt: skip
