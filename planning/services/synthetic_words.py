@@ -255,6 +255,10 @@ road_rules = [
     {{ kind = "zone", zone_class = "shallow", factor = 3, name = "walking pace through shallow water" }},
 ]
 synthetic = true
+[scenarios.rate_facts]
+"zone_rates.deep.displaced" = {{ low = 0.40, high = 0.80, source = "Our proposal: a third less, a third more", certainty = "D" }}
+"zone_rates.medium.displaced" = {{ low = 0.15, high = 0.45, source = "Our proposal: half, and half as much again", certainty = "D" }}
+"zone_rates.shallow.displaced" = {{ low = 0.064, high = 0.166, source = "Henan 2021, base 14.53 m affected: low counts only the 0.9338 m evacuated in haste, high counts nobody twice of evacuated and relocated", clause = "press conference of 2021-08-02", certainty = "D" }}
 
 [[scenarios]]
 name = "earthquake"
@@ -270,6 +274,12 @@ services = ["emergency_shelter", "short_fixed_shelter", "medical_point", "supply
 times_of_day = ["day", "night"]
 close_inside_zone = false
 synthetic = true
+[scenarios.rate_facts]
+"zone_rates.IX.displaced" = {{ low = 0.625, high = 0.875, source = "InaSAFE earthquake ladder of 2013; the range is our proposal: half a step down and up, as near as intensity is known", clause = "hazard_classifications.py @677c0421", certainty = "D" }}
+"zone_rates.VIII.affected" = {{ low = 0.70, high = 0.90, source = "Our proposal: an eighth less and more", certainty = "D" }}
+"zone_rates.VIII.displaced" = {{ low = 0.375, high = 0.78, source = "InaSAFE earthquake ladder of 2013; the range is our proposal: half a step down and up, as near as intensity is known", clause = "hazard_classifications.py @677c0421", certainty = "D" }}
+"zone_rates.VII.affected" = {{ low = 0.15, high = 0.35, source = "Our proposal: four tenths less and more", certainty = "D" }}
+"zone_rates.VII.displaced" = {{ low = 0.20, high = 0.80, source = "Our proposal: half as many, twice as many", certainty = "D" }}
 
 [[scenarios]]
 name = "epidemic"
@@ -284,4 +294,6 @@ rate_certainty = "D"
 services = ["isolation_lodging", "medical_point"]
 times_of_day = ["night"]
 synthetic = true
+[scenarios.rate_facts]
+"ratio_overrides.isolation_lodging" = {{ low = 0.002, high = 0.013, source = "National floor of 2021 (20) to what Shanghai and Guangzhou planned in 2022 (119 to 131)", certainty = "D" }}
 """
