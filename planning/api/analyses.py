@@ -23,8 +23,9 @@ from planning.api import filters
 from planning.api import serializers as forms
 from planning.api.runs import runs_seen
 from planning.choices import AnalysisKind, RunState
-from planning.models import Analysis, AreaHourResult, AreaResult, CellResult, LossResult
+from planning.models import Analysis, AreaHourResult, AreaRange, AreaResult, CellResult, LossResult
 from planning.selectors import analyses as selectors
+from planning.selectors import ranges
 from planning.services import analysis_columns
 from planning.services.analyses import start_analysis
 
@@ -55,6 +56,16 @@ class AreaHourFilter(django_filters.FilterSet):
 
     class Meta:
         model = AreaHourResult
+        fields: list[str] = []
+
+
+class AreaRangeFilter(django_filters.FilterSet):
+    service = filters.by_code("service", _("code of the service"))
+    area = AreaFilter(field_name="area", label=_("area code, with everything below it"))
+    level = django_filters.MultipleChoiceFilter(field_name="area__level", choices=AreaLevel.choices)
+
+    class Meta:
+        model = AreaRange
         fields: list[str] = []
 
 
@@ -93,13 +104,19 @@ class AnalysisSerializer(WholeCityFields, serializers.ModelSerializer):
     def city_id_of(self, row: Analysis) -> int:
         return row.run.city_id
 
+    def to_representation(self, row: Analysis) -> dict[str, Any]:
+        said = super().to_representation(row)
+        if row.kind == AnalysisKind.RANGE and said["facts"]:
+            said["facts"] = ranges.facts_in_words(said["facts"])
+        return said
+
 
 class NewAnalysisSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=AnalysisKind.choices)
     params = serializers.DictField(
         required=False,
         default=dict,
-        help_text="hours: hours, share. loss: pairs. access: method, catchment, beta, zones. equity: worst.",
+        help_text="hours: hours, share. loss: pairs. access: method, catchment, beta, zones. equity: worst. range: draws, seed.",
     )
 
 
@@ -113,6 +130,21 @@ class AreaHourSerializer(serializers.ModelSerializer):
     class Meta:
         model = AreaHourResult
         fields = ["code", "name", "name_en", "level", "service", "hour", "need", "served"]
+
+
+class AreaRangeSerializer(serializers.ModelSerializer):
+    code = serializers.CharField(source="area.code", read_only=True)
+    name = serializers.CharField(source="area.name", read_only=True)
+    name_en = serializers.CharField(source="area.name_en", read_only=True)
+    level = serializers.IntegerField(source="area.level", read_only=True)
+    service = forms.code_of()
+
+    class Meta:
+        model = AreaRange
+        fields = [
+            "code", "name", "name_en", "level", "service", "need", "need_p10", "need_p50", "need_p90", "gap", "gap_p10", "gap_p50",
+            "gap_p90",
+        ]  # fmt: skip
 
 
 class LossSerializer(serializers.ModelSerializer):
@@ -240,6 +272,22 @@ class AnalysisHoursViewSet(PartViewSet):
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return selectors.hour_rows(self.analysis(), user=user)
+
+
+@extend_schema(parameters=[REF])
+class AnalysisRangesViewSet(PartViewSet):
+    """Need and gap of each area as the run has them, and where the draws of its uncertain inputs put them."""
+
+    kinds = (AnalysisKind.RANGE,)
+    queryset = AreaRange.objects.all()
+    serializer_class = AreaRangeSerializer
+    filterset_class = AreaRangeFilter
+    ordering_fields = ["need", "need_p90", "gap", "gap_p90"]
+    geometry_field = "area__geometry"
+    export_name = "analysis-ranges"
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return ranges.range_rows(self.analysis(), user=user)
 
 
 @extend_schema(parameters=[REF])

@@ -27,6 +27,7 @@ from planning.models import (
     StandardProfile,
 )
 from planning.selectors import gaps
+from planning.selectors.ranges import newest_range
 
 STATES = ["need", "served", "late", "no_room", "out_of_reach", "gap"]
 

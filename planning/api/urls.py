@@ -11,7 +11,9 @@ urlpatterns: list[URLPattern] = [
     path("reach/", reach.ReachViewSet.as_view({"get": "list"}), name="reach"),
     path("runs/<str:run_ref>/what-if/", reach.WhatIfViewSet.as_view({"post": "create"}), name="run-what-if"),
     path("runs/<str:run_ref>/demand/", demand.RunDemandViewSet.as_view({"get": "list"}), name="run-demand"),
-    path("runs/<str:run_ref>/tables/", demand.RunTablesViewSet.as_view({"get": "retrieve"}), name="run-tables"),
+    path(
+        "runs/<str:run_ref>/tables/", demand.RunTablesViewSet.as_view({"get": "retrieve"}), name="run-tables"
+    ),
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),
     path(
         "networks/<str:network_ref>/islands/",

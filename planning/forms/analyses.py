@@ -28,11 +28,17 @@ class AnalysisForm(forms.Form):
     beta = forms.FloatField(required=False, initial=0.5, label=_("Beta of the Gaussian"))
     worst = forms.FloatField(required=False, initial=10, label=_("Worst served, share of the need, %"))
 
+    draws = forms.IntegerField(required=False, initial=1000, label=_("Draws"))
+    seed = forms.IntegerField(
+        required=False, initial=1, label=_("Seed"), help_text=_("The same seed gives the same answer.")
+    )
+
     FIELDS = {
         AnalysisKind.HOURS: ("hours", "share"),
         AnalysisKind.LOSS: ("pairs",),
         AnalysisKind.ACCESS: ("method", "catchment", "beta"),
         AnalysisKind.EQUITY: ("worst",),
+        AnalysisKind.RANGE: ("draws", "seed"),
     }
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:

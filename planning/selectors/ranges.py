@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.models import Area
 from facilities.models import ServiceType
-from planning.choices import AnalysisKind, RunState
+from planning.choices import AnalysisKind, Phase, RunState
 from planning.models import Analysis, AreaRange, AreaResult, Run
 from planning.selectors.analyses import tops
 
@@ -78,3 +80,58 @@ def range_rows(analysis: Analysis, *, user: Any) -> QuerySet[AreaRange]:
     rows = AreaRange.objects.filter(analysis=analysis)
     rows = rows.filter(policies.visible(user, area="area", city="area__city"))
     return rows.select_related("area", "service").order_by("service__sort_order", "area__path")
+
+
+# --- words for the inputs --------------------------------------------------------------------------
+
+_LABELS = {
+    "affected_share": _("Share of people affected"),
+    "displaced_share": _("Share of the affected who leave home"),
+    "seeking_share": _("Share of the displaced who seek shelter"),
+    "affected_in_zone": _("Share of people affected, class %(what)s"),
+    "displaced_in_zone": _("Share of the affected who leave home, class %(what)s"),
+    "seeking_in_zone": _("Share of the displaced who seek shelter, class %(what)s"),
+    "ratio": _("Units a person by the standard: %(what)s"),
+    "ratio_overrides": _("Units a person set by the scenario: %(what)s"),
+    "multipliers": _("Need multiplied by the scenario: %(what)s"),
+    "stay_shares": _("Share still in need: %(what)s"),
+    "model": _("Input of the model: %(what)s"),
+    "people": _("Number of people, all districts alike: %(what)s"),
+    "people_districts": _("Number of people, each district for itself: %(what)s"),
+}
+# Kinds that are shares and errors around 1, which people read in percent.
+_IN_PERCENT = {
+    "affected_share", "displaced_share", "seeking_share", "affected_in_zone", "displaced_in_zone", "seeking_in_zone",
+    "stay_shares", "people", "people_districts",
+}  # fmt: skip
+
+
+def input_words(told: dict[str, Any]) -> str:
+    """What an input of a range is, in the reader's language."""
+    if told["kind"] == "stay_shares" and told["name"] in Phase.values:
+        what = str(Phase(told["name"]).label)
+    else:
+        chinese = (get_language() or "").startswith("zh")
+        what = (
+            told.get("name") or told.get("name_en") if chinese else told.get("name_en") or told.get("name")
+        ) or ""
+    return str(_LABELS.get(told["kind"], told["key"])) % {"what": what}
+
+
+def input_in_percent(told: dict[str, Any]) -> bool:
+    """Is the number read in percent, rather than as it stands?"""
+    return told["kind"] in _IN_PERCENT
+
+
+def facts_in_words(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a range with a `label` for every input and driver, in the reader's language."""
+    labels = {one["key"]: input_words(one) for one in [*facts["inputs"], *facts["fixed"]]}
+
+    def named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | {"label": labels[row["key"]]} for row in rows]
+
+    services = {
+        code: said | {"drivers": {measure: named(rows) for measure, rows in said["drivers"].items()}}
+        for code, said in facts["services"].items()
+    }
+    return facts | {"inputs": named(facts["inputs"]), "fixed": named(facts["fixed"]), "services": services}

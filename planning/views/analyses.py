@@ -24,6 +24,7 @@ from planning.selectors import gaps
 from planning.services import analysis_tables as tables
 from planning.services.analyses import start_analysis
 from planning.views import analysis_words as words
+from planning.views import ranges
 
 TABS = (
     ("", gettext_lazy("Four states")),
@@ -33,6 +34,7 @@ TABS = (
     (AnalysisKind.BACKUP, gettext_lazy("Backup")),
     (AnalysisKind.ACCESS, gettext_lazy("Access")),
     (AnalysisKind.EQUITY, gettext_lazy("Fairness")),
+    (AnalysisKind.RANGE, gettext_lazy("Range")),
 )
 CURVES_AT_MOST = 8
 
@@ -278,10 +280,18 @@ def _times(request: HttpRequest, run: Run, service: ServiceType) -> list[dict[st
     return rows if len(rows) > 1 else []
 
 
+def _range(request: HttpRequest, analysis: Analysis, service: ServiceType) -> dict[str, Any]:
+    return {
+        **ranges.shown(request, analysis, service), "map_url": _map(analysis, service),
+        **_links(request, analysis, "ranges", service=service.code),
+    }  # fmt: skip
+
+
 SHOWN: dict[AnalysisKind, Callable[[HttpRequest, Analysis, ServiceType], dict[str, Any]]] = {
     AnalysisKind.HOURS: _hours,
     AnalysisKind.LOSS: _loss,
     AnalysisKind.BACKUP: _backup,
     AnalysisKind.ACCESS: _access,
     AnalysisKind.EQUITY: _equity,
+    AnalysisKind.RANGE: _range,
 }

@@ -31,6 +31,10 @@ INTRO = {
     AnalysisKind.EQUITY: gettext_lazy(
         "How evenly the served need is spread: between places, districts, groups and times of day."
     ),
+    AnalysisKind.RANGE: gettext_lazy(
+        "The numbers a run rests on are only known within a range. They are drawn many times, each draw is scored as the run"
+        " was, and eight draws in ten lie between P10 and P90."
+    ),
 }
 METHODS = {
     "gaussian": gettext_lazy("Gaussian"),
@@ -62,6 +66,9 @@ def settings(analysis: Analysis) -> list[tuple[str, str]]:
         found.append(
             (_("Zones"), "; ".join(f"{pct(edge, 0)}: {weight:g}" for edge, weight in asked["zones"]))
         )
+    if "draws" in asked:
+        found.append((_("Draws"), num(asked["draws"])))
+        found.append((_("Seed"), str(asked["seed"])))
     if "worst" in asked:
         found.append((_("Worst served"), pct(asked["worst"], 0)))
     return found

@@ -17,7 +17,7 @@ from planning.services.answers import wait_for
 
 class Command(BaseCommand):
     help = (
-        "Analyse a run: coverage by hour after activation, loss of each facility, backup, accessibility, fairness."
+        "Analyse a run: coverage by hour after activation, loss of each facility, backup, accessibility, fairness, range."
         " A stored answer with the same settings is given, not computed again."
     )
 
@@ -37,6 +37,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--zones", help="access: EDGE:WEIGHT pairs of E2SFCA, like 0.33:1,0.67:0.68,1:0.22"
         )
+        parser.add_argument("--draws", type=int, help="range: how often the uncertain inputs are drawn")
+        parser.add_argument("--seed", type=int, help="range: the same seed gives the same answer")
         parser.add_argument("--worst", type=float, help="equity: the share of need looked at as worst served")
         parser.add_argument(
             "--inline", action="store_true", help="compute in this process instead of a worker"
@@ -73,7 +75,7 @@ class Command(BaseCommand):
         """What was named; the rest takes the kind's defaults, and what the kind has not is refused by the service."""
         found = {
             name: options[name]
-            for name in ("share", "pairs", "method", "catchment", "beta", "worst")
+            for name in ("share", "pairs", "method", "catchment", "beta", "worst", "draws", "seed")
             if options[name] is not None
         }
         try:

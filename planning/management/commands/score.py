@@ -1,4 +1,4 @@
-"""manage.py score: run scenarios under the default standards and print what falls short."""
+"""manage.py score: run scenarios under the default standards and print what falls short, and how sure that is."""
 
 import json
 from argparse import ArgumentParser
@@ -11,9 +11,12 @@ from core.errors import DomainError
 from core.models import City
 from core.selectors.cities import latest_city
 from core.services import jobs
-from planning.choices import Assignment
-from planning.models import Run, Scenario, SpeedProfile, StandardProfile
+from planning.choices import AnalysisKind, Assignment, RunState
+from planning.models import Analysis, Run, Scenario, SpeedProfile, StandardProfile
 from planning.services import runs
+from planning.services.analyses import start_analysis
+from planning.services.analysis_answers import analysis_answer, analysis_lines, ranges_answer
+from planning.services.analysis_range import SEED
 from planning.services.answers import run_answer, wait_for
 
 
@@ -43,7 +46,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--inline", action="store_true", help="compute in this process instead of a worker"
         )
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument(
+            "--draws",
+            type=int,
+            default=0,
+            help="ranges too: how often the uncertain inputs are drawn, like 1000",
+        )
+        parser.add_argument(
+            "--seed", type=int, default=SEED, help="of the draws; the same gives the same answer"
+        )
+        parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         city = city_named(options["city"])
@@ -70,11 +82,15 @@ class Command(BaseCommand):
                 if job is not None:
                     wait_for(job, self.stderr.write)
                 found += Run.objects.filter(pk__in=[run.pk for run in made]).select_related("scenario")
+            ranges = self._ranges(found, options) if options["draws"] else []
         except DomainError as refused:
             raise CommandError(str(refused.message)) from None
         answers = [run_answer(run) for run in found]
         if options["json"]:
-            self.stdout.write(json.dumps({"city": city.code, "runs": answers}, ensure_ascii=False))
+            told: dict[str, Any] = {"city": city.code, "runs": answers}
+            if options["draws"]:
+                told |= ranges_answer(ranges)
+            self.stdout.write(json.dumps(told, ensure_ascii=False))
             return
         for answer in answers:
             self.stdout.write(f"{answer['ref']}  {answer['scenario']}, {answer['time_of_day']}")
@@ -85,3 +101,23 @@ class Command(BaseCommand):
                     f"  {row['service']:<22} need {row['need']:>11,}  served {row['served']:>11,}  late {row['late']:>9,}"
                     f"  no room {row['no_room']:>9,}  out of reach {row['out_of_reach']:>9,}  {row['unit']}"
                 )
+        for analysis in ranges:
+            for line in analysis_lines(analysis_answer(analysis)):
+                self.stdout.write(line)
+
+    def _ranges(self, found: list[Run], options: dict[str, Any]) -> list[Analysis]:
+        """The range of every finished run, computed like the runs themselves."""
+        asked = []
+        for run in found:
+            if run.state != RunState.DONE:
+                continue
+            params = {"draws": options["draws"], "seed": options["seed"]}
+            analysis, job = start_analysis(user=None, run=run, kind=AnalysisKind.RANGE, params=params)
+            if job is not None and options["inline"]:
+                jobs.perform(job.ref)
+            asked.append((analysis, job))
+        for analysis, job in asked:
+            if job is not None:
+                wait_for(job, self.stderr.write)
+            analysis.refresh_from_db()
+        return [analysis for analysis, _job in asked]
