@@ -63,6 +63,26 @@ TERMS = (
     ),
     Term(_("demand cell"), _("A small area that holds people."), "cell"),
     Term(
+        _("people inside"),
+        _("Everybody on the ground that a scenario strikes, at a time of day: the people exposed."),
+        "exposed",
+    ),
+    Term(
+        _("affected"),
+        _("Of the people inside, those whose life the event disturbs; the share comes from the scenario."),
+        "affected",
+    ),
+    Term(
+        _("displaced"),
+        _("Of the affected, those who leave home or cannot stay there, wherever they go."),
+        "displaced",
+    ),
+    Term(
+        _("seeking shelter"),
+        _("Of the displaced, those who come to a public place; the others stay with family or pay for lodging."),
+        "seeking",
+    ),
+    Term(
         _("scenario"),
         _(
             "A hazard, where it strikes, how many people it affects and how many leave home, by day and by night."

@@ -10,7 +10,7 @@ from core.choices import AreaLevel, TimeOfDay
 from core.filters import AreaFilter, BboxFilter, NearFilter, SharedFilter
 from facilities.choices import Hazard
 from inventory.choices import InterventionKind
-from planning.choices import Assignment, Extent, PeopleGroup, RunState, SupplyReason
+from planning.choices import Assignment, Extent, PeopleGroup, RunState, ScenarioTemplate, SupplyReason
 from planning.models import (
     AreaGroupResult,
     AreaResult,
@@ -101,6 +101,7 @@ class ScenarioFilter(SharedFilter):
     search_fields = ("ref", "code", "name", "name_en")
     hazard = django_filters.ChoiceFilter(choices=Hazard.choices)
     extent = django_filters.ChoiceFilter(choices=Extent.choices)
+    template = django_filters.ChoiceFilter(choices=ScenarioTemplate.choices)
     service = by_code("services", _("code of the service"))
 
     class Meta:

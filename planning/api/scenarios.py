@@ -6,19 +6,19 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
 from core.api.viewsets import ReadViewSet
+from core.errors import DomainError
 from core.models import City
 from planning.api import filters, scenario_serializers
-from planning.api import serializers as forms
-from planning.models import HazardLayer, Scenario
-from planning.services import road_rules, scenarios
+from planning.models import Scenario, ScenarioVersion
+from planning.services import road_rules, scenario_preview, scenario_versions, scenarios
 
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description='The record\'s ETag, like "3".'
@@ -27,20 +27,6 @@ IF_MATCH = OpenApiParameter(
 
 def city_seen(user: Any, code: str) -> City:
     return get_object_or_404(City.objects.filter(policies.visible_cities(user)), code=code)
-
-
-def resolved(fields: dict[str, Any], city: City) -> dict[str, Any]:
-    """Codes and references of a request as records of the city."""
-    if "areas" in fields:
-        fields["areas"] = forms.areas_named(fields["areas"], city.pk)
-    if "closed_facilities" in fields:
-        fields["closed_facilities"] = forms.facilities_named(fields["closed_facilities"], city.pk)
-    if fields.get("hazard_layer"):
-        layer = HazardLayer.objects.filter(city=city, code=fields["hazard_layer"]).first()
-        if layer is None:
-            raise serializers.ValidationError({"hazard_layer": [f"unknown: {fields['hazard_layer']}"]})
-        fields["hazard_layer"] = layer
-    return fields
 
 
 class ScenarioViewSet(ReadViewSet):
@@ -70,16 +56,11 @@ class ScenarioViewSet(ReadViewSet):
         """Write a new scenario. Rates left open stay open: a run that needs them is refused and names them."""
         form = scenario_serializers.NewScenarioSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        fields = dict(form.validated_data)
-        city = city_seen(request.user, fields.pop("city"))
-        fields = resolved(fields, city)
-        closed = fields.pop("closed_facilities", None)
-        made = scenarios.create_scenario(user=request.user, city=city, **fields)
-        if closed:
-            made = scenarios.update_scenario(
-                user=request.user, scenario=made, version=None, changes={"closed_facilities": closed}
-            )
-        return self._answer(made, 201)
+        told = dict(form.validated_data)
+        city, note = city_seen(request.user, told.pop("city")), told.pop("note", "")
+        return self._answer(
+            scenarios.create_told(user=request.user, city=city, told=told, note=note), status=201
+        )
 
     @extend_schema(
         request=scenario_serializers.ScenarioChangesSerializer,
@@ -91,10 +72,10 @@ class ScenarioViewSet(ReadViewSet):
         scenario = self.get_object()
         form = scenario_serializers.ScenarioChangesSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        changes = resolved(dict(form.validated_data), scenario.city)
-        version = self.expected_version(request)
+        told = dict(form.validated_data)
+        version, note = self.expected_version(request), told.pop("note", "")
         return self._answer(
-            scenarios.update_scenario(user=request.user, scenario=scenario, version=version, changes=changes)
+            scenarios.update_told(user=request.user, scenario=scenario, version=version, told=told, note=note)
         )
 
     @extend_schema(
@@ -111,6 +92,21 @@ class ScenarioViewSet(ReadViewSet):
         )
 
     @extend_schema(
+        request=scenario_serializers.ScenarioPreviewSerializer,
+        responses={200: scenario_serializers.PreviewSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """People inside by time of day and district, the chain from them to those who seek shelter, and the need by
+        service under the default standards. Nothing is stored; what is not sent takes its default."""
+        form = scenario_serializers.ScenarioPreviewSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        told = dict(form.validated_data)
+        city = city_seen(request.user, told.pop("city"))
+        told.pop("note", None)
+        return Response(scenario_preview.preview_told(user=request.user, city=city, told=told).as_dict())
+
+    @extend_schema(
         responses={
             200: {
                 "type": "object",
@@ -123,3 +119,51 @@ class ScenarioViewSet(ReadViewSet):
     def streets(self, request: Request, ref: str) -> Response:
         """Closed and slowed streets, closed ones first, then the longest."""
         return Response(road_rules.scenario_streets(scenario=self.get_object()))
+
+
+class ScenarioVersionViewSet(ReadViewSet):
+    """The stored versions of one scenario: what it said, who wrote it, when and why."""
+
+    queryset = ScenarioVersion.objects.select_related("created_by").order_by("-version")
+    serializer_class = scenario_serializers.ScenarioVersionSerializer
+    lookup_field = "version"
+    lookup_url_kwarg = "number"
+    filterset_class = None
+    ordering_fields = ["version"]
+
+    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(scenario=self._scenario(user))
+
+    def _scenario(self, user: Any) -> Scenario:
+        seen = Scenario.objects.filter(city__in=City.objects.filter(policies.visible_cities(user)))
+        return get_object_or_404(seen.select_related("city"), ref=self.kwargs["scenario_ref"])
+
+    @extend_schema(
+        request=scenario_serializers.RestoreVersionSerializer,
+        responses=scenario_serializers.ScenarioSerializer,
+        parameters=[IF_MATCH],
+    )
+    def restore(self, request: Request, scenario_ref: str, number: int) -> Response:
+        """What this version said, as a new version. If-Match names the scenario's present one."""
+        form = scenario_serializers.RestoreVersionSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        restored = scenarios.restore_version(
+            user=request.user, scenario=self._scenario(request.user), number=number,
+            version=self.expected_version(request), note=form.validated_data.get("note", ""),
+        )  # fmt: skip
+        return Response(scenario_serializers.ScenarioSerializer(restored).data)
+
+    @extend_schema(
+        responses=scenario_serializers.VersionChangesSerializer,
+        parameters=[OpenApiParameter("with", int, description="The version to compare with; the one before when absent.")],
+    )  # fmt: skip
+    def changes(self, request: Request, scenario_ref: str, number: int) -> Response:
+        """Field by field, what differs between another version and this one."""
+        other = request.query_params.get("with", "")
+        if other and not other.isdecimal():
+            raise DomainError("bad-version", _("A version is a whole number."), status=400)
+        older = int(other) if other else max(number - 1, 1)
+        found = scenario_versions.compare_versions(
+            scenario=self._scenario(request.user), older=older, newer=number
+        )
+        return Response({"older": older, "newer": number, "changes": found})

@@ -9,8 +9,6 @@ from rest_framework import serializers
 
 from core.api.fields import WholeCityFields
 from core.choices import TimeOfDay
-from core.models import Area
-from facilities.models import Facility
 from planning.choices import Assignment
 from planning.models import (
     AreaGroupResult,
@@ -313,18 +311,3 @@ class FacilityResultSerializer(serializers.ModelSerializer):
             "cells_in_reach",
             "reason",
         ]
-
-
-def areas_named(codes: list[str], city_id: int) -> list[Area]:
-    return _all_of(Area.objects.filter(city=city_id, code__in=codes), "code", codes, "areas")
-
-
-def facilities_named(refs: list[str], city_id: int) -> list[Facility]:
-    return _all_of(Facility.objects.filter(city=city_id, ref__in=refs), "ref", refs, "closed_facilities")
-
-
-def _all_of(queryset: Any, key: str, wanted: list[str], field: str) -> list[Any]:
-    found = list(queryset)
-    if missing := set(wanted) - {getattr(row, key) for row in found}:
-        raise serializers.ValidationError({field: [f"unknown: {', '.join(sorted(missing))}"]})
-    return found

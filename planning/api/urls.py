@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import analyses, demand, hazards, layers, networks, plans, reach, runs, scenarios
+from planning.api import analyses, batches, demand, hazards, layers, networks, plans, reach, runs, scenarios
 
 SCENARIO_VERSION = "scenarios/<str:scenario_ref>/versions/<int:number>/"
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
@@ -10,6 +10,11 @@ ANALYSIS = "analyses/<str:analysis_ref>/"
 urlpatterns: list[URLPattern] = [
     path("reach/", reach.ReachViewSet.as_view({"get": "list"}), name="reach"),
     path("runs/<str:run_ref>/what-if/", reach.WhatIfViewSet.as_view({"post": "create"}), name="run-what-if"),
+    path(
+        "runs/<str:run_ref>/compare/",
+        batches.RunComparisonViewSet.as_view({"get": "retrieve"}),
+        name="run-compare",
+    ),
     path("runs/<str:run_ref>/demand/", demand.RunDemandViewSet.as_view({"get": "list"}), name="run-demand"),
     path(
         "runs/<str:run_ref>/tables/", demand.RunTablesViewSet.as_view({"get": "retrieve"}), name="run-tables"
@@ -102,5 +107,6 @@ def register(router: BaseRouter) -> None:
     router.register("snapshots", layers.SnapshotViewSet, basename="snapshot")
     router.register("scenarios", scenarios.ScenarioViewSet, basename="scenario")
     router.register("runs", runs.RunViewSet, basename="run")
+    router.register("batches", batches.BatchViewSet, basename="batch")
     router.register("analyses", analyses.AnalysisViewSet, basename="analysis")
     router.register("plans", plans.PlanViewSet, basename="plan")

@@ -1,190 +1,185 @@
-"""Writes scenarios. A scenario that was run keeps its past versions inside its runs."""
+"""Writes scenarios. Every save is a version; a scenario that was run keeps what it ran with inside its runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
-from core.choices import Certainty, TimeOfDay
 from core.errors import DomainError
-from core.models import Area, City
+from core.models import City
 from core.services import audit
 from core.services.refs import next_ref
-from facilities.models import ServiceType
+from facilities.importers.problems import Problems
 from planning.choices import Extent
-from planning.models import HazardLayer, Scenario
-from planning.services.road_rules import checked_road_rules
+from planning.models import PopulationLayer, Scenario
+from planning.services.scenario_fields import (
+    DEFAULTS,
+    FIELDS,
+    LISTS,
+    check_fields,
+    document_of,
+    records_of,
+    refusal,
+    values_of,
+)
+from planning.services.scenario_preview import preview
+from planning.services.scenario_versions import keep_version, version_of
+
+# What decides whom a scenario touches; only when one of these changes are the people counted again.
+_GROUND = {"extent", "areas", "hazard_layer", "drawn", "population_layers"}
 
 
-def create_scenario(
-    *,
-    user: Any,
-    city: City,
-    name: str,
-    hazard: str,
-    services: Iterable[ServiceType],
-    times_of_day: Sequence[str],
-    name_en: str = "",
-    extent: str = Extent.EVERYWHERE,
-    areas: Iterable[Area] = (),
-    hazard_layer: HazardLayer | None = None,
-    affected_share: float | None = None,
-    displaced_share: float | None = None,
-    zone_rates: dict[str, dict[str, float]] | None = None,
-    ratio_overrides: dict[str, float] | None = None,
-    rate_source: str = "",
-    rate_certainty: str = Certainty.D,
-    close_inside_zone: bool = True,
-    road_rules: Sequence[dict[str, Any]] = (),
-    notes: str = "",
-) -> Scenario:
-    """A new scenario. Rates left open stay open: a run that needs them is refused and names them."""
+def create_scenario(*, user: Any, city: City, note: str = "", **fields: Any) -> Scenario:
+    """A new scenario from field values (`scenario_fields.DEFAULTS` and LISTS; records, not codes). Rates left open stay
+    open: a run that needs them is refused and names them. Raises InvalidInput with everything that is wrong."""
     if user is not None:
         policies.demand(user, "scenario.edit", city)
-    services, areas = list(services), list(areas)
-    _check(
-        city=city, name=name, services=services, times_of_day=times_of_day, shares=(affected_share, displaced_share), extent=extent,
-        areas=areas, hazard_layer=hazard_layer, zone_rates=zone_rates or {}, ratio_overrides=ratio_overrides or {},
-    )  # fmt: skip
-    hazard_layer = hazard_layer if extent == Extent.ZONES else None
-    rules = checked_road_rules(list(road_rules), city=city, hazard_layer=hazard_layer)
+    _known(fields)
+    values = DEFAULTS | {name: [] for name in LISTS} | fields
+    values = _checked(city, values | {name: list(values[name]) for name in LISTS}, set(values))
     with transaction.atomic():
-        scenario = Scenario.objects.create(
-            city=city, ref=next_ref("S"), name=name.strip(), name_en=name_en.strip(), hazard=hazard, extent=extent,
-            hazard_layer=hazard_layer, road_rules=rules, affected_share=affected_share,
-            displaced_share=displaced_share, zone_rates=zone_rates or {}, ratio_overrides=ratio_overrides or {},
-            rate_source=rate_source, rate_certainty=rate_certainty, times_of_day=list(dict.fromkeys(times_of_day)),
-            close_inside_zone=close_inside_zone, notes=notes,
-            created_by=user if getattr(user, "is_authenticated", False) else None,
-        )  # fmt: skip
-        scenario.services.set(services)
-        scenario.areas.set(areas if extent == Extent.AREAS else [])
+        scenario = Scenario(city=city, ref=next_ref("S"), created_by=user if getattr(user, "is_authenticated", False) else None)  # fmt: skip
+        _write(scenario, values)
+        keep_version(scenario=scenario, user=user, note=note)
         audit.record(
             user=user,
             act="scenario.create",
             subject=scenario,
-            after={"name": scenario.name, "hazard": hazard},
+            after={"name": scenario.name, "hazard": scenario.hazard},
         )
     return scenario
 
 
-def _check(
-    *, city: City, name: str, services: list[ServiceType], times_of_day: Sequence[str], shares: Iterable[float | None], extent: str,
-    areas: list[Area], hazard_layer: HazardLayer | None, zone_rates: dict[str, Any], ratio_overrides: dict[str, Any],
-) -> None:  # fmt: skip
-    """Everything a person may have got wrong in a scenario."""
-    if not name.strip():
-        raise DomainError("no-name", _("Give the scenario a name."), status=422)
-    if not services:
-        raise DomainError("no-services", _("Choose at least one service."), status=422)
-    if not times_of_day or set(times_of_day) - set(TimeOfDay.values):
-        raise DomainError("no-time", _("Choose day, night or both."), status=422)
-    if any(not isinstance(row, dict) for row in zone_rates.values()):
-        raise DomainError(
-            "bad-zone-rates",
-            _("Rates by class are written as a share of people affected and displaced."),
-            status=422,
-        )
-    listed = [*shares, *(row.get(key) for row in zone_rates.values() for key in ("affected", "displaced"))]
-    for share in listed:
-        if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
-            raise DomainError("share-out-of-range", _("A share must lie between 0 and 1."), status=422)
-    known = {row.code for row in services}
-    for code, ratio in ratio_overrides.items():
-        if code not in known or not isinstance(ratio, int | float) or not 0 < ratio <= 1000:
-            raise DomainError(
-                "bad-ratio", _("A ratio must be a number above 0 for a service of the scenario."), status=422
-            )
-    if extent == Extent.AREAS and not areas:
-        raise DomainError("no-areas", _("Choose at least one area."), status=422)
-    if extent == Extent.ZONES and hazard_layer is None:
-        raise DomainError("no-hazard-layer", _("Choose the hazard layer whose zones count."), status=422)
-    if any(area.city_id != city.pk for area in areas) or (
-        hazard_layer is not None and hazard_layer.city_id != city.pk
-    ):
-        raise DomainError(
-            "other-city", _("Areas and hazard layers must belong to the same city."), status=422
-        )
-
-
-FIELDS = (
-    "name", "name_en", "hazard", "extent", "hazard_layer", "affected_share", "displaced_share", "zone_rates", "ratio_overrides",
-    "rate_source", "rate_certainty", "times_of_day", "close_inside_zone", "road_rules", "notes",
-)  # fmt: skip
-LISTS = ("services", "areas", "closed_facilities")
+def create_told(*, user: Any, city: City, told: dict[str, Any], note: str = "") -> Scenario:
+    """The same from codes and references, as requests and files tell them."""
+    if user is not None:
+        policies.demand(user, "scenario.edit", city)
+    problems = Problems()
+    values = records_of(city=city, told=told, problems=problems)
+    if problems.has_errors:
+        check_fields(city=city, values=DEFAULTS | {name: [] for name in LISTS} | values, problems=problems)
+        raise refusal(problems)
+    return create_scenario(user=user, city=city, note=note, **values)
 
 
 def update_scenario(
-    *, user: Any, scenario: Scenario, version: int | None, changes: dict[str, Any]
+    *, user: Any, scenario: Scenario, version: int | None, changes: dict[str, Any], note: str = ""
 ) -> Scenario:
     """Change fields against the version the person has seen (None: whatever it is). Runs keep what they ran with."""
     if user is not None:
         policies.demand(user, "scenario.edit", scenario.city)
-    if unknown := set(changes) - {*FIELDS, *LISTS}:
-        raise DomainError(
-            "unknown-field",
-            _("%(words)s cannot be changed.") % {"words": ", ".join(sorted(unknown))},
-            status=422,
-        )
+    _known(changes)
     with transaction.atomic():
         scenario = Scenario.objects.select_for_update().get(pk=scenario.pk)
-        if version is not None and version != scenario.version:
-            raise DomainError(
-                "changed-meanwhile",
-                _("The scenario was changed meanwhile; read it again."),
-                status=412,
-                version=scenario.version,
-            )
-        said = {name: getattr(scenario, name) for name in FIELDS} | {
-            name: list(getattr(scenario, name).all()) for name in LISTS
-        }
+        demand_version(scenario, version)
+        said = values_of(scenario)
         new = said | changes
-        new |= {name: list(new[name]) for name in LISTS}
-        _check(
-            city=scenario.city, name=new["name"], services=new["services"], times_of_day=new["times_of_day"],
-            shares=(new["affected_share"], new["displaced_share"]), extent=new["extent"], areas=new["areas"],
-            hazard_layer=new["hazard_layer"], zone_rates=new["zone_rates"], ratio_overrides=new["ratio_overrides"],
-        )  # fmt: skip
-        if any(place.city_id != scenario.city_id for place in new["closed_facilities"]):
-            raise DomainError("other-city", _("Closed facilities must belong to the same city."), status=422)
-        new["road_rules"] = checked_road_rules(
-            new["road_rules"], city=scenario.city, hazard_layer=new["hazard_layer"]
-        )
-        for name in FIELDS:
-            setattr(scenario, name, new[name])
+        new = _checked(scenario.city, new | {name: list(new[name]) for name in LISTS}, set(changes))
+        changed = sorted(name for name in changes if _told(said[name]) != _told(new[name]))
+        if not changed:
+            return scenario
+        # A scenario from before versions were kept gets its present one first, by whoever wrote it.
+        keep_version(scenario=scenario, user=scenario.created_by)
         scenario.version += 1
         # From now on a person answers for the values; loading the pack again leaves them alone.
         if scenario.created_by_id is None and getattr(user, "is_authenticated", False):
             scenario.created_by = user
-        scenario.save()
-        for name in LISTS:
-            getattr(scenario, name).set(new[name])
-        changed = sorted(name for name in changes if said[name] != new[name])
+        _write(scenario, new)
+        keep_version(scenario=scenario, user=user, note=note)
         audit.record(
-            user=user, act="scenario.update", subject=scenario,
+            user=user, act="scenario.update", subject=scenario, reason=note,
             before={name: _told(said[name]) for name in changed}, after={name: _told(new[name]) for name in changed},
         )  # fmt: skip
     return scenario
 
 
-def _told(value: Any) -> Any:
-    return (
-        [str(getattr(one, "ref", "") or getattr(one, "code", one)) for one in value]
-        if isinstance(value, list)
-        else value
-    )
+def update_told(
+    *, user: Any, scenario: Scenario, version: int | None, told: dict[str, Any], note: str = ""
+) -> Scenario:
+    """The same from codes and references. The version comes first: who saw an older one must read again anyway."""
+    if user is not None:
+        policies.demand(user, "scenario.edit", scenario.city)
+    demand_version(scenario, version)
+    problems = Problems()
+    changes = records_of(city=scenario.city, told=told, problems=problems)
+    if problems.has_errors:
+        check_fields(city=scenario.city, values=values_of(scenario) | changes, problems=problems)
+        raise refusal(problems)
+    return update_scenario(user=user, scenario=scenario, version=version, changes=changes, note=note)
+
+
+def demand_version(scenario: Scenario, version: int | None) -> None:
+    """Refuse (412) when somebody changed the scenario after the person read it."""
+    if version is not None and version != scenario.version:
+        raise DomainError(
+            "changed-meanwhile",
+            _("The scenario was changed meanwhile; read it again."),
+            status=412,
+            version=scenario.version,
+        )
+
+
+def restore_version(
+    *, user: Any, scenario: Scenario, number: int, version: int | None = None, note: str = ""
+) -> Scenario:
+    """What a stored version said, as a new version. Records that the city no longer has are named and nothing changes."""
+    kept = version_of(scenario=scenario, number=number)
+    told = {name: value for name, value in kept.document.items() if name != "ref"}
+    blank = {name: value for name, value in DEFAULTS.items() if name not in told}
+    words = note or str(_("as in version %(number)d") % {"number": number})
+    return update_told(user=user, scenario=scenario, version=version, told=blank | told, note=words)
 
 
 def copy_scenario(*, user: Any, scenario: Scenario, name: str = "", name_en: str = "") -> Scenario:
     """A scenario of one's own to change, with everything the other has."""
-    kept = {field: getattr(scenario, field) for field in FIELDS if field not in ("name", "name_en")}
-    new = create_scenario(
-        user=user, city=scenario.city, services=scenario.services.all(), areas=scenario.areas.all(),
+    kept = {field: value for field, value in values_of(scenario).items() if field not in ("name", "name_en")}
+    return create_scenario(
+        user=user, city=scenario.city, note=str(_("copied from %(ref)s") % {"ref": scenario.ref}),
         name=name or f"{scenario.name} (2)", name_en=name_en or (f"{scenario.name_en} (2)" if scenario.name_en else ""), **kept,
     )  # fmt: skip
-    new.closed_facilities.set(scenario.closed_facilities.all())
-    return new
+
+
+def _known(fields: dict[str, Any]) -> None:
+    if unknown := set(fields) - {*FIELDS, *LISTS}:
+        raise DomainError(
+            "unknown-field",
+            _("%(words)s cannot be changed.") % {"words": ", ".join(sorted(unknown))},
+            status=422,
+        )
+
+
+def _checked(city: City, values: dict[str, Any], changed: set[str]) -> dict[str, Any]:
+    problems = Problems()
+    values = check_fields(city=city, values=values, problems=problems)
+    # Ground of another kind is forgotten, so that nothing that does not count stands in the document.
+    if values["extent"] != Extent.AREAS:
+        values["areas"] = []
+    if values["extent"] != Extent.DRAWN:
+        values["drawn"] = None
+    if not problems.has_errors and changed & _GROUND and PopulationLayer.objects.filter(city=city).exists():
+        # Counted without services: only whom it touches matters here.
+        for problem in preview(city=city, document=document_of(values | {"services": []})).problems:
+            problems.add(problem.code, problem.message, column=values["extent"] if values["extent"] in values else "extent")  # fmt: skip
+    if problems.has_errors:
+        raise refusal(problems)
+    return values
+
+
+def _write(scenario: Scenario, values: dict[str, Any]) -> None:
+    for name in FIELDS:
+        setattr(scenario, name, values[name])
+    scenario.save()
+    for name in LISTS:
+        getattr(scenario, name).set(values[name])
+
+
+def _told(value: Any) -> Any:
+    """A field for the record of what was done: records by code, ground as text."""
+    if isinstance(value, list):
+        return [str(getattr(one, "ref", "") or getattr(one, "code", one)) for one in value]
+    if hasattr(value, "geom_type"):
+        return f"{value.geom_type}, {value.num_coords} corners"
+    return getattr(value, "code", value)

@@ -47,6 +47,7 @@ export function addDrawing(map, { geometry: selector }) {
     const geometry = toGeometry(kind, at);
     field.value = geometry ? JSON.stringify(geometry) : "";
     show(geometry);
+    field.dispatchEvent(new Event("change", { bubbles: true }));
   };
   const read = () => {
     const found = fromText(field.value);

@@ -6,6 +6,7 @@ import { addCells, repaintCells } from "./cells.js";
 import { token } from "./colours.js";
 import { addFacilities, repointFacilities } from "./facilities.js";
 import { addDrawing } from "./draw.js";
+import { addGround } from "./ground.js";
 import { addIslands } from "./islands.js";
 import { needsPage, watchHours } from "./hours.js";
 import { linkAreas, linkPins } from "./link.js";
@@ -40,6 +41,7 @@ function draw() {
     if (config.ring) addRing(map, config.ring);
     if (config.islands) addIslands(map, config.islands, maplibregl.LngLatBounds);
     if (config.streets) addStreets(map, config.streets, maplibregl.LngLatBounds);
+    if ("ground" in config) addGround(map, config, maplibregl.LngLatBounds);
     if (config.draw) addDrawing(map, config.draw);
     if (config.drawing) { drawWhatIf(map, config.drawing); fitDrawing(map, config.drawing, maplibregl.LngLatBounds); }
     if (config.place) markPlace(map, config.place);

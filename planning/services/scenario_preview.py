@@ -1,0 +1,269 @@
+"""Who a scenario would touch, told while it is being written: people inside by time of day and district, the chain from
+them to those who seek shelter, and the need by service. Nothing is stored and no run is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.core.cache import cache
+from django.utils.translation import gettext_lazy as _
+
+from core import policies
+from core.choices import AreaLevel, TimeOfDay
+from core.errors import DomainError, Problem
+from core.models import Area, City
+from facilities.importers.problems import Problems
+from planning.bridge.frozen import Frozen, latest_frozen, load_frozen
+from planning.bridge.results import area_sums
+from planning.bridge.scenario_document import scenario_document
+from planning.bridge.scenario_rules import number_at, with_number
+from planning.bridge.situation import CHAIN, Shares, counted_at, layer_told, missing_rates, need_of
+from planning.bridge.standard_rows import freeze_standards
+from planning.bridge.templates import worked_out
+from planning.choices import Driver, Extent, ScenarioTemplate
+from planning.models import Scenario, StandardProfile
+from planning.services.runs import default_profile
+from planning.services.scenario_fields import DEFAULTS, LISTS, check_fields, document_of, records_of
+from planning.services.snapshots import take_snapshot
+
+ENDS = ("low", "mid", "high")
+# Numbers that move the people of the chain, not the units each of them needs.
+_MOVED = {*(f"{name}_share" for name in CHAIN), "zone_rates", "model"}
+# Not asked of a scenario whose people are only being counted.
+_NOT_YET = {"name_missing", "services_missing", "times_missing"}
+
+
+@dataclass
+class Preview:
+    """Numbers are people (not rounded) and units of services (whole). `chains`: one for each time of day the city knows.
+
+    inside: everybody on the ground; affected, displaced, seeking: {"low", "mid", "high"}, None where a rate is missing.
+    """
+
+    city: City
+    document: dict[str, Any]
+    chains: list[dict[str, Any]] = field(default_factory=list)
+    districts: list[dict[str, Any]] = field(default_factory=list)
+    need: list[dict[str, Any]] = field(default_factory=list)
+    cells: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    profile: StandardProfile | None = None
+
+    @property
+    def people(self) -> float:
+        """The most people inside at any time of day."""
+        return max((row["inside"] for row in self.chains), default=0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "city": self.city.code,
+            "people": self.people,
+            "cells": self.cells,
+            "chains": self.chains,
+            "districts": self.districts,
+            "profile": self.profile.code if self.profile else None,
+            "need": self.need,
+            "problems": [problem.as_dict() for problem in self.problems],
+        }
+
+
+def preview_told(*, user: Any, city: City, told: dict[str, Any], profile: StandardProfile | None = None) -> Preview:  # fmt: skip
+    """The preview of a scenario that is being written, from codes and references; what is not told takes its default.
+    What is wrong with it is told beside the numbers that can be told all the same."""
+    if user is not None:
+        policies.demand(user, "scenario.edit", city)
+    problems = Problems()
+    values = DEFAULTS | {name: [] for name in LISTS} | records_of(city=city, told=told, problems=problems)
+    values = check_fields(city=city, values=values, problems=problems)
+    found = preview(city=city, document=document_of(values), profile=profile)
+    found.problems = [one for one in problems if one.code not in _NOT_YET] + found.problems
+    return found
+
+
+def preview_scenario(*, scenario: Scenario, profile: StandardProfile | None = None) -> Preview:
+    """The same for a stored scenario; the caller has checked who asks."""
+    document = scenario_document(scenario) | {"times_of_day": list(scenario.times_of_day)}
+    return preview(city=scenario.city, document=document, profile=profile)
+
+
+def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | None = None) -> Preview:
+    """The preview of a document. No rights are asked: callers do."""
+    found = Preview(city, document)
+    if not document_has_ground(document):
+        return found
+    frozen = frozen_for(city, document)
+    if document["extent"] == Extent.ZONES and document["hazard_layer"] not in frozen.meta["zones"]:
+        return found
+    ends = {end: _worked_out(at_end(document, end)) for end in ENDS}
+    shares = {end: Shares(frozen, one) for end, one in ends.items()}
+    document = ends["mid"]
+    found.cells = int(shares["mid"].inside.sum())
+    by_district: dict[str, dict[str, float]] = {}
+    for time in TimeOfDay.values:
+        told = layer_told(frozen.meta, *counted_at(document, Driver.PRESENT, time))
+        if told is None:
+            continue
+        people = frozen.people(*counted_at(document, Driver.PRESENT, time))
+        found.chains.append(_chain(time, told["code"], people, shares))
+        sums = area_sums(frozen, people * shares["mid"].inside)
+        level = np.asarray(frozen["area_level"])
+        for place in np.flatnonzero((level == AreaLevel.DISTRICT) & (sums > 0)):
+            by_district.setdefault(frozen.meta["areas"][place], {})[time] = float(sums[place])
+    named = Area.objects.filter(city=city, code__in=by_district).order_by("path")
+    found.districts = [
+        {"code": area.code, "name": area.name, "name_en": area.name_en, "inside": by_district[area.code]}
+        for area in named
+    ]
+    if found.chains and not found.people:
+        text = _("Nobody is inside: 0 of the %(people)s people of the city.")
+        whole = max(float(frozen.people(*counted_at(document, Driver.PRESENT, row["time_of_day"])).sum()) for row in found.chains)  # fmt: skip
+        found.problems.append(_problem("nobody_inside", text, people=f"{round(whole):,}"))
+    _add_need(found, frozen, document, shares["mid"], profile)
+    return found
+
+
+def document_has_ground(document: dict[str, Any]) -> bool:
+    """Does the document say where? Until then there is nobody to count."""
+    wanted = {Extent.AREAS: "areas", Extent.ZONES: "hazard_layer", Extent.DRAWN: "drawn"}
+    name = wanted.get(document["extent"]) if document["extent"] in Extent.values else "extent"
+    return name is None or (bool(document.get(name)) and name != "extent")
+
+
+def frozen_for(city: City, document: dict[str, Any]) -> Frozen:
+    """The newest snapshot of the city; a new one where the newest does not know what the document names."""
+    frozen = latest_frozen(city)
+    if frozen is not None:
+        layer, layers = document.get("hazard_layer"), document.get("population_layers") or {}
+        known = not layer or layer in frozen.meta["zones"]
+        known &= all(layer_told(frozen.meta, time, code) is not None for time, code in layers.items() if code)
+        if known and frozen.meta["layers"]:
+            return frozen
+    return load_frozen(take_snapshot(city=city))
+
+
+def _worked_out(document: dict[str, Any]) -> dict[str, Any]:
+    """With the rates of the template; as written where its inputs cannot be used yet: the people inside can be told."""
+    try:
+        return worked_out(document)
+    except (DomainError, ValueError, KeyError, TypeError, ArithmeticError):
+        return document | {"template": ScenarioTemplate.CUSTOM}
+
+
+def at_end(document: dict[str, Any], end: str) -> dict[str, Any]:
+    """The document with every share at the low or the high end of its range; without a range the share itself."""
+    facts = document.get("rate_facts") or {}
+    if end == "mid" or not facts:
+        return document
+    for place, fact in facts.items():
+        if (
+            place.split(".")[0] in _MOVED
+            and fact.get(end) is not None
+            and number_at(document, place) is not None
+        ):
+            document = with_number(document, place, fact[end])
+    return document
+
+
+def _chain(time: str, layer: str, people: np.ndarray, shares: dict[str, Shares]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "time_of_day": time,
+        "layer": layer,
+        "inside": float(people[shares["mid"].inside].sum()),
+    }
+    ends: dict[str, dict[str, float | None]] = {name: {} for name in CHAIN}
+    for end, one in shares.items():
+        left = people * one.inside
+        for name in CHAIN:
+            left = left * getattr(one, name)
+            total = float(left[one.inside].sum())
+            ends[name][end] = None if np.isnan(total) else total
+    return found | {name: None if row["mid"] is None else row for name, row in ends.items()}
+
+
+def _add_need(
+    found: Preview,
+    frozen: Frozen,
+    document: dict[str, Any],
+    shares: Shares,
+    profile: StandardProfile | None,
+) -> None:
+    """Need by service and time of day under the default standards, each with what keeps it from being told."""
+    if not document["services"]:
+        return
+    found.profile = profile or default_profile()
+    standards = freeze_standards(found.profile, document, found.city)
+    times = document.get("times_of_day") or [row["time_of_day"] for row in found.chains]
+    for standard in standards:
+        row: dict[str, Any] = {"service": standard["service"], "unit": standard["unit"], "certainty": standard["ratio_certainty"], "driver": standard["driver"], "by_time": {}, "missing": []}  # fmt: skip
+        alone = document | {"services": [standard["service"]], "road_rules": []}
+        for time in times:
+            missing = missing_rates(alone, [standard], frozen.meta, time)
+            row["missing"] += [one["message"] for one in missing if one["message"] not in row["missing"]]
+            row["by_time"][time] = None if missing else int(need_of(frozen, shares, document, standard, time).sum())  # fmt: skip
+        found.need.append(row)
+    having = {row["service"] for row in standards}
+    for service in document["services"]:
+        if service not in having:
+            missing = missing_rates(document | {"services": [service], "road_rules": []}, [], frozen.meta, "")
+            words = [one["message"] for one in missing if one["what"] == service]
+            found.need.append({"service": service, "unit": "", "certainty": "", "driver": "", "by_time": dict.fromkeys(times), "missing": words})  # fmt: skip
+
+
+def _problem(code: str, text: Any, **params: Any) -> Problem:
+    collected = Problems()
+    collected.add(code, text, **params)
+    return next(iter(collected))
+
+
+def people_inside(*, scenarios: list[Scenario]) -> dict[int, float | None]:
+    """{scenario id: the most people inside at any of its times of day} for a list; kept until scenario or snapshot change.
+    None: nothing can be counted. The caller has checked who asks."""
+    found: dict[int, float | None] = {}
+    frozen: dict[int, Frozen | None] = {}
+    for scenario in scenarios:
+        if scenario.city_id not in frozen:
+            frozen[scenario.city_id] = latest_frozen(scenario.city)
+        snapshot = frozen[scenario.city_id]
+        if snapshot is None:
+            found[scenario.pk] = None
+            continue
+        key = f"people-inside:{scenario.pk}:{scenario.version}:{snapshot.folder.rsplit('/', 1)[-1][:24]}"
+        kept = cache.get(key, _UNCOUNTED)
+        if kept == _UNCOUNTED:
+            kept = _inside(scenario_document(scenario), snapshot, scenario.times_of_day)
+            cache.set(key, kept, 24 * 3600)
+        found[scenario.pk] = kept
+    return found
+
+
+_UNCOUNTED = "uncounted"
+
+
+def _inside(document: dict[str, Any], frozen: Frozen, times: list[str]) -> float | None:
+    if not document_has_ground(document):
+        return None
+    if document["extent"] == Extent.ZONES and document["hazard_layer"] not in frozen.meta["zones"]:
+        return None
+    inside = Shares(frozen, _worked_out(document)).inside
+    counts = [
+        float(frozen.people(*at)[inside].sum())
+        for time in times
+        if layer_told(frozen.meta, *(at := counted_at(document, Driver.PRESENT, time))) is not None
+    ]
+    return max(counts) if counts else None
+
+
+def worked_out_numbers(document: dict[str, Any]) -> list[tuple[str, float | None]]:
+    """Every rate of the chain that a run would use, by place, after the template has worked out its own: by class where
+    zones count, then those of the whole; a missing one is None."""
+    told = _worked_out(document)
+    found: list[tuple[str, float | None]] = []
+    if told["extent"] == Extent.ZONES:
+        for klass, row in told["zone_rates"].items():
+            found += [
+                (f"zone_rates.{klass}.{name}", row[name]) for name in CHAIN if row.get(name) is not None
+            ]
+    whole = [(f"{name}_share", told.get(f"{name}_share")) for name in CHAIN]
+    return found + [(place, value) for place, value in whole if value is not None or not found]
