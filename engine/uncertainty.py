@@ -79,8 +79,8 @@ def quantile(one: Input, chance: ArrayLike) -> Floats:
     """Values (…,) of an input at these chances (0 to 1): two triangles that meet at `mid`, each with half of the
     probability, so that `mid` is the median however lopsided the range is."""
     chance = np.asarray(chance, np.float64)
-    below = one.low + (one.mid - one.low) * np.sqrt(2.0 * np.minimum(chance, 0.5))
-    above = one.high - (one.high - one.mid) * np.sqrt(2.0 * (1.0 - np.maximum(chance, 0.5)))
+    below = one.mid - (one.mid - one.low) * (1.0 - np.sqrt(2.0 * np.minimum(chance, 0.5)))
+    above = one.mid + (one.high - one.mid) * (1.0 - np.sqrt(2.0 * (1.0 - np.maximum(chance, 0.5))))
     # Held inside the range: the last bit of a sum must not carry a share beyond 1.
     return np.clip(np.where(chance < 0.5, below, above), one.low, one.high)
 
