@@ -9,6 +9,7 @@ from core.choices import AreaLevel
 from core.views.pages import page, page_of
 from planning import filters, tables
 from planning.selectors import gaps
+from planning.selectors.ranges import mark_ranges, newest_range
 from planning.views.places import in_the_runs_city
 
 
@@ -41,11 +42,14 @@ def gap_list(request: HttpRequest) -> HttpResponse:
         cause_group.add(code, label, None, causes)
     groups = [filters.service_group(services, chosen_services), level_group, cause_group]
     found = tables.ordered(rows, tables.GAP_ROWS, ask.get("ordering", ""), "-share")
+    shown = page_of(request, found, 50)
+    shown.object_list = mark_ranges(shown.object_list)
     return render(
         request, "planning/gaps.html",
         {
+            "known": newest_range(run) is not None, "may_run": policies.allows(request.user, "run.start", request.city),
             "run": run, "run_group": run_group, "runs": gaps.latest_of_each(user=request.user, city=request.city),
             "groups": groups, "pills": filters.pills(ask, groups[:1] + groups[2:], search), "search": search,
-            "page": page_of(request, found, 50), "summary": gaps.short_summary(rows),
+            "page": shown, "summary": gaps.short_summary(rows),
         },
     )  # fmt: skip

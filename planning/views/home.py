@@ -11,6 +11,7 @@ from core.choices import AreaLevel
 from core.views.pages import page
 from planning.selectors import gaps
 from planning.selectors import home as selectors
+from planning.selectors.ranges import mark_ranges
 
 
 @page
@@ -22,10 +23,12 @@ def home_page(request: HttpRequest) -> HttpResponse:
     run = selectors.main_run(**who)
     services = gaps.services_of(run) if run else []
     service = services[0] if services else None
+    widest = mark_ranges(selectors.widest_gaps(**who))
     context: dict[str, Any] = {
         "today": timezone.localdate(),
         "tasks": selectors.tasks(**who),
-        "widest": selectors.widest_gaps(**who),
+        "widest": widest,
+        "ranged": any(getattr(row, "spread", None) for row in widest),
         "jobs": selectors.latest_jobs(**who),
         "layers": selectors.layers(city),
         "whole_city": gaps.sees_whole_city(request.user, city.pk),

@@ -21,6 +21,7 @@ from planning.forms import RunForm
 from planning.models import Run
 from planning.selectors import gaps, maps
 from planning.selectors.cells import cell_seen, result_of_cell
+from planning.selectors.ranges import mark_ranges, total_ranges
 from planning.selectors.scenarios import speeds_on_offer
 from planning.services import runs as services
 from planning.views import mapwords
@@ -207,6 +208,13 @@ def map_page(request: HttpRequest) -> HttpResponse:
         )
     elif tab:
         context["page"] = page_of(request, gaps.facility_rows(run, service, user=user), FACILITIES_A_PAGE)
+    if context.get("rows"):
+        context["rows"] = mark_ranges(context["rows"])
+    if run and service:
+        context["spread"] = total_ranges(run, user=user).get(service.pk)
+        context["range_url"] = (
+            reverse("analysis", args=[run.ref, "range"]) + "?" + urlencode({"service": service.code})
+        )
     context["config"] = _config(request, state, context)
     context["nothing"] = context["config"].pop("nothing", {})
     add_analyses(request, state, context, tab["level"] if tab else None)
@@ -264,7 +272,7 @@ def map_card(request: HttpRequest) -> HttpResponse:
     )
     if row is None:
         raise Http404
-    context = {"run": run, "service": service, "row": row}
+    context = {"run": run, "service": service, "row": mark_ranges([row])[0]}
     cell = cell_seen(user=request.user, city=request.city, code=request.GET.get("cell", ""))
     if cell is not None:
         context |= {"cell": cell, "cell_row": result_of_cell(run=run, cell=cell, service=service)}

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -14,8 +15,9 @@ from core.views.pages import page, page_of
 from inventory.choices import InterventionKind
 from planning.choices import VersionState
 from planning.forms import SuggestForm
-from planning.models import Plan
+from planning.models import AreaRange, Plan
 from planning.selectors import change_sets, gaps
+from planning.selectors.ranges import total_ranges
 from planning.services import plans as services
 from planning.views import mapwords
 
@@ -37,8 +39,9 @@ def _stats(
     pair: change_sets.Pair | None,
     outcome: change_sets.Outcome | None,
     whole_city: bool,
-) -> list[dict[str, str]]:
-    stats = [
+    spread: AreaRange | None = None,
+) -> list[dict[str, Any]]:
+    stats: list[dict[str, Any]] = [
         {
             "label": _("Cost, %(count)s interventions") % {"count": num(len(interventions))},
             "value": yuan(sum(one.cost_fen for one in interventions)),
@@ -54,6 +57,14 @@ def _stats(
                 "label": _("Gap closed, %(service)s") % {"service": local_name(service)},
                 "value": num(outcome.closed),
                 "unit": unit(service),
+                "spread": {
+                    "words": _("gap before"),
+                    "low": spread.gap_p10,
+                    "high": spread.gap_p90,
+                    "href": reverse("analysis", args=[pair.before.ref, "range"]) + f"?service={service.code}",
+                }
+                if spread
+                else None,
                 "note": _("%(before)s → %(after)s, %(assignment)s; best possible assignment closes %(best)s")
                 % {
                     "before": num(before.gap),
@@ -165,6 +176,7 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
         "stats": _stats(
             version, interventions, view["pair"] if view else None, view["outcome"] if view else None,
             gaps.sees_whole_city(request.user, plan.city_id),
+            total_ranges(view["pair"].before, user=request.user).get(view["outcome"].service.pk) if view else None,
         ),
         "curve": _curve(version, interventions), "lead_bars": _lead_bars(interventions),
         "kinds": [(code, label) for code, label in InterventionKind.choices if code in used],

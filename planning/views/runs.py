@@ -4,8 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from core import policies
 from core.selectors.jobs import jobs_visible_to
 from core.views.pages import page, page_of
 from planning.bridge.situation import refusal_words
@@ -13,6 +15,7 @@ from planning.choices import RunState, SupplyReason
 from planning.models import Run
 from planning.selectors import gaps
 from planning.selectors.people_groups import group_totals
+from planning.selectors.ranges import mark_ranges, newest_range, total_ranges
 from planning.views.analyses import tabs_of
 
 
@@ -40,7 +43,16 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
             }
             for one in gaps.services_of(run)
         ]
-        results = [row for row in results if row["totals"] is not None]
+        spreads = total_ranges(run, user=request.user)
+        results = [
+            {
+                **row,
+                "spread": spreads.get(row["service"].pk),
+                "range_url": reverse("analysis", args=[run.ref, "range"]) + f"?service={row['service'].code}",
+            }
+            for row in results
+            if row["totals"] is not None
+        ]
         _counts, found = gaps.role_counts(run, user=request.user)
         reasons = [
             {"label": SupplyReason(code).label, "count": count} for code, count in sorted(found.items())
@@ -51,11 +63,13 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
             (row["service"] for row in results if row["service"].code == code), results[0]["service"]
         )
         levels = gaps.levels_of(run, service, user=request.user)
-        districts = gaps.area_rows(run, service, user=request.user, level=min(levels)) if levels else []
+        rows = gaps.area_rows(run, service, user=request.user, level=min(levels)) if levels else []
+        districts = mark_ranges(rows)
     context = {
         "tabs": tabs_of(run, "", service.code if service else "") if run.state == RunState.DONE else [],
         "refusal": [refusal_words(problem) for problem in run.refusal],
         "run": run, "results": results, "districts": districts, "service": service, "reasons": reasons,
+        "ranged": newest_range(run) is not None, "may_run": policies.allows(request.user, "run.start", run.city),
         "first_column": _("District"),
         "road_rows": _road_rows(run, results),
         "whole_city": gaps.sees_whole_city(request.user, run.city_id),

@@ -17,8 +17,9 @@ from core.templatetags.pingji import hours, num, unit
 from core.views.pages import page
 from planning.choices import PeopleGroup, RunState
 from planning.forms import WhatIfForm
-from planning.models import Run
+from planning.models import AreaRange, Run
 from planning.selectors import gaps
+from planning.selectors.ranges import ranges_of, total_ranges
 from planning.services.what_if import WhatIf, what_if
 from planning.services.what_if_answers import cells_drawn, drawn
 from planning.views import mapwords
@@ -57,7 +58,8 @@ def what_if_page(request: HttpRequest, ref: str) -> HttpResponse:
         "sentence": _sentence(found) if found else "", "notes": _notes(found) if found else [],
         "areas": found.areas[:AREAS_ON_CARD] if found and on_card else found.areas if found else [],
         "more": max(len(found.areas) - AREAS_ON_CARD, 0) if found and on_card else 0,
-        "grouped": _grouped(run, service),
+        "spreads": _spreads(run, service, found), "spread": total_ranges(run, user=request.user).get(service.pk) if service else None,
+        "may_run": policies.allows(request.user, "run.start", run.city), "grouped": _grouped(run, service),
         "drawing": {"shape": drawn(found.shape), "cells": cells_drawn(found)} if found and found.shape else None,
         "page_url": reverse("what_if", args=[run.ref]) + "?" + urlencode(_address(request, service)),
         "candidate_url": _candidate(request, found),
@@ -77,6 +79,14 @@ def what_if_page(request: HttpRequest, ref: str) -> HttpResponse:
             config |= {"place": {"lon": found.lon, "lat": found.lat}, "drawing": context["drawing"]}
         context["config"] = config
     return render(request, "planning/what_if.html", context)
+
+
+def _spreads(run: Run, service: Any, found: WhatIf | None) -> dict[int, AreaRange]:
+    """By area: where need and gap of the run may lie."""
+    if found is None or service is None:
+        return {}
+    held = ranges_of(run, service, [row.area for row in found.areas])
+    return {area: one for (_service, area), one in held.items()}
 
 
 def _initial(standard: dict[str, Any] | None, service: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from planning.models import AreaResult, Run
 from planning.selectors import gaps
 from planning.selectors.cells import cell_seen, result_of_cell
 from planning.selectors.people_groups import group_in_area
+from planning.selectors.ranges import ranges_of
 from planning.services.why import Why, why_number
 from planning.views import mapwords
 from planning.views.places import in_the_runs_city
@@ -184,7 +185,10 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
         "options": _options(why, request.user), "others": [] if cell else _others(run, area, service, request.user),
         "layer": run.get_time_of_day_display().lower(),
     }  # fmt: skip
+    spread = None if cell else ranges_of(run, service, [area]).get((service.pk, area.pk))
     context = {
+        "spread": spread, "range_url": reverse("analysis", args=[run.ref, "range"]) + f"?service={service.code}",
+        "may_run": policies.allows(request.user, "run.start", request.city),
         "run": run, "area": area, "service": service, "row": row, "why": answer, "config": _config(request, run, area, service),
         "may_plan": policies.allows(request.user, "plan.edit", request.city),
         "barrier_free": None if cell else group_in_area(run, service, area, user=request.user), "cell": cell,
