@@ -1,7 +1,19 @@
 from django.urls import URLPattern, path
 from rest_framework.routers import BaseRouter
 
-from planning.api import analyses, batches, demand, hazards, layers, networks, plans, reach, runs, scenarios
+from planning.api import (
+    analyses,
+    batches,
+    demand,
+    hazards,
+    layers,
+    networks,
+    plans,
+    reach,
+    runs,
+    scenario_templates,
+    scenarios,
+)
 
 SCENARIO_VERSION = "scenarios/<str:scenario_ref>/versions/<int:number>/"
 VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
@@ -106,6 +118,9 @@ def register(router: BaseRouter) -> None:
     router.register("networks", networks.RoadNetworkViewSet, basename="network")
     router.register("snapshots", layers.SnapshotViewSet, basename="snapshot")
     router.register("scenarios", scenarios.ScenarioViewSet, basename="scenario")
+    router.register(
+        "scenario-templates", scenario_templates.ScenarioTemplateViewSet, basename="scenario-template"
+    )
     router.register("runs", runs.RunViewSet, basename="run")
     router.register("batches", batches.BatchViewSet, basename="batch")
     router.register("analyses", analyses.AnalysisViewSet, basename="analysis")
