@@ -73,11 +73,16 @@ def _named(layer: Layer, group: str) -> str:
 
 
 def spread_groups(
-    rows: np.ndarray, source_of: np.ndarray, totals: dict[str, np.ndarray], whole: bool = True
+    rows: np.ndarray,
+    source_of: np.ndarray,
+    totals: dict[str, np.ndarray],
+    whole: bool = True,
+    weights: dict[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Each group by overlap (m,): `rows` (m,) are the people placed there, `totals` (s,) the group's people by source.
 
-    Groups stay within the people, old and young together too; each source keeps the total of each group."""
+    Groups stay within the people, old and young together too; each source keeps the total of each group. `weights`: how
+    each group (m,) lay before, where that is known; otherwise it lies as the people do."""
     found: dict[str, np.ndarray] = {}
     for group in GROUPS:
         if group not in totals:
@@ -90,5 +95,5 @@ def spread_groups(
         held = np.bincount(source_of, room, minlength=len(totals[group]))
         # a source that could not be placed keeps its groups with it
         wanted = np.where(held > 0, np.minimum(totals[group], held), 0.0)
-        found[group] = spread_part(wanted, source_of, room, room, whole)
+        found[group] = spread_part(wanted, source_of, (weights or {}).get(group, room), room, whole)
     return found

@@ -10,17 +10,17 @@ from core import policies
 from core.choices import AreaLevel
 from core.models import Area, City
 from facilities.models import ServiceType
-from planning.choices import ProfileStatus
 from planning.models import (
     CellPopulation,
     DemandCell,
-    PopulationLayer,
     Run,
     Scenario,
     Standard,
     StandardProfile,
 )
 from planning.selectors import gaps
+from planning.selectors.population import layer_in_use
+from planning.selectors.standards import profiles_on_offer, standard_for
 
 LABELS_AT_MOST = 600
 
@@ -48,9 +48,7 @@ def map_state(
     state = MapState(
         city=city,
         scenarios=list(Scenario.objects.filter(city=city).order_by("ref")),
-        profiles=list(
-            StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED).order_by("-is_default", "code")
-        ),
+        profiles=list(profiles_on_offer(city)),
     )
     runs = gaps.baseline_runs(user=user, city=city)
     asked = next((one for one in state.scenarios if one.ref == scenario_ref), None)
@@ -60,6 +58,9 @@ def map_state(
         state.run = runs.filter(scenario=asked).first() if asked else gaps.main_run(user=user, city=city)
     if state.run is not None:
         state.scenario, state.profile = state.run.scenario, state.run.profile
+        # A run may rest on a draft that is tried out, or on what is retired since.
+        if state.profile not in state.profiles:
+            state.profiles.insert(0, state.profile)
         state.services = gaps.services_of(state.run)
         for time_of_day in state.scenario.times_of_day:
             sibling = gaps.same_run_at(state.run, time_of_day, user=user)
@@ -74,9 +75,7 @@ def map_state(
         iter(state.services), None
     )
     if state.profile is not None and state.service is not None:
-        state.standard = (
-            state.profile.standards.filter(service=state.service).select_related("service").first()
-        )
+        state.standard = standard_for(state.profile, state.service)
     return state
 
 
@@ -121,10 +120,10 @@ def levels_shown(levels: dict[int, int]) -> list[int]:
 
 def empty_cells(city: City, time_of_day: str) -> dict[str, int]:
     """Cells where the layer says that nobody is, cells it says nothing about (two different things), and the others."""
-    key = f"empty-cells:{_version(city)}:{time_of_day}"
+    layer = layer_in_use(city, time_of_day)
+    key = f"empty-cells:{_version(city)}:{time_of_day}:{layer.pk if layer else ''}"
     counts = cache.get(key)
     if counts is None:
-        layer = PopulationLayer.objects.filter(city=city, time_of_day=time_of_day).first()
         cells = DemandCell.objects.filter(city=city).count()
         held = CellPopulation.objects.filter(layer=layer).aggregate(
             rows=Count("pk"), nobody=Count("pk", filter=Q(people__lte=0))

@@ -16,7 +16,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import policies
-from core.choices import TimeOfDay
 from core.models import City, Job, PackLayer
 from core.services import audit, jobs
 from core.services.jobs import Progress
@@ -31,6 +30,7 @@ from planning.bridge.datum_check import fit_of_points, fit_of_roads
 from planning.bridge.exposure import street_lines
 from planning.bridge.plane import plane_centre
 from planning.models import NetworkIsland, PopulationLayer, RoadNetwork
+from planning.selectors.population import layer_in_use
 from planning.services import networks
 
 KIND = "network_report"
@@ -169,8 +169,7 @@ def _plane_of(network: RoadNetwork) -> tuple[LocalMetric, dict[str, Any]]:
 
 def _held(city: City, plane: LocalMetric) -> Held:
     """People by night where the city has such a layer, else its newest one; places that are not closed."""
-    layers = PopulationLayer.objects.filter(city=city).order_by("-id")
-    layer = layers.filter(time_of_day=TimeOfDay.NIGHT).first() or layers.first()
+    layer = layer_in_use(city)
     cells = fetch_columns(
         "select st_x(c.point) lon, st_y(c.point) lat, coalesce(p.people, 0) people from planning_demandcell c"
         " left join planning_cellpopulation p on p.cell_id = c.id and p.layer_id = %s"

@@ -78,7 +78,7 @@ def _analysis(request: HttpRequest, run: Run) -> Analysis:
 def population(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """`?layer=CODE` or `?time=night`, in the city of `?city=CODE`."""
     city, ask = tile_city(request), request.GET
-    layers = PopulationLayer.objects.filter(city=city).select_related("city").order_by("-id")
+    layers = PopulationLayer.objects.filter(city=city).select_related("city").order_by("-current", "-id")
     layer = (
         layers.filter(code=ask["layer"].replace("\x00", "")).first()
         if ask.get("layer")
