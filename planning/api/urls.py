@@ -9,6 +9,7 @@ from planning.api import (
     layers,
     networks,
     plans,
+    population,
     reach,
     runs,
     scenario_templates,
@@ -108,7 +109,8 @@ urlpatterns: list[URLPattern] = [
 
 def register(router: BaseRouter) -> None:
     """Put this app's nouns on the API."""
-    router.register("population-layers", layers.PopulationLayerViewSet, basename="population-layer")
+    router.register("census-totals", population.CensusTotalViewSet, basename="census-total")
+    router.register("population-layers", population.PopulationLayerViewSet, basename="population-layer")
     router.register("standard-profiles", layers.StandardProfileViewSet, basename="standard-profile")
     router.register("standards", layers.StandardViewSet, basename="standard")
     router.register("speed-profiles", layers.SpeedProfileViewSet, basename="speed-profile")

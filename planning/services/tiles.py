@@ -37,6 +37,7 @@ from planning.bridge.frozen import Frozen, load_frozen
 from planning.bridge.hexagons import hexagon_keys, web_mercator
 from planning.bridge.situation import counted_at, layer_told
 from planning.models import HazardLayer, PopulationLayer, Run
+from planning.selectors.hazards import ground_key
 from planning.services.analysis_tiles import Drawn
 
 COUNTED = ("people", "need", *STATES)
@@ -261,7 +262,7 @@ def unnested(name: str, city_id: int, level: int, keys: np.ndarray, sums: dict[s
         f"v.{column}::float8" if column == "people" else f"v.{column}::bigint" for column in listed
     )
     extra = ", (v.late + v.no_room + v.out_of_reach)::bigint as gap" if "late" in listed else ""
-    if "gap_before" in listed:
+    if "gap_before" in listed and "gap_after" not in listed:
         extra += ", (v.late + v.no_room + v.out_of_reach)::bigint as gap_after"
     sql = f"""
         select g.id, {said}{extra}, {GROUP_GEOMETRY} as geom
@@ -340,4 +341,4 @@ def zone_tile(*, layer: HazardLayer, z: int, x: int, y: int) -> Tile:
             from planning_hazardzone h where h.layer_id = %(layer)s and h.geometry && {BOUNDS} order by h.severity"""
         return make_tile(z, x, y, [TileLayer("zones", sql, {"layer": layer.pk}, feature_id="id")])
 
-    return kept_tile(("zones", city_version(layer.city), layer.pk, z, x, y), make)
+    return kept_tile(("zones", city_version(layer.city), layer.pk, ground_key(layer), z, x, y), make)

@@ -27,8 +27,8 @@ def grouped(town, monkeypatch):
     return town
 
 
-def cells(user, z, town, path="cells", **query):
-    """Features of the tiles around the town, by zoom."""
+def cells(user, z, town, path="cells", called=None, **query):
+    """Features of the tiles around the town, by zoom; `called`: the name of the layer in them, where it differs."""
     client = Client()
     client.force_login(user)
     found = []
@@ -42,7 +42,7 @@ def cells(user, z, town, path="cells", **query):
         if answer.status_code == 204:
             continue
         assert answer.status_code == 200, answer.content
-        found += [(feature["_id"], feature) for feature in mvt.features(answer.content, path)]
+        found += [(feature["_id"], feature) for feature in mvt.features(answer.content, called or path)]
     return list(dict(found).values())
 
 
