@@ -10,6 +10,7 @@ from planning.services import (  # noqa: F401
     hazard_imports,
     network_imports,
     network_reports,
+    population_imports,
     runs,
     siting,
 )

@@ -40,7 +40,7 @@ class PopulationLayerFilter(SharedFilter):
 
     class Meta:
         model = PopulationLayer
-        fields: list[str] = []
+        fields = ["current", "method"]
 
 
 class StandardFilter(django_filters.FilterSet):

@@ -13,7 +13,6 @@ from planning.api import filters
 from planning.api import serializers as forms
 from planning.models import (
     CostRate,
-    PopulationLayer,
     Snapshot,
     SpeedProfile,
     Standard,
@@ -33,16 +32,6 @@ class ForEveryone(ReadViewSet):
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return queryset
-
-
-class PopulationLayerViewSet(CityWide):
-    """Where people are at a time of day, from one source. Cells: vector tiles at /tiles/population/."""
-
-    queryset = PopulationLayer.objects.select_related("city")
-    serializer_class = forms.PopulationLayerSerializer
-    filterset_class = filters.PopulationLayerFilter
-    ordering_fields = ["code", "people"]
-    lookup_value_regex = r"\d{1,18}"
 
 
 class StandardProfileViewSet(ForEveryone):

@@ -16,7 +16,6 @@ from planning.models import (
     CellResult,
     CostRate,
     FacilityResult,
-    PopulationLayer,
     Run,
     Snapshot,
     SpeedProfile,
@@ -32,15 +31,6 @@ STATES = ["need", "served", "late", "no_room", "out_of_reach", "gap"]
 
 def code_of(**more: Any) -> serializers.SlugRelatedField:
     return serializers.SlugRelatedField(slug_field="code", read_only=True, **more)
-
-
-class PopulationLayerSerializer(WholeCityFields, serializers.ModelSerializer):
-    city = code_of()
-
-    class Meta:
-        model = PopulationLayer
-        fields = ["id", "code", "name", "name_en", "city", "time_of_day", "people", "cells", "synthetic"]
-        whole_city_fields = ("people", "cells")
 
 
 class StandardSerializer(serializers.ModelSerializer):
