@@ -1,6 +1,8 @@
 """Forms of the planning pages. They check what was typed; services decide what may be done."""
 
 from planning.forms.analyses import AnalysisForm
+from planning.forms.batches import BatchForm, is_share
+from planning.forms.hazards import HazardFactsForm, HazardImportForm
 from planning.forms.names import LocalNames, LocalNamesMany
 from planning.forms.networks import RoadImportForm
 from planning.forms.plans import SuggestForm, WhatIfForm
@@ -10,6 +12,9 @@ from planning.forms.scenarios import ScenarioForm
 
 __all__ = [
     "AnalysisForm",
+    "BatchForm",
+    "HazardFactsForm",
+    "HazardImportForm",
     "LocalNames",
     "LocalNamesMany",
     "RoadImportForm",
@@ -18,4 +23,5 @@ __all__ = [
     "ScenarioForm",
     "SuggestForm",
     "WhatIfForm",
+    "is_share",
 ]

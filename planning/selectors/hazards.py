@@ -142,12 +142,18 @@ _PLACES = (
 
 def places_inside(user: Any, layer: HazardLayer) -> list[dict[str, Any]]:
     """Facilities (not the closed ones) and idle assets inside, hardest hit first, of the areas the person sees:
-    [{"kind": "facility" | "idle_asset", "klass", "severity", "ref", "name", "name_en", "area", "area_en"}]."""
+    [{"kind": "facility" | "idle_asset", "klass", "severity", "ref", "name", "name_en", "area"}], the
+    area with name and name_en."""
     rights, more = rights_sql(policies.visible_paths(user, layer.city_id) if user is not None else None)
     with connection.cursor() as cursor:
         cursor.execute(_PLACES.format(rights=rights), {"layer": layer.pk, "city": layer.city_id, **more})
-        names = ("kind", "klass", "severity", "ref", "name", "name_en", "area", "area_en")
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [
+            {
+                "kind": kind, "klass": klass, "severity": severity, "ref": ref, "name": name, "name_en": name_en,
+                "area": {"name": area or "", "name_en": area_en or ""},
+            }
+            for kind, klass, severity, ref, name, name_en, area, area_en in cursor.fetchall()
+        ]  # fmt: skip
 
 
 def places_by_class(rows: list[dict[str, Any]]) -> dict[tuple[str, str], int]:

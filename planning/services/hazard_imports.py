@@ -206,8 +206,9 @@ def checked_options(code: str, options: Mapping[str, Any]) -> dict[str, Any]:
     said = {name: value for name, value in options.items() if value not in (None, "", {}, [])}
     text = _("The key is not known. Known: %(known)s.") % {"known": ", ".join(OPTIONS)}
     problems = [Problem("key_unknown", text, column=name) for name in said if name not in OPTIONS]
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", code):
-        words = _("A code has up to 40 letters, digits, hyphens and underscores.")
+    # "import" is the address of the import page
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", code) or code == "import":
+        words = _('A code has up to 40 letters, digits, hyphens and underscores, and is not "import".')
         problems.append(Problem("code_invalid", words, column="code", value=code))
     for name, kinds in (("columns", Mapping), ("severity", Mapping), ("cut_offs", list)):
         if name in said and not isinstance(said[name], kinds):

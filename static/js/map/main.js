@@ -16,6 +16,7 @@ import { watchPage } from "./page.js";
 import { watchSettings } from "./settings.js";
 import { addStreets } from "./streets.js";
 import { baseStyle } from "./style.js";
+import { addZones } from "./zones.js";
 import { drawWhatIf, fitDrawing, watchWhatIf } from "./whatif.js";
 
 const holder = document.querySelector("#map");
@@ -42,6 +43,7 @@ function draw() {
     if (config.islands) addIslands(map, config.islands, maplibregl.LngLatBounds);
     if (config.streets) addStreets(map, config.streets, maplibregl.LngLatBounds);
     if ("ground" in config) addGround(map, config, maplibregl.LngLatBounds);
+    if (config.zones) addZones(map, config.zones);
     if (config.draw) addDrawing(map, config.draw);
     if (config.drawing) { drawWhatIf(map, config.drawing); fitDrawing(map, config.drawing, maplibregl.LngLatBounds); }
     if (config.place) markPlace(map, config.place);
