@@ -44,7 +44,8 @@ def write_population(
         new.append(NewLayer(name, fields, layer.options.get("groups_from_census")))
     # what is no longer in use steps aside before another layer takes its place
     PopulationLayer.objects.filter(city=city, code__in=layers).update(current=False)
-    return replace_cells(city=city, cells=cells, layers=new, keep=own)
+    written = replace_cells(city=city, cells=cells, layers=new, keep=own)
+    return {name: written[name] for name in layers}
 
 
 def fields_of(layer: Layer, record: PackLayer | None, cells: Cells) -> dict[str, Any]:
