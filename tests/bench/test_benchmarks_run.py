@@ -34,6 +34,7 @@ EXPECTED = {
     "db": {"D1-orm", "D1-values", "D1-city-orm", "D1-city-values", "D2-orm", "D2-rows", "D3-z8", "D3-z10"},
     "scale": {"X1-workers"},
     "siting": {"S6-small"},
+    "uncertainty": {"U1"},
     "travel": {
         "T4-scipy",
         "T4-scipy-call",
