@@ -33,7 +33,7 @@ class ScenarioForm(forms.Form):
     name = forms.CharField(required=False, max_length=120, label=_("Name"))
     name_en = forms.CharField(required=False, max_length=120, label=_("English name"))
     hazard = forms.ChoiceField(choices=Hazard.choices, label=_("Hazard"))
-    extent = forms.ChoiceField(choices=Extent.choices, label=_("Where"))
+    extent = forms.ChoiceField(choices=Extent.choices, label=_("Extent"))
     areas = LocalNamesMany(queryset=Area.objects.none(), required=False, label=_("Areas"))
     hazard_layer = LocalNames(
         queryset=HazardLayer.objects.none(), to_field_name="code", required=False, label=_("Hazard layer")

@@ -176,7 +176,9 @@ def _check_choices(city: City, values: dict[str, Any], problems: Problems) -> No
     """Closed lists, times of day, and the population layers that the city has for them."""
     lists = {"hazard": Hazard.values, "extent": Extent.values, "rate_certainty": Certainty.values}
     for name, known in lists.items():
-        if values[name] not in known:
+        if name == "hazard" and not values[name]:
+            problems.add("hazard_missing", _("Choose the hazard."), column="hazard")
+        elif values[name] not in known:
             problems.add("choice_unknown", _UNKNOWN, column=name, cell=values[name], known=", ".join(known))
     if not values["times_of_day"]:
         problems.add("times_missing", _("Choose at least one time of day."), column="times_of_day")

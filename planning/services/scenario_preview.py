@@ -15,6 +15,7 @@ from core.choices import AreaLevel, TimeOfDay
 from core.errors import DomainError, Problem
 from core.models import Area, City
 from facilities.importers.problems import Problems
+from planning.bridge.attendance import with_present
 from planning.bridge.frozen import Frozen, latest_frozen, load_frozen
 from planning.bridge.results import area_sums
 from planning.bridge.scenario_document import scenario_document
@@ -32,7 +33,7 @@ ENDS = ("low", "mid", "high")
 # Numbers that move the people of the chain, not the units each of them needs.
 _MOVED = {*(f"{name}_share" for name in CHAIN), "zone_rates", "model"}
 # Not asked of a scenario whose people are only being counted.
-_NOT_YET = {"name_missing", "services_missing", "times_missing"}
+_NOT_YET = {"name_missing", "hazard_missing", "services_missing", "times_missing", "areas_missing", "layer_missing", "drawn_missing"}  # fmt: skip
 
 
 @dataclass
@@ -78,7 +79,8 @@ def preview_told(*, user: Any, city: City, told: dict[str, Any], profile: Standa
     values = DEFAULTS | {name: [] for name in LISTS} | records_of(city=city, told=told, problems=problems)
     values = check_fields(city=city, values=values, problems=problems)
     found = preview(city=city, document=document_of(values), profile=profile)
-    found.problems = [one for one in problems if one.code not in _NOT_YET] + found.problems
+    told_already = any(one.code == "drawn_outside" for one in problems)
+    found.problems = [one for one in problems if one.code not in _NOT_YET] + ([] if told_already else found.problems)
     return found
 
 
@@ -96,6 +98,7 @@ def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | 
     frozen = frozen_for(city, document)
     if document["extent"] == Extent.ZONES and document["hazard_layer"] not in frozen.meta["zones"]:
         return found
+    document = with_present(document, frozen)
     ends = {end: _worked_out(at_end(document, end)) for end in ENDS}
     shares = {end: Shares(frozen, one) for end, one in ends.items()}
     document = ends["mid"]
@@ -260,10 +263,11 @@ def worked_out_numbers(document: dict[str, Any]) -> list[tuple[str, float | None
     zones count, then those of the whole; a missing one is None."""
     told = _worked_out(document)
     found: list[tuple[str, float | None]] = []
-    if told["extent"] == Extent.ZONES:
-        for klass, row in told["zone_rates"].items():
-            found += [
-                (f"zone_rates.{klass}.{name}", row[name]) for name in CHAIN if row.get(name) is not None
-            ]
-    whole = [(f"{name}_share", told.get(f"{name}_share")) for name in CHAIN]
-    return found + [(place, value) for place, value in whole if value is not None or not found]
+    rows = told["zone_rates"] if told["extent"] == Extent.ZONES else {}
+    for klass, row in rows.items():
+        found += [(f"zone_rates.{klass}.{name}", row[name]) for name in CHAIN if row.get(name) is not None]
+    for name in CHAIN:
+        whole = told.get(f"{name}_share")
+        if whole is not None or not rows or any(row.get(name) is None for row in rows.values()):
+            found.append((f"{name}_share", whole))
+    return found

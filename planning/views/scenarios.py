@@ -163,9 +163,11 @@ def certainty_of(document: dict[str, Any], link: str) -> str:
 def rates_told(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Every rate a run would use, with range, source and certainty: those of a template's model as it works them out."""
     facts, rows = document.get("rate_facts") or {}, []
-    for place, value in worked_out_numbers(document):
+    numbers = worked_out_numbers(document)
+    by_class = any(place.startswith("zone_rates.") for place, _value in numbers)
+    for place, value in numbers:
         fact = facts.get(place) or {}
-        klass, link = "", place.removesuffix("_share")
+        klass, link = (_("every other class") if by_class else ""), place.removesuffix("_share")
         if place.startswith("zone_rates."):
             klass, _dot, link = place.removeprefix("zone_rates.").rpartition(".")
         rows.append(
