@@ -2,6 +2,8 @@ from django.urls import URLPattern, path
 
 from planning.views import (
     analyses,
+    batches,
+    comparisons,
     demand,
     gaps,
     hazards,
@@ -83,7 +85,9 @@ urlpatterns: list[URLPattern] = [
     path("networks/import/", networks.network_import, name="network_import"),
     path("networks/<str:ref>/", networks.network_record, name="network"),
     path("networks/<str:ref>/report/", networks.network_report, name="network_report"),
+    *batches.urlpatterns,
     path("runs/", runs.run_list, name="runs"),
+    path("runs/<str:ref>/compare/", comparisons.compare_page, name="compare_runs"),
     path("runs/<str:ref>/", runs.run_record, name="run"),
     path("runs/<str:ref>/demand/", demand.demand_page, name="run_demand"),
     path("runs/<str:ref>/tables.xlsx", demand.run_tables, name="run_tables"),

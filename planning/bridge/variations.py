@@ -59,6 +59,11 @@ def most_of(place: str) -> float:
     return MOST.get(place.split(".")[0], float("inf") if place.startswith(MODEL) else 1.0)
 
 
+def is_share(place: str) -> bool:
+    """Is the number at this place a share, which people read in per cent?"""
+    return most_of(place) == 1.0
+
+
 def freeze_varied(scenario: Scenario, variation: dict[str, float]) -> dict[str, Any]:
     """The document a run is computed from, with some numbers replaced (place -> value). Raises InvalidInput for a number
     that the scenario's template cannot work with."""

@@ -1,7 +1,7 @@
 """Forms of the planning pages. They check what was typed; services decide what may be done."""
 
 from planning.forms.analyses import AnalysisForm
-from planning.forms.batches import BatchForm, is_share
+from planning.forms.batches import BatchForm
 from planning.forms.hazards import HazardFactsForm, HazardImportForm
 from planning.forms.names import LocalNames, LocalNamesMany
 from planning.forms.networks import RoadImportForm
@@ -23,5 +23,4 @@ __all__ = [
     "ScenarioForm",
     "SuggestForm",
     "WhatIfForm",
-    "is_share",
 ]

@@ -31,10 +31,11 @@ export function cellPaint(show, breaks, hours) {
   if (show === "backup") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["/", number("backup"), ["max", NEED, 1]], ramp("cov"), breaks.backup)]);
   if (show === "access") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["/", number("access"), ["*", 100, ["max", NEED, 1]]], [1, 2, 4, 5].map(step => token(`bal-${step}`)), breaks.access)]);
   if (show === "coverage") return peopled(["case", ["<=", NEED, 0], token("zero"), classes(["*", 100, ["/", SERVED, ["max", NEED, 1]]], ramp("cov"), breaks.coverage)]);
-  if (show === "difference") {
-    const change = ["-", number("gap_after"), number("gap_before")], colours = ramp("chg");
-    const paint = edge => peopled(["step", change, colours[4], -edge, colours[3], -edge / 10, colours[2], edge / 10, colours[1], edge, colours[0]]);
-    return byZoom(breaks.differenceLevels, paint, paint(breaks.difference));
+  if (show === "difference" || show === "difference_need") {
+    const what = show === "difference" ? "gap" : "need", change = ["-", number(`${what}_after`), number(`${what}_before`)], colours = ramp("chg");
+    const steps = edge => ["step", change, colours[4], -edge, colours[3], -edge / 10, colours[2], edge / 10, colours[1], edge, colours[0]];
+    const paint = edge => peopled(breaks.noNeed ? ["case", ["<=", NEED, 0], token("zero"), steps(edge)] : steps(edge));
+    return byZoom(breaks[`${show}Levels`], paint, paint(breaks[show]));
   }
   const value = show === "before" ? number("gap_before") : show === "after" ? number("gap_after") : VALUE[show] ?? VALUE.gap;
   const paint = edges => peopled(["case", ["<=", value, 0], token("zero"), classes(value, ramp("gap"), edges)]);

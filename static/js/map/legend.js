@@ -5,10 +5,10 @@ const text = (tag, words, className) => Object.assign(document.createElement(tag
 function inView(config, legend, zoom) {
   const wide = config.wide, level = String(Math.floor(zoom ?? 99));
   if (["coverage", "hour", "backup", "access"].includes(config.show) || !wide) return legend;
-  const different = config.show === "difference";
-  const words = (different ? wide.differenceWords : wide.words)?.[level];
+  const different = config.show.startsWith("difference");
+  const words = (different ? wide[`${config.show}Words`] : wide.words)?.[level];
   if (!words) return legend;
-  return { ...legend, title: different ? wide.differenceTitle : wide.title, classes: words.map(range => ({ words: range, cells: null })) };
+  return { ...legend, title: different ? wide[`${config.show}Title`] : wide.title, classes: words.map(range => ({ words: range, cells: null })) };
 }
 
 export function showLegend(config, zoom) {
