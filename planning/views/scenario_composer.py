@@ -16,17 +16,17 @@ from core.views.pages import page
 from facilities.models import ServiceType
 from planning.choices import Extent, ScenarioTemplate
 from planning.forms import ScenarioForm
-from planning.models import HazardLayer, HazardZone, Scenario
+from planning.models import HazardLayer, Scenario
 from planning.selectors.scenario_templates import (
     Template,
     find_template,
-    template_document,
     template_of,
     templates,
 )
 from planning.services import scenarios as services
 from planning.services.scenario_extents import ground_of_upload, ground_on_map
 from planning.services.scenario_preview import preview_told
+from planning.services.scenario_templates import begun_document
 from planning.services.scenario_versions import compare_versions, version_document, version_of
 from planning.views import mapwords
 from planning.views.scenarios import flows, ground_told, inside_table, seen
@@ -153,7 +153,7 @@ def _new_form(request: HttpRequest) -> ScenarioForm:
     asked = request.POST if data is not None else request.GET
     template = template_of(asked.get("template") or ScenarioTemplate.CUSTOM)
     layer = _layer(request, template, asked.get("hazard_layer", ""), first=data is None)
-    document = template_document(template.code, asked.get("variant", ""), _classes(layer))
+    document = begun_document(code=template.code, variant=asked.get("variant", ""), layer=layer)
     known = set(ServiceType.objects.values_list("code", flat=True))
     document["services"] = [code for code in document["services"] if code in known]
     document["hazard_layer"] = layer.code if layer else None
@@ -168,9 +168,17 @@ def _edit_form(request: HttpRequest, scenario: Scenario) -> ScenarioForm:
     wanted = data.get("hazard_layer", "") if data is not None else ""
     if wanted and wanted != document["hazard_layer"] and template.classes:
         layer = _layer(request, template, wanted, first=False)
-        fresh = template_document(template.code, "", _classes(layer))
+        # Rates of the set the scenario uses: two sets are never mixed.
+        table = (document.get("model") or {}).get("table", "")
+        variant = table if table in [one.code for one in template.variants] else ""
+        fresh = begun_document(code=template.code, variant=variant, layer=layer)
         document["zone_rates"] = fresh["zone_rates"]
-        kept = {place: fact for place, fact in document.get("rate_facts", {}).items() if not place.startswith("zone_rates.")}  # fmt: skip
+        by_class = [field.path for field in template.fields if field.kind == "by_class"]
+        document["model"] = (document.get("model") or {}) | {path: fresh["model"][path] for path in by_class}
+        own = ("zone_rates.", *(f"model.{path}." for path in by_class))
+        kept = {
+            place: fact for place, fact in document.get("rate_facts", {}).items() if not place.startswith(own)
+        }
         document["rate_facts"] = fresh["rate_facts"] | kept
     return ScenarioForm(data, request.FILES or None, city=scenario.city, template=template, document=document)
 
@@ -187,12 +195,6 @@ def _layer(request: HttpRequest, template: Template, code: str, *, first: bool) 
     if code:
         return layers.filter(code=code).first()
     return layers.filter(hazard=template.hazard).first() if first and template.extent == Extent.ZONES else None  # fmt: skip
-
-
-def _classes(layer: HazardLayer | None) -> list[str] | None:
-    if layer is None:
-        return None
-    return sorted(set(HazardZone.objects.filter(layer=layer).values_list("klass", flat=True)))
 
 
 def _changed_meanwhile(scenario: Scenario, seen_version: int | None) -> dict[str, Any]:
