@@ -8,9 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from core.choices import TimeOfDay
 from core.models import City
 from facilities.models import ServiceType
-from planning.choices import Assignment, ProfileStatus
+from planning.choices import Assignment
 from planning.forms.names import LocalNames
 from planning.models import Scenario, SpeedProfile, StandardProfile
+from planning.selectors.standards import profiles_on_offer, standard_for
 
 
 class RunForm(forms.Form):
@@ -18,7 +19,7 @@ class RunForm(forms.Form):
 
     scenario = LocalNames(queryset=Scenario.objects.none(), to_field_name="ref", label=_("Scenario"))
     profile = LocalNames(
-        queryset=StandardProfile.objects.filter(status=ProfileStatus.PUBLISHED),
+        queryset=StandardProfile.objects.none(),
         to_field_name="code",
         label=_("Standard"),
     )
@@ -35,11 +36,12 @@ class RunForm(forms.Form):
     def __init__(self, *args: Any, city: City, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["scenario"].queryset = Scenario.objects.filter(city=city)
+        self.fields["profile"].queryset = profiles_on_offer(city, drafts=True)
 
     def reach_overrides(self) -> dict[str, float]:
         """{service code: limit} where the chosen limit is not the standard's own."""
         service, limit = self.cleaned_data.get("service"), self.cleaned_data.get("reach")
         if service is None or limit is None:
             return {}
-        standard = self.cleaned_data["profile"].standards.filter(service=service).first()
+        standard = standard_for(self.cleaned_data["profile"], service)
         return {} if standard is None or standard.reach_limit == limit else {service.code: limit}

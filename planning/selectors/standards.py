@@ -12,6 +12,7 @@ from django.forms.models import model_to_dict
 
 from core import policies
 from core.models import City
+from facilities.models import ServiceType
 from planning.choices import Phase, ProfileStatus
 from planning.models import MinimumNeed, Standard, StandardProfile
 
@@ -94,6 +95,20 @@ def governing_profile(profile: StandardProfile) -> StandardProfile:
         if not is_local(one):
             return one
     return profile
+
+
+def standard_for(profile: StandardProfile, service: ServiceType) -> Standard | None:
+    """What judges a service in a run by the profile: the first phase that it speaks of; None where it does not."""
+    rows = effective_standards(governing_profile(profile))
+    return next((row for row in rows if row.service_id == service.pk), None)
+
+
+def profiles_on_offer(city: City, *, drafts: bool = False) -> QuerySet[StandardProfile]:
+    """Published profiles (and drafts) that a run of the city may be judged by, the default one first."""
+    here = Q(area=None) | Q(area__city=city)
+    states = [ProfileStatus.PUBLISHED, *([ProfileStatus.DRAFT] if drafts else [])]
+    rows = StandardProfile.objects.filter(here, status__in=states)
+    return rows.select_related("area").order_by("-is_default", "code")
 
 
 def is_local(profile: StandardProfile) -> bool:

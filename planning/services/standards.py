@@ -21,6 +21,8 @@ from planning.models import MinimumNeed, Run, Standard, StandardProfile
 from planning.selectors.standards import chain, children_of, revision_of
 from planning.services.standard_checks import problems_of
 
+# Addresses beside those of the profiles.
+RESERVED = ("new", "import")
 FIELDS = ("name", "name_en", "level", "area", "reason", "valid_from", "valid_to")
 
 
@@ -331,6 +333,8 @@ def _check(
             "code-missing",
             _("Give a code of letters, digits and hyphens, or an English name to make it from."),
         )
+    elif profile is None and code in RESERVED:
+        say("code", "code-taken", _("This word is an address of its own; choose another code."))
     elif profile is None and (
         StandardProfile.objects.filter(code=code).exists()
         or StandardProfile.objects.filter(family=code).exists()
