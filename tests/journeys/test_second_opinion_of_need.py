@@ -12,6 +12,7 @@ from django.core.management import call_command
 
 from core.models import Area, City
 from facilities.models import ServiceType
+from planning.bridge.demand import demand_of
 from planning.models import PopulationLayer, Scenario, Standard, StandardProfile
 from planning.services import runs
 from tests.journeys.second_opinion import cumulative, rows
@@ -99,6 +100,49 @@ def test_need_of_a_scenario_that_says_everything_is_found_again_in_sql(asked):
         assert abs(int(need.sum()) - wanted.sum()) <= 0.5 + 1e-6
         assert (np.abs(need - wanted) < 1).all()
         assert need.tolist() == cumulative(wanted).tolist()
+
+
+def test_what_that_need_is_made_of_is_found_again_by_district(asked):
+    """The chain by plain sums in SQL; phases and the old in loops over cells, added up by district."""
+    run = asked.run
+    found = demand_of(runs.frozen_of(run), run.scenario_frozen, run.standards_frozen, run.time_of_day)
+    part = {(p.service, p.part, p.phase, p.group): n for n, p in enumerate(found.parts)}
+    listed = rows(
+        "select p.people, p.age_60_up, st_intersects(st_geomfromtext(%s, 4326), c.point), coalesce(d.id, 0), coalesce(d.id = %s, false)"
+        " from planning_demandcell c join planning_cellpopulation p on p.cell_id = c.id and p.layer_id = %s"
+        " left join core_area a on a.id = c.area_id left join core_area d on d.level = 2 and a.path like d.path || '%%'"
+        " where c.city_id = %s order by c.number",
+        asked.ground.wkt, asked.district.pk, asked.other.pk, asked.city.pk,
+    )  # fmt: skip
+    people, old = np.array([[r[0], r[1]] for r in listed]).T
+    inside, local = np.array([[r[2], r[4]] for r in listed], dtype=bool).T
+    district = np.array([r[3] for r in listed])
+    rates = (1, AFFECTED, AFFECTED * DISPLACED, AFFECTED * DISPLACED * SEEKING)
+    links = np.stack([people, *(people * inside * rate for rate in rates)])
+    seeking = links[-1]
+    later = cumulative(seeking * np.where(local, 3.0, 1.9) * STAYING)
+    first = cumulative(seeking)
+    aged, exact, kept = [], 0.0, 0
+    for n, share in enumerate(
+        old * inside * AFFECTED * DISPLACED * SEEKING * np.where(local, 3.0, 1.9) * STAYING
+    ):
+        exact += share
+        here = min(int(later[n]), int(np.floor(exact + 0.5 + 1e-9)) - kept)
+        kept += here
+        aged.append(here)
+    for pk in [int(one) for one in np.unique(district) if one]:
+        at, mine = found.area_id.tolist().index(pk), district == pk
+        assert found.chain[part[SHELTER, "whole", "", ""], :, at] == pytest.approx(links[:, mine].sum(axis=1))
+        assert found.need[part[SHELTER, "whole", "", ""], at] == later[mine].sum()
+        assert found.need[part[SHELTER, "phase", "d4_15", ""], at] == later[mine].sum()
+        assert found.need[part[SHELTER, "phase", "h0_24", ""], at] == first[mine].sum()
+        assert found.need[part[SHELTER, "group", "", "age_60_up"], at] == np.array(aged)[mine].sum()
+        assert found.need[part[SHELTER, "group", "", "age_0_59"], at] == (later - aged)[mine].sum()
+        # beds count the old alone: all of their need is the old's
+        assert (
+            found.need[part[BEDS, "group", "", "age_60_up"], at]
+            == found.need[part[BEDS, "whole", "", ""], at]
+        )
 
 
 def test_whom_a_place_on_drawn_ground_could_have_served_it_does_not(asked):
