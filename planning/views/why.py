@@ -22,6 +22,7 @@ from planning.selectors import gaps
 from planning.selectors.cells import cell_seen, result_of_cell
 from planning.selectors.people_groups import group_in_area
 from planning.selectors.ranges import ranges_of
+from planning.services.demand import Asked, DemandRow, DemandRows
 from planning.services.why import Why, why_number
 from planning.views import mapwords
 from planning.views.places import in_the_runs_city
@@ -126,6 +127,11 @@ def _options(why: Why, user: Any) -> list[dict[str, Any]]:
     return rows
 
 
+def _groups(run: Run, area: Area, service: ServiceType) -> list[DemandRow]:
+    """The need here by group, as far as the population layer tells groups apart."""
+    return list(DemandRows(run, [area], Asked(frozenset({service.code}), parts=frozenset({"group"}))))
+
+
 def _others(run: Run, area: Area, service: ServiceType, user: Any) -> list[dict[str, Any]]:
     """The gap of the same place at the other time of day."""
     rows = []
@@ -187,7 +193,7 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
     }  # fmt: skip
     spread = None if cell else ranges_of(run, service, [area]).get((service.pk, area.pk))
     context = {
-        "spread": spread, "range_url": reverse("analysis", args=[run.ref, "range"]) + f"?service={service.code}",
+        "groups": [] if cell else _groups(run, area, service), "spread": spread, "range_url": reverse("analysis", args=[run.ref, "range"]) + f"?service={service.code}",
         "may_run": policies.allows(request.user, "run.start", request.city),
         "run": run, "area": area, "service": service, "row": row, "why": answer, "config": _config(request, run, area, service),
         "may_plan": policies.allows(request.user, "plan.edit", request.city),
