@@ -20,6 +20,7 @@ from planning.models import (
     HazardLayer,
     HazardZone,
     Intervention,
+    MinimumNeed,
     Plan,
     PopulationLayer,
     RoadNetwork,
@@ -27,6 +28,7 @@ from planning.models import (
     Scenario,
     Snapshot,
     Standard,
+    StandardProfile,
 )
 
 
@@ -50,6 +52,20 @@ class StandardFilter(django_filters.FilterSet):
     class Meta:
         model = Standard
         fields = ["driver"]
+
+
+class StandardProfileFilter(django_filters.FilterSet):
+    class Meta:
+        model = StandardProfile
+        fields = ["status", "is_default", "family", "level"]
+
+
+class MinimumNeedFilter(django_filters.FilterSet):
+    profile = by_code("profile", _("code of the profile"))
+
+    class Meta:
+        model = MinimumNeed
+        fields = ["code", "phase", "basis"]
 
 
 class CostRateFilter(django_filters.FilterSet):

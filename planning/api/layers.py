@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 
 from core import policies
 from core.api.viewsets import ReadViewSet
@@ -15,8 +15,6 @@ from planning.models import (
     CostRate,
     Snapshot,
     SpeedProfile,
-    Standard,
-    StandardProfile,
 )
 
 
@@ -32,28 +30,6 @@ class ForEveryone(ReadViewSet):
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return queryset
-
-
-class StandardProfileViewSet(ForEveryone):
-    """Sets of standards used together, each number with its source, clause and certainty."""
-
-    queryset = StandardProfile.objects.select_related("parent", "area").prefetch_related(
-        Prefetch("standards", Standard.objects.select_related("service", "profile"))
-    )
-    serializer_class = forms.StandardProfileSerializer
-    filterset_fields = ["status", "is_default"]
-    ordering_fields = ["code"]
-    lookup_field = "code"
-
-
-class StandardViewSet(ForEveryone):
-    """Single standards: how much, how near, how soon."""
-
-    queryset = Standard.objects.select_related("service", "profile")
-    serializer_class = forms.StandardSerializer
-    filterset_class = filters.StandardFilter
-    ordering_fields = ["id"]
-    lookup_value_regex = r"\d{1,18}"
 
 
 class SpeedProfileViewSet(ForEveryone):

@@ -20,7 +20,6 @@ from planning.models import (
     Snapshot,
     SpeedProfile,
     SpeedRule,
-    Standard,
     StandardProfile,
 )
 from planning.selectors import gaps
@@ -31,41 +30,6 @@ STATES = ["need", "served", "late", "no_room", "out_of_reach", "gap"]
 
 def code_of(**more: Any) -> serializers.SlugRelatedField:
     return serializers.SlugRelatedField(slug_field="code", read_only=True, **more)
-
-
-class StandardSerializer(serializers.ModelSerializer):
-    profile = code_of()
-    service = code_of()
-
-    class Meta:
-        model = Standard
-        fields = [
-            "id", "profile", "service", "driver", "ratio", "ratio_text", "ratio_text_en", "ratio_source", "ratio_clause", "ratio_certainty",
-            "reach_limit", "reach_unit", "mode", "reach_source", "reach_clause", "reach_certainty", "conversion_limit_hours",
-            "conversion_source", "conversion_clause", "conversion_certainty", "weight",
-        ]  # fmt: skip
-
-
-class StandardProfileSerializer(serializers.ModelSerializer):
-    parent = code_of(allow_null=True)
-    area = code_of(allow_null=True)
-    standards = StandardSerializer(many=True, read_only=True)
-
-    class Meta:
-        model = StandardProfile
-        fields = [
-            "code",
-            "name",
-            "name_en",
-            "parent",
-            "area",
-            "status",
-            "is_default",
-            "valid_from",
-            "valid_to",
-            "reason",
-            "standards",
-        ]
 
 
 class CostRateSerializer(serializers.ModelSerializer):

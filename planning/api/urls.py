@@ -14,6 +14,7 @@ from planning.api import (
     runs,
     scenario_templates,
     scenarios,
+    standards,
 )
 
 SCENARIO_VERSION = "scenarios/<str:scenario_ref>/versions/<int:number>/"
@@ -111,8 +112,9 @@ def register(router: BaseRouter) -> None:
     """Put this app's nouns on the API."""
     router.register("census-totals", population.CensusTotalViewSet, basename="census-total")
     router.register("population-layers", population.PopulationLayerViewSet, basename="population-layer")
-    router.register("standard-profiles", layers.StandardProfileViewSet, basename="standard-profile")
-    router.register("standards", layers.StandardViewSet, basename="standard")
+    router.register("standard-profiles", standards.StandardProfileViewSet, basename="standard-profile")
+    router.register("standards", standards.StandardViewSet, basename="standard")
+    router.register("minimum-needs", standards.MinimumNeedViewSet, basename="minimum-need")
     router.register("speed-profiles", layers.SpeedProfileViewSet, basename="speed-profile")
     router.register("cost-rates", layers.CostRateViewSet, basename="cost-rate")
     router.register("hazard-layers", hazards.HazardLayerViewSet, basename="hazard-layer")
