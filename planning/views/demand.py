@@ -36,9 +36,11 @@ EVERY_PART = Asked(parts=frozenset({"whole", "phase", "group"}))
 
 
 def _run(request: HttpRequest, ref: str) -> Run:
-    return get_object_or_404(
+    run = get_object_or_404(
         gaps.runs_visible_to(request.user).select_related("city"), ref=ref, state=RunState.DONE
     )
+    request.city = run.city
+    return run
 
 
 @page
