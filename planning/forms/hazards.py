@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from core.choices import Certainty
 from facilities.choices import Hazard
 from facilities.forms import StyledForm
+from planning.models import HazardLayer
 
 CLASS_ROWS = 6
 POLYGONS, RASTER = "polygons", "raster"
@@ -90,6 +91,22 @@ class HazardImportForm(HazardFactsForm):
                 self.fields[f"{name}_{number}"] = forms.CharField(
                     label=str(label) % row, required=False, max_length=40, widget=widget
                 )
+
+    @staticmethod
+    def as_told(layer: HazardLayer, classes: list[dict[str, Any]]) -> dict[str, Any]:
+        """What is known of a layer whose ground is to be replaced. `classes` as of `selectors.hazards.classes_of`."""
+        told = {
+            name: getattr(layer, name)
+            for name in (*HazardFactsForm.base_fields, "code", "hazard", "synthetic")
+        }
+        told["kind"] = RASTER if layer.cut_offs else POLYGONS
+        for number, row in enumerate(reversed(classes[-CLASS_ROWS:]), start=1):
+            start = row.get("from")
+            told |= {
+                f"klass_{number}": row["klass"], f"severity_{number}": row["severity"],
+                f"from_{number}": "" if start is None else f"{start:g}",
+            }  # fmt: skip
+        return told
 
     def class_rows(self) -> list[dict[str, Any]]:
         """The fields of each class, for the page."""

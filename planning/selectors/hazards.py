@@ -80,11 +80,18 @@ _PEOPLE = (
 )
 
 
+def _own_paths(user: Any, layer: HazardLayer) -> list[str] | None:
+    """None for who may see the whole city: they all share one answer."""
+    if user is None or policies.sees_whole_city(user, layer.city_id):
+        return None
+    return policies.visible_paths(user, layer.city_id)
+
+
 def people_inside(user: Any, layer: HazardLayer) -> list[dict[str, Any]]:
     """People in each class by time of day and district, of the population layers in use and the areas the person sees:
     [{"klass", "time_of_day", "district", "people"}]; district "" where a cell lies in none. Kept until something changes."""
     city = layer.city
-    paths = policies.visible_paths(user, city.pk) if user is not None else None
+    paths = _own_paths(user, layer)
     used = list(PopulationLayer.objects.filter(city=city, current=True).order_by("id"))
     told = repr((
         city_version(city), layer.pk, ground_key(layer), paths,
@@ -124,19 +131,17 @@ def people_at(rows: list[dict[str, Any]], time_of_day: str = TimeOfDay.NIGHT) ->
 
 _PLACES = (
     _INSIDE
-    + """, place as (
-        select 'facility' kind, f.ref, f.name, f.name_en, f.point, f.area_id, f.status <> 'closed' counted
-        from facilities_facility f where f.city_id = %(city)s
+    + """, hit as (
+        select 'facility' kind, f.ref, f.name, f.name_en, f.area_id, p.severity, p.klass
+        from parts p join facilities_facility f on f.city_id = %(city)s and st_covers(p.ground, f.point)
+        where f.status <> 'closed'
         union all
-        select 'idle_asset', i.ref, i.name, i.name_en, i.point, i.area_id, true from inventory_idleasset i
-        where i.city_id = %(city)s),
-    hit as (
-        select distinct on (s.kind, s.ref) s.*, p.klass, p.severity from place s
-        join parts p on st_covers(p.ground, s.point)
-        where s.counted order by s.kind, s.ref, p.severity desc, p.klass collate "C")
-    select hit.kind, hit.klass, hit.severity, hit.ref, hit.name, hit.name_en, a.name, a.name_en
-    from hit left join core_area a on a.id = hit.area_id
-    where {rights} order by hit.severity desc, hit.klass, hit.kind, hit.ref"""
+        select 'idle_asset', i.ref, i.name, i.name_en, i.area_id, p.severity, p.klass
+        from parts p join inventory_idleasset i on i.city_id = %(city)s and st_covers(p.ground, i.point)),
+    worst as (select distinct on (kind, ref) * from hit order by kind, ref, severity desc, klass collate "C")
+    select w.kind, w.klass, w.severity, w.ref, w.name, w.name_en, a.name, a.name_en
+    from worst w left join core_area a on a.id = w.area_id
+    where {rights} order by w.severity desc, w.klass, w.kind, w.ref"""
 )
 
 
@@ -144,7 +149,7 @@ def places_inside(user: Any, layer: HazardLayer) -> list[dict[str, Any]]:
     """Facilities (not the closed ones) and idle assets inside, hardest hit first, of the areas the person sees:
     [{"kind": "facility" | "idle_asset", "klass", "severity", "ref", "name", "name_en", "area"}], the
     area with name and name_en."""
-    rights, more = rights_sql(policies.visible_paths(user, layer.city_id) if user is not None else None)
+    rights, more = rights_sql(_own_paths(user, layer))
     with connection.cursor() as cursor:
         cursor.execute(_PLACES.format(rights=rights), {"layer": layer.pk, "city": layer.city_id, **more})
         return [

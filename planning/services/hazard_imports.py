@@ -27,6 +27,7 @@ from facilities.services.imports import box_of, file_sha256
 from planning.importers.hazards import ZoneRows, read_hazard
 from planning.importers.packs import layer_of
 from planning.models import HazardLayer
+from planning.selectors.hazards import people_inside
 from planning.services.hazards import keep_used_classes, write_layer
 from planning.services.network_imports import in_words
 
@@ -130,6 +131,10 @@ def perform_import(job: Job, progress: Progress) -> dict[str, Any]:
     if params["dry_run"]:
         return {"result_url": f"/hazards/import/{job.ref}/?city={job.city.code}", "result": done.as_dict()}
     uploads.forget_upload(path, kind=FOLDER)
+    if done.layer is not None:
+        progress(0.9, _("Counting people inside"))
+        # kept for the pages: whoever opens the layer next does not wait
+        people_inside(None, done.layer)
     return {"result_url": f"/hazards/{done.code}/?city={job.city.code}", "result": done.as_dict()}
 
 

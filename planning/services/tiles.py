@@ -21,6 +21,7 @@ from core.selectors.tiles import (
     BOUNDS,
     ENVELOPE,
     EXTENT,
+    WIDER,
     Tile,
     TileLayer,
     city_version,
@@ -337,7 +338,7 @@ def zone_tile(*, layer: HazardLayer, z: int, x: int, y: int) -> Tile:
 
     def make() -> bytes:
         sql = f"""
-            select h.id, h.klass as class, h.severity, {mvt_geometry("ST_SimplifyPreserveTopology(h.geometry, %(tolerance)s / 2)")} as geom
+            select h.id, h.klass as class, h.severity, {mvt_geometry(f"ST_Simplify(ST_ClipByBox2D(h.geometry, {WIDER}), %(tolerance)s / 2, true)")} as geom
             from planning_hazardzone h where h.layer_id = %(layer)s and h.geometry && {BOUNDS} order by h.severity"""
         return make_tile(z, x, y, [TileLayer("zones", sql, {"layer": layer.pk}, feature_id="id")])
 
