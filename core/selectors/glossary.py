@@ -83,6 +83,31 @@ TERMS = (
         "seeking",
     ),
     Term(
+        _("base of a rate"),
+        _("The people a published rate is a share of. Rates on different bases are not compared and not mixed."),
+        "base",
+    ),
+    Term(
+        _("scenario template"),
+        _("Where a scenario may begin: rates with range, source and certainty, or a model that works them out."),
+        "template",
+    ),
+    Term(
+        _("attendance"),
+        _("People who come to an event; the event's population layer is scaled to it on the ground."),
+        "attendance",
+    ),
+    Term(
+        _("reproduction number"),
+        _("People whom one case infects on average while nobody is isolated and nothing is controlled."),
+        "reproduction_number",
+    ),
+    Term(
+        _("home isolation"),
+        _("Cases or contacts who isolate at home and need no isolation place; a decision, set as a share."),
+        "home_isolation_share",
+    ),
+    Term(
         _("scenario"),
         _(
             "A hazard, where it strikes, how many people it affects and how many leave home, by day and by night."
