@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from core import policies
 from core.errors import DomainError
 from core.models import Area
-from core.templatetags.pingji import day, dt, local_name
+from core.templatetags.pingji import day, dt, joined, local_name
 from planning.choices import RunState
 from planning.models import Batch, Run
 from planning.selectors.official_tables import times_of_question
@@ -182,4 +182,4 @@ def _sees(run: Run, user: Any) -> str:
     names = [
         local_name(area) for area in Area.objects.filter(city=run.city_id, path__in=paths).defer("geometry")
     ]
-    return _("Only these areas: %(areas)s.") % {"areas": _(", ").join(names)}
+    return _("Only these areas: %(areas)s.") % {"areas": joined(names)}

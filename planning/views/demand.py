@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from core import policies
 from core.choices import AreaLevel
-from core.templatetags.pingji import local_name, num, unit
+from core.templatetags.pingji import is_chinese, joined, local_name, num, unit
 from core.views.pages import page, page_of
 from planning import filters
 from planning.choices import Driver, RunState
@@ -162,7 +162,7 @@ def _reading(run: Run, whole: list[DemandRow]) -> Reading:
     known = [words for value, words in links if value is not None]
     if known:
         tail.append(_("Of these, %(links)s.") % {"links": _(", ").join(known)})
-    return Reading(sentence, " ".join(tail))
+    return Reading(sentence, ("" if is_chinese() else " ").join(tail))
 
 
 def _standards(whole: list[DemandRow]) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def _told(run: Run) -> str:
     told = list(dict.fromkeys(group for layer in layers_used(run) for group in layer.groups))
     if not told:
         return _("The population layer does not tell groups of people apart.")
-    names = _(", ").join(group_label(code) for code in told)
+    names = joined([group_label(code) for code in told])
     return _("The population layer tells apart: %(groups)s.") % {"groups": names}
 
 
