@@ -62,12 +62,12 @@ for (const form of document.querySelectorAll("form[data-auto-submit]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
 
-// Sections that open by a choice (radio or select) elsewhere in the form.
+// Sections that open by a choice (radio or select) elsewhere in the form: name=value, or name=one,other.
 for (const part of document.querySelectorAll("[data-show-when]")) {
   const [name, value] = part.dataset.showWhen.split("=");
   const look = () => {
     const chosen = document.querySelector(`[name="${name}"]:checked, select[name="${name}"]`);
-    part.hidden = chosen?.value !== value;
+    part.hidden = !value.split(",").includes(chosen?.value);
   };
   document.addEventListener("change", look);
   look();
