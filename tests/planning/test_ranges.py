@@ -33,9 +33,13 @@ from planning.models import (
     Standard,
 )
 from planning.selectors.ranges import newest_range, ranges_of
+from planning.services import plans
 from planning.services.analyses import start_analysis
 from planning.services.runs import situation_of
+from tests.planning.test_groups import told_apart
 from tests.planning.town import box
+
+__all__ = ["told_apart"]
 
 DISPLACED = {"displaced_share": {"low": 0.3, "high": 0.8, "source": "worked example", "certainty": "C"}}
 
@@ -245,6 +249,65 @@ def test_best_assignments_are_scored_draw_by_draw(shaky, compute):
     ranged(run, draws=100)
     city = ranges_of(run)[shaky.service.pk, shaky.root.pk]
     assert (city.need, city.gap) == (115, AreaResult.objects.get(run=run, area=shaky.root).gap)
+
+
+def test_inputs_of_a_templates_model_are_varied_and_what_it_works_out_only_through_them(town, compute):
+    """20 to 130 places for 10,000 residents, 60 in the middle: 230 residents x 1,000 make 1,380 places."""
+    for layer in town.layers.values():
+        for count in layer.counts.all():
+            count.people *= 1000
+            count.save()
+    Standard.objects.update(driver="residents")
+    town.scenario.template, code = "epidemic_tier", town.service.code
+    town.scenario.model = {"places_per_10000": 60.0, "home_isolation_share": 0.0, "service": code}
+    uncertain(
+        town,
+        **{
+            "model.places_per_10000": {"low": 20, "high": 130, "certainty": "B"},
+            f"ratio_overrides.{code}": {"low": 0.001, "high": 0.5},
+        },
+    )
+    (run,) = compute(town)
+    facts = ranged(run, draws=200).facts
+    assert [one["key"] for one in facts["inputs"]] == ["model.places_per_10000"]
+    assert {one["key"] for one in facts["fixed"]} == {"model.home_isolation_share", "population.night"}
+    said = facts["services"][code]
+    (driver,) = said["drivers"]["need"]
+    assert (driver["low"], said["need"], driver["high"]) == (460, 1380, 2990)
+    assert said["need_p50"] == pytest.approx(1380, rel=0.01)
+
+
+def test_what_only_barrier_free_places_may_serve_is_kept_apart_in_every_draw(told_apart, compute):
+    uncertain(told_apart, **DISPLACED)
+    (run,) = compute(told_apart)
+    ranged(run, draws=100)
+    for row in AreaResult.objects.filter(run=run):
+        found = ranges_of(run)[told_apart.service.pk, row.area_id]
+        assert (found.need, found.gap) == (row.need, row.gap)
+    analysis = newest_range(run)
+    (driver,) = analysis.facts["services"][told_apart.service.code]["drivers"]["gap"]
+    question = question_of(run)
+    for share, gap in ((0.3, driver["low"]), (0.8, driver["high"])):
+        world = build_situation(
+            frozen_of(run), replace(question, scenario=question.scenario | {"displaced_share": share})
+        ).world
+        assert world.grouped and score_world(world).gap.sum() == gap
+
+
+def test_the_run_of_a_plan_has_a_range_with_the_plans_own_places(shaky, compute):
+    runs = compute(shaky)
+    version = plans.suggest_plan(
+        user=None, city=shaky.city, runs=runs, budget_fen=100_000, name="方案", time_limit_seconds=5
+    )
+    jobs.perform(version.job.ref)
+    after = Run.objects.get(plan_version=version)
+    ranged(after, draws=100)
+    ranged(runs[0], draws=100)
+    key = (shaky.service.pk, shaky.root.pk)
+    before, now = ranges_of(runs[0])[key], ranges_of(after)[key]
+    assert now.gap == AreaResult.objects.get(run=after, area=shaky.root).gap < before.gap
+    assert (now.need_p10, now.need_p90) == (before.need_p10, before.need_p90)
+    assert now.gap_p50 < before.gap_p50
 
 
 def test_too_many_draws_for_a_large_city_are_refused_in_words(shaky, compute, monkeypatch):
