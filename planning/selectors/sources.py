@@ -49,6 +49,79 @@ SHIPPED = (
         " InaSAFE ladder of 2013"
     ),
     _("National floor of 2021: 20 isolation rooms per 10,000 residents; no share of the people is assumed"),
+    _(
+        "InaSAFE flood rates by depth, hazard_classifications.py @677c0421, from Jakarta floods; base: people in the water"
+    ),
+    _("InaSAFE flood rates by depth; the range is our proposal: one class less deep, and as far above"),
+    _("InaSAFE flood rates by depth; the range is our proposal: one class less deep, one class deeper"),
+    _("InaSAFE flood rates by depth; the range is our proposal: half, one class deeper"),
+    _("InaSAFE rate of wet ground; the range is our proposal: its makers doubt the 1 %%"),
+    _("Contained in the InaSAFE rate, which counts people in shelters"),
+    _(
+        "InaSAFE rate of dam inundation above 1.5 m, hazard_classifications.py @677c0421; base: people in the water"
+    ),
+    _("InaSAFE rate of dam inundation; the high end is its rate of any flood as deep"),
+    _(
+        "Henan press conference of 2021-08-02: 1.4708 m relocated of 14.53 m affected, whole province, same date; base: people"
+        " affected"
+    ),
+    _("Our proposal: everybody in a flooded zone counts as affected"),
+    _(
+        "Henan 2021, base 14.53 m affected: low counts only the 0.9338 m evacuated in haste, high counts nobody twice of evacuated"
+        " and relocated"
+    ),
+    _("press conference of 2021-08-02"),
+    _("Our proposal: the reports count people moved and housed, not who stayed with relatives"),
+    _(
+        "InaSAFE earthquake ladder of 2013, hazard_classifications.py @677c0421; base: people on the shaken ground"
+    ),
+    _(
+        "InaSAFE earthquake ladder of 2013; the range is our proposal: half a step down and up, as near as intensity is known"
+    ),
+    _("Our proposal of 0.30 within the Hazus factors of income, 0.13 to 0.62"),
+    _("Hazus 6.1, section 13"),
+    _(
+        "Hazus 6.1 section 13, equations of displaced households and shelter; factors of ethnicity, tenure and age left out; chances"
+        " of damage are our proposal"
+    ),
+    _("Our proposal; the city's own seismic damage prediction should take its place"),
+    _("National Health Commission, press conference of 2021-09-29: at least 20 rooms for 10,000 people"),
+    _("National floor of 2021; the high end is our middle tier"),
+    _("press conference of 2021-09-29"),
+    _("National floor of 2021 (20) to what Shanghai and Guangzhou planned in 2022 (119 to 131)"),
+    _(
+        "Guangzhou 2022-11-17: 246,407 places planned, 131 for 10,000 people; Shanghai 2022-04: 119 contacts for 10,000"
+    ),
+    _("Shanghai 2022: 119 contacts for 10,000 people, 183 with the 64 beds of cases"),
+    _(
+        "Compartment model after Kermack and McKendrick 1927; every value is our proposal for the health authority to replace"
+    ),
+    _("Our proposal, for the health authority to replace"),
+    _("Our proposal: no published shares were found; the event's own safety plan should take its place"),
+    _("Our proposal: those who cannot leave at once by themselves"),
+    _("Our proposal: those who cannot go home that night"),
+    _("Our proposal: visitors have nobody to stay with"),
+    _("HRSA surge benchmark (500 patients per million); the range is our proposal: half and double"),
+    _("Henan press conference of 2021-08-02"),
+    _("Early report, copy; residents of the same year"),
+    _(
+        "Our proposal: 10 %% as at intensity VII of the InaSAFE ladder of 2013; 20 %% as where a quarter of the people are at VIII,"
+        " the others at VII"
+    ),
+    _("Our proposal: everybody on the shaken ground"),
+    _("Our proposal: a third less, a third more"),
+    _("Our proposal: half, and half as much again"),
+    _("Our proposal: an eighth less and more"),
+    _("Our proposal: four tenths less and more"),
+    _("Our proposal: half as many, twice as many"),
+    _(
+        "Displaced of all people 75, 50 and 10 %%: InaSAFE earthquake ladder of 2013 (hazard_classifications.py @677c0421); the share"
+        " affected is our proposal"
+    ),
+    _("places for 10,000 residents"),
+    _("people for 10,000 residents"),
+    _("beds for 1,000 people"),
+    _("days"),
     _("make_city"),
     _("Planning convention of 4.5 km/h; between 1.0 and 1.4 m/s in pedestrian design"),
     _("Pingji proposal 2026: as driven in a large city, below the signed speed"),
