@@ -6,6 +6,7 @@ from planning.forms.hazards import HazardFactsForm, HazardImportForm
 from planning.forms.names import LocalNames, LocalNamesMany
 from planning.forms.networks import RoadImportForm
 from planning.forms.plans import SuggestForm, WhatIfForm
+from planning.forms.population import CensusImportForm, PopulationErrorForm, PopulationImportForm, ScaleForm
 from planning.forms.road_rules import RoadRuleForm
 from planning.forms.runs import RunForm
 from planning.forms.scenarios import ScenarioForm
@@ -13,13 +14,17 @@ from planning.forms.scenarios import ScenarioForm
 __all__ = [
     "AnalysisForm",
     "BatchForm",
+    "CensusImportForm",
     "HazardFactsForm",
     "HazardImportForm",
     "LocalNames",
     "LocalNamesMany",
+    "PopulationErrorForm",
+    "PopulationImportForm",
     "RoadImportForm",
     "RoadRuleForm",
     "RunForm",
+    "ScaleForm",
     "ScenarioForm",
     "SuggestForm",
     "WhatIfForm",

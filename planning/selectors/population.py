@@ -107,6 +107,24 @@ def census_years(city: City) -> list[int]:
     return list(years.values_list("year", flat=True).distinct())
 
 
+def census_told(city: City) -> list[dict[str, Any]]:
+    """Each census of a city: year, areas with people, groups, source, certainty; the newest first."""
+    found: dict[int, dict[str, Any]] = {}
+    rows = CensusTotal.objects.filter(city=city).order_by("-year", "group")
+    for year, group, people, source, certainty in rows.values_list("year", "group", "people", "source", "certainty"):
+        told = found.setdefault(
+            year, {"year": year, "areas": 0, "people": 0, "groups": [], "source": source, "certainty": certainty}
+        )
+        if not group:
+            told["areas"] += 1
+            told["people"] += people
+        elif group not in told["groups"]:
+            told["groups"].append(group)
+    for told in found.values():
+        told["groups"] = [PeopleGroup(group).label for group in GROUPS if group in told["groups"]]
+    return list(found.values())
+
+
 def scenarios_with(layer: PopulationLayer) -> list[Scenario]:
     """Scenarios that name this layer."""
     rows = Scenario.objects.filter(city_id=layer.city_id)

@@ -48,6 +48,7 @@ from planning.services.population_cells import (
 )
 
 KIND, FOLDER = "import_population", "population"
+RESERVED = ("import", "census")
 # beside the keys of a pack: `grid` (a new one), `by` (code of the layer whose people weigh the spreading)
 OPTIONS = (
     "time_of_day", "kind", "datum", "columns", "title", "title_en", "raster", "clip", "grid", "by", "source", "licence",
@@ -385,6 +386,9 @@ def checked_options(code: str, options: Mapping[str, Any]) -> dict[str, Any]:
     problems = [Problem("key_unknown", text, column=name) for name in said if name not in OPTIONS]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", code):
         words = _("A code has up to 40 letters, digits, hyphens and underscores.")
+        problems.append(Problem("code_invalid", words, column="code", value=code))
+    if code in RESERVED:
+        words = _("This word is an address of the pages. Take another code.")
         problems.append(Problem("code_invalid", words, column="code", value=code))
     for name in ("columns", "raster", "grid"):
         if name in said and not isinstance(said[name], Mapping):
