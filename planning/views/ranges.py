@@ -23,11 +23,10 @@ def shown(request: HttpRequest, analysis: Analysis, service: ServiceType) -> dic
     facts = facts_in_words(analysis.facts)
     whole_city = gaps.sees_whole_city(request.user, analysis.run.city_id)
     said = facts["services"].get(service.code) if whole_city else None
-    every = list(range_rows(analysis, user=request.user).filter(service=service))
-    level = _level(every)
-    rows = sorted(
-        (row for row in every if row.area.level == level and row.need_p90), key=lambda row: -row.gap_p90
-    )
+    every = range_rows(analysis, user=request.user).filter(service=service)
+    level = _level(set(every.order_by().values_list("area__level", flat=True).distinct()))
+    shown_rows = every.filter(area__level=level, need_p90__gt=0).defer("area__geometry")
+    rows = list(shown_rows.order_by("-gap_p90", "area__path"))
     most = max((row.gap_p90 for row in rows), default=0)
     return {
         "rows": [{"row": row, "bar": _bar(row.gap_p10, row.gap, row.gap_p90, most)} for row in rows],
@@ -40,9 +39,8 @@ def shown(request: HttpRequest, analysis: Analysis, service: ServiceType) -> dic
     }  # fmt: skip
 
 
-def _level(rows: list[AreaRange]) -> int | None:
+def _level(levels: set[int]) -> int | None:
     """The widest level below the city that the person sees; the city's own where there is no other."""
-    levels = {row.area.level for row in rows}
     return min(levels - {AreaLevel.CITY}, default=min(levels, default=None))
 
 
