@@ -141,7 +141,7 @@ def _add_people(found: Uncertain, situation: Situation) -> None:
             found.add(
                 [Input(district_key(code, area), 1.0 - own, 1.0, 1.0 + own) for area in districts], told
             )
-        if not error and not own:
+        if not error and not (own and districts):
             found.fixed.append(told | {"value": 1.0})
 
 
