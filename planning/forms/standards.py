@@ -148,6 +148,8 @@ class StandardForm(StyledForm):
     def values(self) -> dict[str, Any]:
         """Fields as the services take them: only what was changed, so that nothing is rounded by being shown."""
         data, typed = self.cleaned_data, set(self.changed_data) - {"revision", "service"}
+        # Another source with the clause left as it stands: the clause was seen, so it is meant.
+        typed |= {name.replace("source", "clause") for name in typed if name.endswith("source")}
         said = {name: data[name] for name in typed if name not in self.AMOUNTS}
         people = data.get("per_people") or 1
         for name, field in self.AMOUNTS.items():
@@ -189,7 +191,9 @@ class NeedForm(StyledForm):
         return {name: getattr(row, name) for name in cls.base_fields if hasattr(row, name)}
 
     def values(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in self.changed_data if name != "revision"}
+        typed = set(self.changed_data) - {"revision"}
+        typed |= {"clause"} if "source" in typed else set()
+        return {name: self.cleaned_data[name] for name in typed}
 
 
 class AdoptForm(forms.Form):

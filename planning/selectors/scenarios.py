@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from core import policies
 from core.models import City
 from facilities.models import CapacityRule, ServiceType
 from planning.choices import ProfileStatus, RunState
-from planning.models import CostRate, RoadNetwork, Run, Scenario, SpeedProfile, Standard, StandardProfile
+from planning.models import CostRate, RoadNetwork, Run, Scenario, SpeedProfile, StandardProfile
 
 
 def scenarios_visible_to(user: Any, city: City) -> QuerySet[Scenario]:
@@ -29,7 +29,10 @@ def narrowed(
         rows = rows.filter(services__code__in=services).distinct()
     for word in search.split():
         rows = rows.filter(
-            Q(name__icontains=word) | Q(name_en__icontains=word) | Q(ref__icontains=word) | Q(code__icontains=word)
+            Q(name__icontains=word)
+            | Q(name_en__icontains=word)
+            | Q(ref__icontains=word)
+            | Q(code__icontains=word)
         )
     return rows
 
@@ -79,14 +82,6 @@ def service_ratios(scenario: Scenario) -> list[dict[str, Any]]:
     ]
 
 
-def profiles() -> QuerySet[StandardProfile]:
-    return (
-        StandardProfile.objects.select_related("area", "parent")
-        .annotate(services=Count("standards"))
-        .order_by("-is_default", "code")
-    )
-
-
 def speed_profiles() -> QuerySet[SpeedProfile]:
     return SpeedProfile.objects.prefetch_related("rules").order_by("-is_default", "code")
 
@@ -95,15 +90,6 @@ def speeds_on_offer(city: City) -> list[SpeedProfile]:
     """The profiles to choose from for a run, the default one first; none where there are no roads or nothing to choose."""
     listed = list(speed_profiles()) if RoadNetwork.objects.filter(city=city, current=True).exists() else []
     return listed if len(listed) > 1 else []
-
-
-def standards_by_profile() -> list[dict[str, Any]]:
-    listed = profiles().prefetch_related(Prefetch("standards", Standard.objects.select_related("service")))
-    return [{"profile": profile, "standards": list(profile.standards.all())} for profile in listed]
-
-
-def standards_of(profile: StandardProfile) -> QuerySet[Standard]:
-    return profile.standards.select_related("service")
 
 
 def capacity_rules() -> QuerySet[CapacityRule]:

@@ -60,7 +60,7 @@ def add_standard(
         if above is not None and "ratio" in values and not {"ratio_text", "ratio_text_en"} & set(values):
             start |= {"ratio_text": "", "ratio_text_en": ""}
         row = Standard(profile=profile, service=service)
-        _write_standard(user, profile, row, start | values, above, None)
+        _write_standard(user, profile, row, start | _clauses(values), above, None)
     return row
 
 
@@ -71,7 +71,7 @@ def change_standard(*, user: Any, row: Standard, revision: int | None, changes: 
         row = _locked(Standard.objects.select_related("service"), row.pk, revision)
         above = inherited_standard(profile, row.service, changes.get("phase", row.phase))
         before = {name: getattr(row, name) for name in STANDARD_FIELDS}
-        said = dict(changes)
+        said = _clauses(changes)
         # Words that were made from the old number follow the new one.
         if "ratio" in said and not {"ratio_text", "ratio_text_en"} & set(said):
             said |= {"ratio_text": "", "ratio_text_en": ""}
@@ -106,7 +106,7 @@ def add_need(*, user: Any, profile: StandardProfile, values: dict[str, Any]) -> 
             {} if above is None else {name: getattr(above, name) for name in NEED_FIELDS if name != "reason"}
         )
         row = MinimumNeed(profile=profile)
-        _write_need(user, profile, row, start | values, above, None)
+        _write_need(user, profile, row, start | _clauses(values), above, None)
     return row
 
 
@@ -116,7 +116,7 @@ def change_need(*, user: Any, row: MinimumNeed, revision: int | None, changes: d
         row = _locked(MinimumNeed.objects.all(), row.pk, revision)
         above = inherited_need(profile, changes.get("code", row.code), changes.get("phase", row.phase))
         before = {name: getattr(row, name) for name in NEED_FIELDS}
-        _write_need(user, profile, row, changes, above, before)
+        _write_need(user, profile, row, _clauses(changes), above, before)
     return row
 
 
@@ -205,6 +205,12 @@ def _write_need(
         raise DomainError("need-exists", _("The draft has a row for this need and phase already."))
     row.save()
     _close(user, profile, "standard.need", before, {name: getattr(row, name) for name in NEED_FIELDS})
+
+
+def _clauses(values: dict[str, Any]) -> dict[str, Any]:
+    """Another source has another clause: that of the former source goes, unless a new one is given."""
+    lost = {name.replace("source", "clause"): "" for name in values if name.endswith("source")}
+    return lost | values
 
 
 def _set(row: Standard | MinimumNeed, values: dict[str, Any], known: tuple[str, ...]) -> None:

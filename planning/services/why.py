@@ -25,7 +25,7 @@ from planning.bridge.freeze import FACILITY
 from planning.bridge.frozen import Frozen
 from planning.bridge.one_service import world_of_one
 from planning.bridge.options import Candidate, RateCard, candidates, engine_options
-from planning.bridge.situation import people_counted, ratio_of, share_counted
+from planning.bridge.situation import local_factor, people_counted, ratio_of, share_counted
 from planning.bridge.world import COUNTS, NOT_DESIGNATED, REASONS, Situation
 from planning.models import DemandCell, Run
 from planning.services.kept_scores import kept_score
@@ -70,7 +70,9 @@ class Help:
 
 @dataclass(frozen=True)
 class Why:
-    """`share` of `people` counted x `ratio` gives the need, up to rounding; `standard` as frozen in the run.
+    """`share` of `people` counted x `ratio` gives the need, up to rounding; `standard` as frozen in the run. Where
+    districts have ratios of their own, `ratio` is the mean over those who count, and `local` names the rows that hold
+    here (`whole`: in all of it).
     affected, displaced, seeking: mean shares of those people, whether the standard multiplies them or not."""
 
     standard: dict[str, Any]
@@ -81,6 +83,7 @@ class Why:
     displaced: float
     seeking: float
     ratio: float
+    local: list[dict[str, Any]]
     binds: str
     roles: list[InReach]
     helps: list[Help]
@@ -96,7 +99,7 @@ def why_number(*, run: Run, area: Area | None, service: ServiceType, cell: Deman
     if service.code not in {row["service"] for row in run.standards_frozen}:
         raise DomainError("service-not-counted", _("This run does not count the service."), status=404)
     place = f"cell{cell.pk}" if cell else str(area.pk if area else "")
-    key = f"why:{run.ref}:{run.params_sha256[:16]}:{service.code}:{place}"
+    key = f"why-2:{run.ref}:{run.params_sha256[:16]}:{service.code}:{place}"
     found = cache.get(key)
     if found is None:
         found = _explained(run, area, service, cell)
@@ -114,7 +117,16 @@ def _explained(run: Run, area: Area | None, service: ServiceType, cell: DemandCe
     score = kept_score(run)
     found = explain_cells(situation.world, score, k, np.flatnonzero(inside), most=10_000)
     people = people_counted(frozen, run.scenario_frozen, standard, run.time_of_day)[inside]
-    weighted = float((people * share_counted(situation.shares, standard["driver"])[inside]).sum())
+    counted = people * share_counted(situation.shares, standard["driver"])[inside]
+    weighted = float(counted.sum())
+    factor = np.broadcast_to(local_factor(frozen, run.scenario_frozen, standard), (frozen.cells,))[inside]
+    own_ratio = (
+        float((counted * factor).sum()) / weighted
+        if weighted
+        else float(factor.mean())
+        if len(factor)
+        else 1.0
+    )
     total = float(people.sum())
     within = people * situation.shares.inside[inside]
     affected, displaced = situation.shares.affected[inside], situation.shares.displaced[inside]
@@ -127,7 +139,8 @@ def _explained(run: Run, area: Area | None, service: ServiceType, cell: DemandCe
         affected=_mean(affected, within),
         displaced=_mean(displaced, within * np.nan_to_num(affected)),
         seeking=_mean(situation.shares.seeking[inside], out_of_home),
-        ratio=ratio_of(run.scenario_frozen, standard),
+        ratio=ratio_of(run.scenario_frozen, standard) * own_ratio,
+        local=_local(run, frozen, standard, inside),
         binds=found.binds,
         roles=_roles(situation, found),
         helps=[] if run.plan_version_id else _helps(run, situation, score, k, inside),
@@ -141,6 +154,20 @@ def _one(run: Run, frozen: Frozen, cell: DemandCell) -> np.ndarray:
         raise DomainError("no-such-cell", _("The cell is not in the snapshot of this run."), status=404)
     inside[place] = True
     return inside
+
+
+def _local(run: Run, frozen: Frozen, standard: dict[str, Any], inside: np.ndarray) -> list[dict[str, Any]]:
+    """The districts' own ratios that hold in some of the cells (n,) bool; a narrower one comes before a wider one in its
+    place."""
+    if standard["service"] in run.scenario_frozen["ratio_overrides"]:
+        return []
+    left, found = inside.copy(), []
+    for row in reversed(standard.get("local") or []):
+        here = frozen.cells_in(frozen.areas_below([row["area"]]))
+        if (here & left).any():
+            found.append(row | {"whole": bool(here[inside].all())})
+        left &= ~here
+    return found
 
 
 def _mean(values: np.ndarray, weight: np.ndarray) -> float:

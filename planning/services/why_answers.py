@@ -64,7 +64,7 @@ def _said(why: Why, service: ServiceType, row: Any, mine: Q) -> dict[str, Any]:
     roles, helps = _named(why, mine)
     return {
         "service": service.code, "unit": service.unit, "people": why.people, "share": why.share, "affected_share": why.affected,
-        "displaced_share": why.displaced, "ratio": why.ratio, "reach_limit": why.limit, "standard": why.standard,
+        "displaced_share": why.displaced, "ratio": why.ratio, "local": why.local, "reach_limit": why.limit, "standard": why.standard,
         **{name: getattr(row, name) for name in STATES}, "binds": why.binds, "roles": roles, "helps": helps,
     }  # fmt: skip
 

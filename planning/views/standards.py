@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from core import policies
 from core.errors import DomainError, InvalidInput
-from core.templatetags.pingji import local_name
+from core.templatetags.pingji import local_name, unit
 from core.views.pages import page
 from planning.choices import Phase, ProfileStatus
 from planning.forms.standards import ProfileForm
@@ -150,9 +150,20 @@ def deviation_shown(one: Deviation) -> dict[str, Any]:
     source, clause = standard_files.source_of(one)
     return {
         "one": one, "parameter": standard_files.parameter_name(one.parameter), "phase": standard_files.phase_words(one.row.phase),
-        "own": standard_files.value_words(one.parameter, one.own), "above": standard_files.value_words(one.parameter, one.above),
+        "own": _with_unit(one, one.row, one.own), "above": _with_unit(one, one.base, one.above),
         "difference": None if one.difference is None else f"{one.difference:+,.6g}".replace("-", "−"), "source": source, "clause": clause,
     }  # fmt: skip
+
+
+def _with_unit(one: Deviation, row: Any, value: Any) -> str:
+    words = standard_files.value_words(one.parameter, value)
+    if not words or row is None:
+        return words
+    if one.parameter == "reach_limit":
+        return f"{words} {row.get_reach_unit_display()}"
+    if one.parameter.startswith("ratio"):
+        return f"{words} {unit(row.service)}"
+    return f"{words} {local_name(row, 'unit')}" if one.parameter == "amount" else words
 
 
 @page

@@ -44,12 +44,14 @@ PEOPLE_WORDS = {
     Driver.PRESENT: gettext_lazy("People here"),
     Driver.AFFECTED: gettext_lazy("People here"),
     Driver.DISPLACED: gettext_lazy("People here"),
+    Driver.SHELTERED: gettext_lazy("People here"),
 }
 SHARE_WORDS = {
     Driver.RESIDENTS: gettext_lazy("inside the extent of the scenario"),
     Driver.PRESENT: gettext_lazy("inside the extent of the scenario"),
     Driver.AFFECTED: gettext_lazy("affected, as the scenario says"),
     Driver.DISPLACED: gettext_lazy("affected and leaving home, as the scenario says"),
+    Driver.SHELTERED: gettext_lazy("leaving home and seeking shelter, as the scenario says"),
 }
 
 
@@ -148,6 +150,13 @@ def _others(run: Run, area: Area, service: ServiceType, user: Any) -> list[dict[
     return rows
 
 
+def _local(why: Why, request: HttpRequest) -> list[dict[str, Any]]:
+    """Ratios of districts that hold here, with the names of district and profile."""
+    codes = {row["area"] for row in why.local}
+    areas = {one.code: one for one in Area.objects.filter(city=request.city, code__in=codes)} if codes else {}
+    return [row | {"place": areas.get(row["area"])} for row in why.local]
+
+
 def _ratio(ratio: float, service: ServiceType) -> tuple[str, str]:
     """The ratio as people say it: a person, or for so many people, so that no zeros trail."""
     for people in (1, 1000, 10_000):
@@ -189,7 +198,7 @@ def why_page(request: HttpRequest, area_code: str, service_code: str) -> HttpRes
         "ratio_label": _("Units a person") if why.ratio >= 0.1 else _("Units for many people"), "ratio_shown": shown, "ratio_words": ratio_words,
         "binds_title": title, "binds_words": words, "rows": rows, "all": count, "left_out": count - len(rows),
         "options": _options(why, request.user), "others": [] if cell else _others(run, area, service, request.user),
-        "layer": run.get_time_of_day_display().lower(),
+        "layer": run.get_time_of_day_display().lower(), "local": _local(why, request),
     }  # fmt: skip
     spread = None if cell else ranges_of(run, service, [area]).get((service.pk, area.pk))
     context = {
