@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -20,7 +20,7 @@ from planning.api.runs import REF, runs_seen
 from planning.choices import RunState
 from planning.filters import DemandFilter
 from planning.models import Run
-from planning.services.demand import ORDERINGS, Asked, DemandRow, DemandRows, areas_seen, own_ratio
+from planning.services.demand import ORDERINGS, Asked, DemandRows, areas_seen
 from planning.services.tables_export import tables_of_run
 
 ORDERING = OpenApiParameter(
@@ -54,31 +54,12 @@ class DemandRowSerializer(serializers.Serializer):
     need_p10 = serializers.IntegerField(read_only=True, allow_null=True)
     need_p50 = serializers.IntegerField(read_only=True, allow_null=True)
     need_p90 = serializers.IntegerField(read_only=True, allow_null=True)
-    profile = serializers.SerializerMethodField()
-    ratio_source = serializers.SerializerMethodField()
-    ratio_clause = serializers.SerializerMethodField()
-    ratio_certainty = serializers.SerializerMethodField()
-
-    def _said(self, row: DemandRow, name: str) -> Any:
-        """A district's own ratio has a source of its own."""
-        own = own_ratio(row.standard, row.area.path) if row.area else None
-        return (own or row.standard).get(name, "")
-
-    @extend_schema_field(str)
-    def get_profile(self, row: DemandRow) -> str:
-        return self._said(row, "profile")
-
-    @extend_schema_field(str)
-    def get_ratio_source(self, row: DemandRow) -> str:
-        return self._said(row, "ratio_source")
-
-    @extend_schema_field(str)
-    def get_ratio_clause(self, row: DemandRow) -> str:
-        return self._said(row, "ratio_clause")
-
-    @extend_schema_field(str)
-    def get_ratio_certainty(self, row: DemandRow) -> str:
-        return self._said(row, "ratio_certainty")
+    profile = serializers.CharField(
+        source="rule.profile", read_only=True, help_text="Empty where the scenario sets the ratio."
+    )
+    ratio_source = serializers.CharField(source="rule.source", read_only=True)
+    ratio_clause = serializers.CharField(source="rule.clause", read_only=True)
+    ratio_certainty = serializers.CharField(source="rule.certainty", read_only=True)
 
 
 @extend_schema(parameters=[REF, ORDERING])

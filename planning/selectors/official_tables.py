@@ -74,7 +74,7 @@ def extent_km2(city_id: int, codes: list[str] | None, drawn: dict[str, Any] | No
     return None if row is None or row[0] is None else float(row[0])
 
 
-def ranked_results(run: Run, *, areas: QuerySet[Any]) -> QuerySet[AreaResult]:
+def ranked_results(run: Run, *, areas: QuerySet[Any]) -> QuerySet[Any]:
     """The run's rows in these areas; `rank` 1 has the widest gap of its service and level among them."""
     rank = Window(
         Rank(),

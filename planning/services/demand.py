@@ -18,6 +18,7 @@ from core import policies
 from core.choices import TimeOfDay
 from core.errors import DomainError
 from core.models import Area
+from core.templatetags.pingji import local_name
 from facilities.models import ServiceType
 from planning.bridge.demand import (
     FORMAT,
@@ -86,6 +87,17 @@ def phase_label(code: str) -> str:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A ratio in words with its source; `profile` is empty where the scenario sets it."""
+
+    profile: str
+    words: str
+    source: str
+    clause: str
+    certainty: str
+
+
+@dataclass(frozen=True)
 class DemandRow:
     """One part of the need in one area. People are None where a rate of the chain is missing; need in whole units of the
     service. `area` None: everything the person may see. `spread`: where the need may lie, None without a range analysis."""
@@ -126,6 +138,28 @@ class DemandRow:
     @property
     def phase_label(self) -> str:
         return phase_label(self.phase)
+
+    @property
+    def own(self) -> dict[str, Any] | None:
+        """The ratio of the district around it, where the district has one and the scenario sets none."""
+        if self.area is None or self.service.code in self.run.scenario_frozen["ratio_overrides"]:
+            return None
+        return own_ratio(self.standard, self.area.path)
+
+    @property
+    def rule(self) -> Rule:
+        """Whose ratio it is, and where it comes from."""
+        scenario = self.run.scenario_frozen
+        if (set_to := scenario["ratio_overrides"].get(self.service.code)) is not None:
+            words = _("set by the scenario: %(ratio)s a person") % {"ratio": f"{set_to:g}"}
+            return Rule("", words, scenario["rate_source"], "", scenario["rate_certainty"])
+        if own := self.own:
+            words = _("the district's own: %(ratio)s a person") % {"ratio": f"{own['ratio']:g}"}
+            return Rule(own["profile"], words, own["ratio_source"], "", own["ratio_certainty"])
+        row = self.standard
+        return Rule(
+            row.get("profile") or self.run.profile.code, local_name(row, "ratio_text"), row["ratio_source"], row["ratio_clause"], row["ratio_certainty"]
+        )  # fmt: skip
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -178,22 +178,22 @@ def _groups_of(runs: list[Run]) -> list[str]:
 def _demand_rows(run: Run, user: Any, groups: list[str]) -> Iterator[Row]:
     areas = demand.areas_seen(run, user).filter(level__lte=AreaLevel.STREET)
     rows = demand.DemandRows(run, areas, demand.Asked(parts=frozenset({"whole", "group"})))
-    for (_code, _pk), parts in groupby(rows, key=lambda row: (row.service.code, row.area.pk)):
+    for (_code, area), parts in groupby(rows, key=lambda row: (row.service.code, row.area)):
         listed = list(parts)
+        if area is None:
+            continue
         whole = next(row for row in listed if row.part == "whole")
         by_group = {row.group: row for row in listed if row.part == "group"}
-        own = demand.own_ratio(whole.standard, whole.area.path)
-        said = own or whole.standard
+        own, rule = whole.own, whole.rule
         yield (
-            local_name(whole.area), whole.area.code, whole.area.get_level_display(), local_name(whole.service), unit(whole.service),
+            local_name(area), area.code, area.get_level_display(), local_name(whole.service), unit(whole.service),
             scenario_label(run), time_label(run.time_of_day), whole.people, whole.inside, whole.affected, whole.displaced, whole.seeking, whole.need,
             whole.need_p10, whole.need_p50, whole.need_p90,
             *(by_group[code].need if code in by_group else None for code in groups),
             *(by_group[code].inside if code in by_group else None for code in groups),
             str(Driver(whole.standard["driver"]).label), whole.ratio * (own["ratio"] / whole.standard["ratio"] if own else 1.0),
-            _("the district's own: %(ratio)s a person") % {"ratio": f"{own['ratio']:g}"} if own else local_name(whole.standard, "ratio_text"),
-            demand.phase_label(whole.standard["phase"]), source_words(said["ratio_source"]), source_words(said.get("ratio_clause")),
-            said["ratio_certainty"], run.ref,
+            rule.words, demand.phase_label(whole.standard["phase"]), source_words(rule.source), source_words(rule.clause),
+            rule.certainty, run.ref,
         )  # fmt: skip
 
 

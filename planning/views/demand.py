@@ -25,7 +25,6 @@ from planning.services.demand import (
     areas_seen,
     group_label,
     layers_used,
-    own_ratio,
     phase_label,
 )
 from planning.views.analyses import tabs_of
@@ -136,7 +135,7 @@ def _with_others(
         {
             "row": row,
             "others": [held.get((*row.key, row.area.pk)) for held in found],
-            "own": own_ratio(row.standard, row.area.path),
+            "own": row.own,
         }
         for row in listed
     ]
@@ -169,8 +168,8 @@ def _standards(whole: list[DemandRow]) -> list[dict[str, Any]]:
     """The rule behind each service's need, with the ratios of districts that differ."""
     return [
         {
-            "service": row.service, "standard": row.standard, "counts": Driver(row.standard["driver"]).label,
-            "local": [one for one in row.standard.get("local") or [] if one["ratio"] != row.standard["ratio"]],
+            "service": row.service, "standard": row.standard, "rule": row.rule, "counts": Driver(row.standard["driver"]).label,
+            "local": [one for one in row.standard.get("local") or [] if row.rule.profile and one["ratio"] != row.standard["ratio"]],
         }
         for row in whole
     ]  # fmt: skip

@@ -33,7 +33,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @page
 def run_record(request: HttpRequest, ref: str) -> HttpResponse:
     run = get_object_or_404(gaps.runs_visible_to(request.user), ref=ref)
-    results, districts, service, reasons = [], [], None, []
+    results: list[dict[str, Any]] = []
+    districts, service, reasons = [], None, []
     if run.state == RunState.DONE:
         results = [
             {

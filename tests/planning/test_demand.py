@@ -27,7 +27,12 @@ from tests.planning.town import NIGHT, SERVICE, standard
 
 EVERY = Asked(parts=frozenset({"whole", "phase", "group"}))
 # By night, of c1 100, c2 60, c3 40 and c4 30 people.
-YOUNG, OLD, OLDER, FREE = [15.0, 9.0, 6.0, 3.0], [20.0, 13.0, 9.0, 12.0], [14.0, 9.0, 5.0, 10.0], [4.0, 2.0, 1.0, 9.0]
+YOUNG, OLD, OLDER, FREE = (
+    [15.0, 9.0, 6.0, 3.0],
+    [20.0, 13.0, 9.0, 12.0],
+    [14.0, 9.0, 5.0, 10.0],
+    [4.0, 2.0, 1.0, 9.0],
+)
 
 
 @pytest.fixture
@@ -145,6 +150,18 @@ def test_a_districts_own_ratio_holds_in_its_phase_and_its_source_is_told(town, c
     assert own_ratio(run.standards_frozen[0], "T/T1/") is None
 
 
+def test_a_ratio_that_the_scenario_sets_is_the_rule_that_is_told(town, compute):
+    Scenario.objects.update(ratio_overrides={SERVICE: 3.0}, rate_source="field survey", rate_certainty="B")
+    town.scenario.refresh_from_db()
+    row = next(iter(DemandRows(compute(town)[0], areas_seen(compute(town)[0], None))))
+    assert (row.need, row.ratio) == (345, 3.0)
+    assert (row.rule.profile, row.rule.source, row.rule.certainty) == (
+        "",
+        "field survey",
+        "B",
+    ) and row.own is None
+
+
 def by_hand(counts, parts, share, ratio):
     """A second way: plain loops over cells with Python's own fractions of a unit, one rounding after another."""
     need, exact, given = [], 0.0, 0
@@ -177,7 +194,12 @@ def test_plain_loops_find_the_same_groups(told, compute):
         NIGHT, [(OLD, whole), (YOUNG, left), (OLDER, within), (FREE, whole)], 0.5, 1.0
     )
     found = needs(run, "group")
-    for group, units in (("age_60_up", old), ("age_0_14", young), ("age_65_up", older), ("barrier_free", free)):
+    for group, units in (
+        ("age_60_up", old),
+        ("age_0_14", young),
+        ("age_65_up", older),
+        ("barrier_free", free),
+    ):
         assert (found["T1", group], found["T2", group]) == (sum(units[:2]), sum(units[2:])), group
     assert found["T", "age_15_59"] == sum(need) - sum(old) - sum(young)
 
@@ -204,7 +226,9 @@ def test_sql_finds_the_same_people_and_need(told, compute):
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.floats(0, 60), st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 1)), min_size=1, max_size=40
+        st.tuples(st.floats(0, 60), st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 1)),
+        min_size=1,
+        max_size=40,
     ),
     st.floats(0.001, 3),
     st.floats(0, 1),
@@ -250,8 +274,14 @@ def ranged(run, town):
     """A finished range analysis of the run."""
     from planning.models import Analysis
 
-    analysis = Analysis.objects.create(run=run, ref="AN-9", kind="range", state="done", params_sha256="r", engine_version="1")
-    for area, low, mid, high in ((town.root, 90, 115, 150), (town.left, 60, 80, 110), (town.right, 25, 35, 45)):
+    analysis = Analysis.objects.create(
+        run=run, ref="AN-9", kind="range", state="done", params_sha256="r", engine_version="1"
+    )
+    for area, low, mid, high in (
+        (town.root, 90, 115, 150),
+        (town.left, 60, 80, 110),
+        (town.right, 25, 35, 45),
+    ):
         gap = AreaResult.objects.get(run=run, area=area).gap
         AreaRange.objects.create(
             analysis=analysis, service=town.service, area=area, need=mid, need_p10=low, need_p50=mid, need_p90=high,

@@ -6,6 +6,7 @@ import openpyxl
 import pytest
 from django.contrib.gis.geos import MultiPolygon
 from django.core.management import call_command
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from core.models import User
@@ -24,6 +25,13 @@ from planning.services.demand import Asked, DemandRows, areas_seen
 from planning.services.tables_export import HEAD_ROW, tables_of_batch, tables_of_run
 from tests.planning.test_demand import ranged, told  # noqa: F401
 from tests.planning.town import SERVICE, box, standard
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    """A request before leaves its own language behind."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
