@@ -38,10 +38,14 @@ def _rows(template: Template, variant: Variant) -> Iterator[dict[str, Any]]:
     for name in _LINKS:
         if (value := getattr(variant, f"{name}_share")) is not None:
             yield _row(variant, f"{name}_share", value, [_LINKS[name]], share=True)
-        for klass, rates in variant.zone_rates.items():
-            if name in rates:
-                words = [_LINKS[name], _class_name(template, klass)]
-                yield _row(variant, f"zone_rates.{klass}.{name}", rates[name], words, share=True)
+        rates = {klass: row[name] for klass, row in variant.zone_rates.items() if name in row}
+        told = any(f"zone_rates.{klass}.{name}" in variant.rate_facts for klass in rates)
+        if rates and not told and len(set(rates.values())) == 1:
+            yield _row(variant, "", next(iter(rates.values())), [_LINKS[name], _("every class")], share=True)
+            continue
+        for klass, rate in rates.items():
+            words = [_LINKS[name], _class_name(template, klass)]
+            yield _row(variant, f"zone_rates.{klass}.{name}", rate, words, share=True)
     for field in template.fields:
         value = variant.model.get(field.path)
         if field.kind in ("number", "share") and value is not None:
