@@ -20,7 +20,15 @@ from planning.bridge.frozen import Frozen, latest_frozen, load_frozen
 from planning.bridge.results import area_sums
 from planning.bridge.scenario_document import scenario_document
 from planning.bridge.scenario_rules import number_at, with_number
-from planning.bridge.situation import CHAIN, Shares, counted_at, layer_told, missing_rates, need_of
+from planning.bridge.situation import (
+    CHAIN,
+    RATES_OF_DRIVER,
+    Shares,
+    counted_at,
+    layer_told,
+    missing_rates,
+    need_of,
+)
 from planning.bridge.standard_rows import freeze_standards
 from planning.bridge.templates import worked_out
 from planning.choices import Driver, Extent, ScenarioTemplate
@@ -51,6 +59,8 @@ class Preview:
     cells: int = 0
     problems: list[Problem] = field(default_factory=list)
     profile: StandardProfile | None = None
+    # Links of the chain that the standards of its services count; the others may stay without a rate.
+    wanted: set[str] = field(default_factory=lambda: set(CHAIN))
 
     @property
     def people(self) -> float:
@@ -80,7 +90,9 @@ def preview_told(*, user: Any, city: City, told: dict[str, Any], profile: Standa
     values = check_fields(city=city, values=values, problems=problems)
     found = preview(city=city, document=document_of(values), profile=profile)
     told_already = any(one.code == "drawn_outside" for one in problems)
-    found.problems = [one for one in problems if one.code not in _NOT_YET] + ([] if told_already else found.problems)
+    found.problems = [one for one in problems if one.code not in _NOT_YET] + (
+        [] if told_already else found.problems
+    )
     return found
 
 
@@ -197,6 +209,8 @@ def _add_need(
         return
     found.profile = profile or default_profile()
     standards = freeze_standards(found.profile, document, found.city)
+    if standards:
+        found.wanted = {name for row in standards for name in RATES_OF_DRIVER.get(Driver(row["driver"]), ())}
     times = document.get("times_of_day") or [row["time_of_day"] for row in found.chains]
     for standard in standards:
         row: dict[str, Any] = {"service": standard["service"], "unit": standard["unit"], "certainty": standard["ratio_certainty"], "driver": standard["driver"], "by_time": {}, "missing": []}  # fmt: skip

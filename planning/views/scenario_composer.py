@@ -29,7 +29,7 @@ from planning.services.scenario_preview import preview_told
 from planning.services.scenario_templates import begun_document
 from planning.services.scenario_versions import compare_versions, version_document, version_of
 from planning.views import mapwords
-from planning.views.scenarios import flows, ground_told, inside_table, seen
+from planning.views.scenarios import chain_table, flows, ground_told, inside_table, seen
 
 
 @page
@@ -92,7 +92,7 @@ def scenario_preview(request: HttpRequest) -> HttpResponse:
     return render(
         request, "planning/parts/people_inside.html",
         {
-            "found": found, "flows": flows(found), "inside": inside_table(found),
+            "found": found, "chain": chain_table(flows(found)), "inside": inside_table(found),
             "need": _need_told(found.need),
             "ground": ground_told(request, ground_on_map(city=request.city, document=found.document)),
         },

@@ -139,6 +139,7 @@ def flows(found: Preview) -> list[dict[str, Any]]:
             spread = bool(told) and None not in told.values() and round(told["low"]) != round(told["high"])
             steps.append(
                 {
+                    "wanted": link in found.wanted,
                     "term": link, "word": word, "of": OF_WHOM[link], "people": people, "cert": certainty_of(found.document, link),
                     "low": told["low"] if spread else None, "high": told["high"] if spread else None,
                     "share": people / before if people is not None and before else None,
@@ -147,6 +148,15 @@ def flows(found: Preview) -> list[dict[str, Any]]:
             before = people
         rows.append({"time": TimeOfDay(chain["time_of_day"]).label, "layer": chain["layer"], "asked": chain["time_of_day"] in asked, "steps": steps})  # fmt: skip
     return rows
+
+
+def chain_table(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same turned round for a narrow place: a row for each step, a column for each time of day."""
+    rows = [
+        step | {"cells": [{"people": row["steps"][n]["people"], "low": row["steps"][n].get("low"), "high": row["steps"][n].get("high")} for row in found]}
+        for n, step in enumerate(found[0]["steps"] if found else [])
+    ]  # fmt: skip
+    return {"times": [row["time"] for row in found], "rows": rows}
 
 
 def certainty_of(document: dict[str, Any], link: str) -> str:
