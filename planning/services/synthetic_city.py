@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import DomainError
 from engine.crs import LocalMetric
 from engine.synthetic import SyntheticCity, build_city
+from engine.synthetic import census as made_census
 from engine.synthetic.barriers import barrier_free_people, barrier_free_share, door_minutes
 from planning.services.synthetic_words import facility_names, idle_names, manifest
 
@@ -42,6 +43,7 @@ def make_city(
     writer = _Writer(target, LocalMetric(LON0, LAT0))
     writer.areas(city)
     writer.population(city)
+    writer.census(city)
     writer.roads(city)
     writer.terrain(city)
     writer.facilities(city)
@@ -147,6 +149,12 @@ class _Writer:
         columns = (numbers, lon, lat, crowd.night, crowd.day, *barrier_free_people(crowd))
         header = "code,lon,lat,night,day,night_barrier_free,day_barrier_free"
         self.csv("population.csv", header, "C%07d,%.6f,%.6f,%d,%d,%d,%d\n", columns)
+
+    def census(self, city: SyntheticCity) -> None:
+        found = made_census.make_census(city.people, city.areas)
+        codes = [district_code(number) for number in range(len(found.people))]
+        columns = (codes, found.people, found.age_0_14, found.age_60_up, found.age_65_up)
+        self.csv("census.csv", "code,people,age_0_14,age_60_up,age_65_up", "%s,%d,%.4f,%.4f,%.4f\n", columns)
 
     def roads(self, city: SyntheticCity) -> None:
         roads = city.roads

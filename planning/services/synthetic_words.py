@@ -138,6 +138,11 @@ cell = {{ shape = "hexagon", spacing_m = {spacing}, turn_degrees = 30 }}
 synthetic = true
 licence = "CC0"
 source = "make_city"
+certainty = "D"
+error_share = 0.05
+error_share_district = 0.04
+error_source = "Invented: the grid holds about 3 % more people than the invented census"
+groups_from_census = 2020
 
 [[population]]
 name = "day"
@@ -148,6 +153,20 @@ path = "population.csv"
 datum = "WGS-84"
 columns = {{ code = "code", lon = "lon", lat = "lat", people = "day", barrier_free = "day_barrier_free" }}
 cell = {{ shape = "hexagon", spacing_m = {spacing}, turn_degrees = 30 }}
+synthetic = true
+licence = "CC0"
+source = "make_city"
+certainty = "D"
+error_share = 0.05
+error_share_district = 0.04
+error_source = "Invented: the grid holds about 3 % more people than the invented census"
+
+[[census]]
+name = "census"
+path = "census.csv"
+year = 2020
+certainty = "D"
+columns = {{ code = "code", people = "people", age_0_14_share = "age_0_14", age_60_up_share = "age_60_up", age_65_up_share = "age_65_up" }}
 synthetic = true
 licence = "CC0"
 source = "make_city"

@@ -136,7 +136,7 @@ def _stats(layer: PopulationLayer, found: selectors.Reconciliation | None) -> li
         },
         {
             "label": _("May be off by"), "value": off[0] if off else "—",
-            "note": _(", ").join([*off[1:], layer.error_source[:80]]) if off else _("nobody has said; ranges leave it out"),
+            "note": _(", ").join(off[1:]) if off else _("nobody has said; ranges leave it out"),
         },
     ]  # fmt: skip
 
