@@ -108,6 +108,25 @@ class HazardImportForm(HazardFactsForm):
             }  # fmt: skip
         return told
 
+    @staticmethod
+    def as_said(code: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The form as it was filled in for `options`."""
+        told: dict[str, Any] = {
+            "code": code,
+            **options,
+            "name": options.get("title"),
+            "name_en": options.get("title_en"),
+        }
+        columns = options.get("columns", {})
+        told |= {"class_column": columns.get("class"), "severity_column": columns.get("severity")}
+        told["kind"] = RASTER if "cut_offs" in options else POLYGONS
+        rows = options.get("cut_offs") or [
+            {"klass": klass, "severity": severity} for klass, severity in options.get("severity", {}).items()
+        ]
+        for number, row in enumerate(rows[:CLASS_ROWS], start=1):
+            told |= {f"{name}_{number}": row.get(name) for name in ("klass", "from", "severity")}
+        return told
+
     def class_rows(self) -> list[dict[str, Any]]:
         """The fields of each class, for the page."""
         return [

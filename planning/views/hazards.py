@@ -74,6 +74,7 @@ def hazard_record(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "layer": layer, "sentence": _sentence(layer, people), "classes": classes, "times": times,
         "raster": bool(layer.cut_offs),
+        "values": " – ".join(_short(layer.facts.get(name)) for name in ("lowest", "highest")),
         "time": next((one for one in times if one["code"] == time), None),
         "districts": _districts(layer, people, time, [row["klass"] for row in classes]),
         "places": places[:PLACES_SHOWN], "places_seen": len(places),
@@ -108,11 +109,17 @@ def _classes(
         times = inside.get(row["klass"], {})
         row |= {
             "step": steps[row["klass"]], "area_km2": row["area_m2"] / 1e6,
+            "begins": _short(row["from"]), "ends": _short(row["to"]),
             "night": times.get(TimeOfDay.NIGHT, 0.0), "day": times.get(TimeOfDay.DAY, 0.0),
             "facilities": counted.get((row["klass"], "facility"), 0),
             "idle_assets": counted.get((row["klass"], "idle_asset"), 0),
         }  # fmt: skip
     return rows
+
+
+def _short(value: float | None) -> str:
+    """A value of a raster as people write it: 1.5, not 1.500."""
+    return "" if value is None else f"{value:.4g}"
 
 
 def _districts(
@@ -148,9 +155,7 @@ def _map_config(request: HttpRequest, layer: HazardLayer, classes: list[dict[str
 def hazard_import(request: HttpRequest) -> HttpResponse:
     """Choose a file and say what it is; the check reads all of it and writes nothing."""
     policies.demand(request.user, "hazard.import", request.city or None)
-    form = HazardImportForm(
-        request.POST or None, request.FILES or None, initial={"code": request.GET.get("code", "")}
-    )
+    form = HazardImportForm(request.POST or None, request.FILES or None, initial=_told_before(request))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -163,6 +168,18 @@ def hazard_import(request: HttpRequest) -> HttpResponse:
             form.take_problems(error)
     context = {"form": form, "datums": Datum.values}
     return render(request, "planning/hazard_import.html", context, status=422 if form.is_bound else 200)
+
+
+def _told_before(request: HttpRequest) -> dict[str, Any]:
+    """What the form starts with: a check that failed (?again=REF), or the layer to be replaced (?code=CODE)."""
+    again, code = request.GET.get("again", ""), request.GET.get("code", "")
+    if again:
+        job = jobs_visible_to(request.user).filter(ref=again, kind=KIND).first()
+        return HazardImportForm.as_said(job.params["code"], job.params["options"]) if job else {}
+    layer = (
+        selectors.layers_visible_to(request.user, request.city).filter(code=code).first() if code else None
+    )
+    return HazardImportForm.as_told(layer, selectors.classes_of(layer)) if layer else {"code": code}
 
 
 @page
@@ -185,7 +202,7 @@ def hazard_check(request: HttpRequest, ref: str) -> HttpResponse:
     context = {
         "job": job, "pieces": shards.pieces_told(job), "dry_run": job.params["dry_run"], "code": job.params["code"],
         "options": job.params["options"], "problems": found.get("problems", []), "warnings": found.get("warnings", []),
-        "facts": facts, "classes": [row | {"step": steps[row["klass"]], "area_km2": row["area_m2"] / 1e6} for row in ranked],
+        "facts": facts, "classes": [row | {"step": steps[row["klass"]], "area_km2": row["area_m2"] / 1e6, "begins": _short(row.get("from"))} for row in ranked],
         "replaces": found.get("replaces"), "overlaps": facts.get("overlaps", []), "done": job.state == JobState.DONE,
     }  # fmt: skip
     return render(request, "planning/hazard_check.html", context)
