@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_field
 
 from core.choices import AreaLevel
 from core.filters import AreaFilter, PageFilter
@@ -66,6 +67,7 @@ class CodesField(forms.MultipleChoiceField):
         return bool(value)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class CodesFilter(django_filters.MultipleChoiceFilter):
     field_class = CodesField
 
