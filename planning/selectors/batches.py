@@ -147,7 +147,7 @@ def worst_by_district(rows: Iterable[BatchRow], service: ServiceType, *, user: A
     left out. What must be built for the worst case is not one scenario's answer: each district has its own."""
     by_run = {row.run.pk: row for row in rows if row.run.state == RunState.DONE}
     results = _districts(list(by_run), user).filter(service=service)
-    worst = results.filter(served__lt=F("need")).order_by("area", -GAP, "run").distinct("area")
+    worst = results.filter(served__lt=F("need")).order_by("area_id", -GAP, "run_id").distinct("area_id")
     found = [WorstOfDistrict(one.area, by_run[one.run_id], one) for one in worst.select_related("area")]
     return sorted(found, key=lambda one: (-one.result.gap, one.area.path))
 
@@ -194,8 +194,8 @@ def _add_worst(finished: dict[int, BatchRow], user: Any) -> None:
     worst = (
         _districts(list(finished), user)
         .filter(served__lt=F("need"))
-        .order_by("run", "service", -GAP, "area__path")
-        .distinct("run", "service")
+        .order_by("run_id", "service_id", -GAP, "area__path")
+        .distinct("run_id", "service_id")
     )
     for one in worst.select_related("area", "service"):
         if outcome := finished[one.run_id].services.get(one.service.code):
@@ -208,8 +208,8 @@ def _add_ranges(batch: Batch, finished: dict[int, BatchRow], user: Any) -> None:
         return
     newest = (
         Analysis.objects.filter(run__in=list(finished), kind=AnalysisKind.RANGE, state=RunState.DONE)
-        .order_by("run", "-id")
-        .distinct("run")
+        .order_by("run_id", "-id")
+        .distinct("run_id")
     )
     rows = AreaRange.objects.filter(analysis__in=newest.values("pk"), area__level=AreaLevel.CITY)
     for one in rows.select_related("analysis", "service"):

@@ -36,11 +36,11 @@ def run(size: str) -> list[_rows.Row]:
         # Before the settings are read: workers and this process share the queues' prefix and the artefacts.
         os.environ |= {"VAR_DIR": folder, "CACHE_PREFIX": mark}
         with own_database():
-            city = _city(Path(folder), people, cells, facilities)
+            city = city_made(Path(folder), people, cells, facilities)
             return _measure(size, Path(folder), city, rounds)
 
 
-def _city(folder: Path, people: int, cells: int, facilities: int) -> Any:
+def city_made(folder: Path, people: int, cells: int, facilities: int) -> Any:
     from core.models import City
     from planning.services.city_packs import load_city
     from planning.services.synthetic_city import make_city

@@ -2,7 +2,7 @@
 import * as maplibregl from "../../vendor/maplibre-gl/maplibre-gl.mjs";
 import { placeOfMap, setAddress } from "./address.js";
 import { addPicked, pickArea } from "./card.js";
-import { addCells, repaintCells } from "./cells.js";
+import { addCells, cellPaint } from "./cells.js";
 import { token } from "./colours.js";
 import { showLegend } from "./legend.js";
 import { linkAreas } from "./link.js";
@@ -17,7 +17,8 @@ let under = null, over = null;
 const sideOf = show => show === "swipe" ? "before" : show;
 const painted = show => ({ ...config, show });
 
-function draw(container, show, view, label) {
+// `showing` is asked when the map has loaded: by then something else may be chosen.
+function draw(container, showing, view, label) {
   const map = new maplibregl.Map({
     container, style: baseStyle(config), attributionControl: false, dragRotate: false, pitchWithRotate: false,
     localIdeographFontFamily: token("han"), maxZoom: 17, preserveDrawingBuffer: true, ...view,
@@ -25,7 +26,7 @@ function draw(container, show, view, label) {
   map.touchZoomRotate.disableRotation();
   map.getCanvas().setAttribute("aria-label", label);
   map.on("load", () => {
-    addCells(map, painted(show));
+    addCells(map, painted(showing()));
     addPicked(map);
     linkAreas(map, { config, placing: false });
     pickArea(map, {}, config.area, { keep: false });
@@ -53,13 +54,12 @@ function showWhat(show) {
   right.hidden = !swipe;
   divider.show(swipe);
   if (swipe && !over) {
-    over = draw(right, "after", { center: under.getCenter(), zoom: under.getZoom() }, config.words.sideLabel.replace("%s", config.labels_of.after));
+    over = draw(right, () => "after", { center: under.getCenter(), zoom: under.getZoom() }, config.words.sideLabel.replace("%s", config.labels_of.after));
     follow(under, over);
   } else if (swipe) over.resize();
   const label = swipe ? config.words.sideLabel.replace("%s", config.labels_of.before) : config.label;
   under.getCanvas().setAttribute("aria-label", label);
-  if (under.getLayer("cells")) repaintCells(under, painted(sideOf(show)));
-  else under.once("load", () => repaintCells(under, painted(sideOf(state.config.show))));
+  if (under.getLayer("cells")) under.setPaintProperty("cells", "fill-color", cellPaint(sideOf(show), config.breaks));
   showLegend(state.config, under.getZoom());
   setAddress({ show: show === config.showFirst ? null : show });
   const last = swipe ? over : under;
@@ -71,7 +71,7 @@ const divider = watchDivider({ over: right, words: config.words.share });
 
 try {
   const stands = placeOfMap();
-  under = draw(left, sideOf(config.show), stands ?? { bounds: config.bounds, fitBoundsOptions: { padding: left.clientWidth > 700 ? 24 : 8 } }, config.label);
+  under = draw(left, () => sideOf(state.config.show), stands ?? { bounds: config.bounds, fitBoundsOptions: { padding: left.clientWidth > 700 ? 24 : 8 } }, config.label);
   under.addControl(new maplibregl.ScaleControl({ maxWidth: 90 }), "bottom-left");
   under.on("zoomend", () => showLegend(state.config, under.getZoom()));
   under.on("moveend", event => {
