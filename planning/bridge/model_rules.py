@@ -162,16 +162,18 @@ def _earthquake_damage(fields: Mapping[str, Any], model: Mapping[str, Any], bad:
             _("Give the share who seek shelter or the incomes it is worked out from, not both."),
             "alpha",
         )
-    damage, facts = model.get("damage"), fields.get("rate_facts")
-    if not isinstance(damage, Mapping) or not isinstance(facts, Mapping):
+    damage = model.get("damage")
+    if not isinstance(damage, Mapping):
         return
     for klass, row in damage.items():
         if not isinstance(row, Mapping):
             continue
-        ends = [(facts.get(f"model.damage.{klass}.{name}") or {}).get("high", row[name]) for name in row]
-        if all(map(_is_number, ends)) and sum(ends) > 1.0 + SLACK >= sum(row.values()):
+        ends = [_end(fields, f"damage.{klass}.{name}", row[name], "high") for name in row]
+        highs = [end for end in ends if end is not None]
+        own = [value for value in row.values() if _is_number(value)]
+        if len(highs) == len(own) == len(row) and sum(highs) > 1.0 + SLACK >= sum(own):
             text = _("The high ends of these chances make %(cell)s in all, more than 1.")
-            bad("chances_above_one", text, f"damage.{klass}", cell=f"{sum(ends):g}")
+            bad("chances_above_one", text, f"damage.{klass}", cell=f"{sum(highs):g}")
 
 
 def _epidemic_curve(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Bad) -> None:
@@ -183,17 +185,23 @@ def _epidemic_curve(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Ba
         bad("key_missing", text, "bed_share")
     if model.get("bed_service") and model["bed_service"] == model.get("service"):
         bad("told_twice", _("Beds and isolation places are two services."), "bed_service")
-    found, infectious = _end(fields, "days_until_found", "high"), _end(fields, "infectious_days", "low")
+    found = _end(fields, "days_until_found", model.get("days_until_found"), "high")
+    infectious = _end(fields, "infectious_days", model.get("infectious_days"), "low")
     if found is not None and infectious is not None and found > infectious:
         text = _("Cases are found while they are infectious: at most %(high)s days, over the whole range.")
         bad("found_too_late", text, "days_until_found", high=f"{infectious:g}")
 
 
-def _end(fields: Mapping[str, Any], name: str, end: str) -> float | None:
-    """The end of a number's range, or the number itself; None where it is not a number."""
-    fact = (fields.get("rate_facts") or {}).get(f"model.{name}")
+def _facts(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    facts = fields.get("rate_facts")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _end(fields: Mapping[str, Any], place: str, number: Any, end: str) -> float | None:
+    """The end of the range of a model's number, or the number itself; None where it is not a number."""
+    fact = _facts(fields).get(f"model.{place}")
     told = fact.get(end) if isinstance(fact, Mapping) else None
-    value = (fields.get("model") or {}).get(name) if told is None else told
+    value: Any = number if told is None else told
     return float(value) if _is_number(value) else None
 
 
@@ -203,10 +211,10 @@ def _mass_event(fields: Mapping[str, Any], model: Mapping[str, Any], bad: Bad) -
     if fields.get("extent") == Extent.EVERYWHERE:
         text = _("An attendance belongs to a ground: draw it, or choose areas or zones.")
         bad("no_ground", text, "attendance")
-    if "times_of_day" in fields and list(fields["times_of_day"]) != [TimeOfDay.EVENT]:
+    if "times_of_day" in fields and list(fields["times_of_day"] or ()) != [TimeOfDay.EVENT]:
         text = _("An attendance belongs to the time of day “event” alone.")
         bad("not_event_time", text, "attendance")
-    if any(str(place).startswith("multipliers.") for place in fields.get("rate_facts") or {}):
+    if any(str(place).startswith("multipliers.") for place in _facts(fields)):
         text = _("An attendance sets the multipliers: give the range to the attendance, not to them.")
         bad("told_twice", text, "attendance")
 

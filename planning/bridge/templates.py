@@ -38,7 +38,7 @@ def worked_out(document: Document) -> Document:
         return document
     try:
         return work(document)
-    except (InvalidInput, KeyError, TypeError, ValueError, AttributeError) as wrong:
+    except (InvalidInput, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as wrong:
         raise _refusal(document, wrong) from wrong
 
 
@@ -142,7 +142,8 @@ def _mass_event(document: Document) -> Document:
             status=422,
         )
     # What the planner wrote, whether this document was worked out before or not.
-    written = (document.get("worked") or {}).get("multipliers", document.get("multipliers") or {})
+    told = (document.get("worked") or {}).get("multipliers")
+    written: Document = (document.get("multipliers") or {}) if told is None else told
     times = model["attendance"] / present
     beds = surge_beds(model["attendance"], model["beds_per_1000"], model.get("staffed_beds"))
     return done | {

@@ -59,7 +59,7 @@ def read_scenario(
     if extent == Extent.ZONES and wanted_layer not in hazard_layers:
         text = _('There is no hazard layer "%(cell)s" in the pack.')
         problems.add("layer_unknown", text, **key("hazard_layer"), cell=wanted_layer)
-    values = {
+    values: dict[str, Any] = {
         "code": layer.name,
         "name": str(options.get("title", layer.name)),
         "name_en": str(options.get("title_en", "")),
