@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.choices import AreaLevel, TimeOfDay
-from core.errors import DomainError, Problem
+from core.errors import DomainError, InvalidInput, Problem
 from core.models import Area, City
 from facilities.importers.problems import Problems
 from planning.bridge.attendance import with_present
@@ -32,7 +32,7 @@ from planning.bridge.situation import (
 from planning.bridge.standard_rows import freeze_standards
 from planning.bridge.templates import worked_out
 from planning.choices import Driver, Extent, ScenarioTemplate
-from planning.models import Scenario, StandardProfile
+from planning.models import HazardLayer, PopulationLayer, Scenario, StandardProfile
 from planning.services.runs import default_profile
 from planning.services.scenario_fields import DEFAULTS, LISTS, check_fields, document_of, records_of
 from planning.services.snapshots import take_snapshot
@@ -59,6 +59,8 @@ class Preview:
     cells: int = 0
     problems: list[Problem] = field(default_factory=list)
     profile: StandardProfile | None = None
+    # The document with the numbers its template works out; as written until there is ground.
+    worked: dict[str, Any] = field(default_factory=dict)
     # Links of the chain that the standards of its services count; the others may stay without a rate.
     wanted: set[str] = field(default_factory=lambda: set(CHAIN))
 
@@ -89,10 +91,10 @@ def preview_told(*, user: Any, city: City, told: dict[str, Any], profile: Standa
     values = DEFAULTS | {name: [] for name in LISTS} | records_of(city=city, told=told, problems=problems)
     values = check_fields(city=city, values=values, problems=problems)
     found = preview(city=city, document=document_of(values), profile=profile)
-    told_already = any(one.code == "drawn_outside" for one in problems)
-    found.problems = [one for one in problems if one.code not in _NOT_YET] + (
-        [] if told_already else found.problems
-    )
+    known = {(one.column, one.code) for one in problems}
+    outside = any(code == "drawn_outside" for _column, code in known)
+    more = [one for one in found.problems if not outside and (one.column, one.code) not in known]
+    found.problems = [one for one in problems if one.code not in _NOT_YET] + more
     return found
 
 
@@ -111,9 +113,10 @@ def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | 
     if document["extent"] == Extent.ZONES and document["hazard_layer"] not in frozen.meta["zones"]:
         return found
     document = with_present(document, frozen)
+    found.problems += model_problems(document)
     ends = {end: _worked_out(at_end(document, end)) for end in ENDS}
     shares = {end: Shares(frozen, one) for end, one in ends.items()}
-    document = ends["mid"]
+    document = found.worked = ends["mid"]
     found.cells = int(shares["mid"].inside.sum())
     by_district: dict[str, dict[str, float]] = {}
     for time in TimeOfDay.values:
@@ -147,22 +150,38 @@ def document_has_ground(document: dict[str, Any]) -> bool:
 
 
 def frozen_for(city: City, document: dict[str, Any]) -> Frozen:
-    """The newest snapshot of the city; a new one where the newest does not know what the document names."""
+    """The newest snapshot of the city; a new one where people or the hazard layer are others than the newest knows."""
     frozen = latest_frozen(city)
     if frozen is not None:
-        layer, layers = document.get("hazard_layer"), document.get("population_layers") or {}
-        known = not layer or layer in frozen.meta["zones"]
-        known &= all(layer_told(frozen.meta, time, code) is not None for time, code in layers.items() if code)
-        if known and frozen.meta["layers"]:
+        layers = PopulationLayer.objects.filter(city=city)
+        known = {time: told["id"] for time, told in frozen.meta["layers"].items()}
+        same = dict(layers.filter(current=True).values_list("time_of_day", "id")) == known
+        codes = document.get("population_layers") or {}
+        same &= all(layer_told(frozen.meta, time, code) is not None for time, code in codes.items() if code)
+        if code := document.get("hazard_layer"):
+            now = HazardLayer.objects.filter(city=city, code=code).values_list("id", flat=True).first()
+            same &= (frozen.meta["zones"].get(code) or {}).get("id") == now
+        if same:
             return frozen
     return load_frozen(take_snapshot(city=city))
+
+
+def model_problems(document: dict[str, Any]) -> list[Problem]:
+    """What keeps the template from working out its numbers; empty where it can, or where they are set by hand."""
+    try:
+        worked_out(document)
+    except InvalidInput as error:
+        return list(error.problems)
+    except DomainError as error:
+        return [Problem(error.code, error.message)]
+    return []
 
 
 def _worked_out(document: dict[str, Any]) -> dict[str, Any]:
     """With the rates of the template; as written where its inputs cannot be used yet: the people inside can be told."""
     try:
         return worked_out(document)
-    except (DomainError, ValueError, KeyError, TypeError, ArithmeticError):
+    except DomainError:
         return document | {"template": ScenarioTemplate.CUSTOM}
 
 
@@ -272,10 +291,10 @@ def _inside(document: dict[str, Any], frozen: Frozen, times: list[str]) -> float
     return max(counts) if counts else None
 
 
-def worked_out_numbers(document: dict[str, Any]) -> list[tuple[str, float | None]]:
+def rates_of(found: Preview) -> list[tuple[str, float | None]]:
     """Every rate of the chain that a run would use, by place, after the template has worked out its own: by class where
     zones count, then those of the whole; a missing one is None."""
-    told = _worked_out(document)
+    told = found.worked or found.document
     found: list[tuple[str, float | None]] = []
     rows = told["zone_rates"] if told["extent"] == Extent.ZONES else {}
     for klass, row in rows.items():

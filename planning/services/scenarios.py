@@ -162,7 +162,9 @@ def _checked(city: City, values: dict[str, Any], changed: set[str]) -> dict[str,
     if not problems.has_errors and changed & _GROUND and PopulationLayer.objects.filter(city=city).exists():
         # Counted without services: only whom it touches matters here.
         for problem in preview(city=city, document=document_of(values | {"services": []})).problems:
-            problems.add(problem.code, problem.message, column=values["extent"] if values["extent"] in values else "extent")  # fmt: skip
+            if problem.code == "nobody_inside":
+                column = {Extent.AREAS: "areas", Extent.ZONES: "hazard_layer", Extent.DRAWN: "drawn"}
+                problems.add(problem.code, problem.message, column=column.get(values["extent"], "extent"))
     if problems.has_errors:
         raise refusal(problems)
     return values

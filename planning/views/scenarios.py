@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from core import policies
@@ -25,7 +26,7 @@ from planning.selectors.scenario_templates import find_template
 from planning.services import runs
 from planning.services import scenarios as services
 from planning.services.scenario_extents import ground_on_map
-from planning.services.scenario_preview import Preview, people_inside, preview_scenario, worked_out_numbers
+from planning.services.scenario_preview import Preview, people_inside, preview_scenario, rates_of
 from planning.views.road_rules import roads_of
 
 
@@ -77,11 +78,11 @@ def scenario_record(request: HttpRequest, ref: str) -> HttpResponse:
     return render(
         request, "planning/scenario.html",
         {
-            "scenario": scenario, "services": selectors.service_ratios(scenario), "template": find_template(scenario.template),
+            "scenario": scenario, "services": services_told(scenario, found), "worked": worked_told(found), "template": find_template(scenario.template),
             "areas": [local_name(area) for area in scenario.areas.all()], "closed": list(scenario.closed_facilities.all()),
             "times": [TimeOfDay(code).label for code in scenario.times_of_day],
             "phases": [{"label": Phase(code).label, "share": share} for code, share in scenario.stay_shares.items()],
-            "found": found, "flows": flows(found), "rates": rates_told(found.document), "inside": inside_table(found),
+            "found": found, "flows": flows(found), "rates": rates_told(found), "inside": inside_table(found),
             **roads, "config": config, "versions": selectors.versions_of(scenario),
             "may_edit": policies.allows(request.user, "scenario.edit", request.city),
             "may_run": policies.allows(request.user, "run.start", request.city),
@@ -170,10 +171,10 @@ def certainty_of(document: dict[str, Any], link: str) -> str:
     return max(own) if own else str(document.get("rate_certainty") or "")
 
 
-def rates_told(document: dict[str, Any]) -> list[dict[str, Any]]:
+def rates_told(found: Preview) -> list[dict[str, Any]]:
     """Every rate a run would use, with range, source and certainty: those of a template's model as it works them out."""
-    facts, rows = document.get("rate_facts") or {}, []
-    numbers = worked_out_numbers(document)
+    document, rows = found.document, []
+    facts, numbers = document.get("rate_facts") or {}, rates_of(found)
     by_class = any(place.startswith("zone_rates.") for place, _value in numbers)
     for place, value in numbers:
         fact = facts.get(place) or {}
@@ -191,6 +192,42 @@ def rates_told(document: dict[str, Any]) -> list[dict[str, Any]]:
     for row in rows:
         row["head"], last = (row["class"] if row["class"] != last else ""), row["class"]
     return rows
+
+
+def services_told(scenario: Scenario, found: Preview) -> list[dict[str, Any]]:
+    """Services with the ratio and the multiplier a run would use, and whether the template worked the ratio out."""
+    worked = found.worked or found.document
+    rows = selectors.service_ratios(scenario)
+    for row in rows:
+        code = row["service"].code
+        ratio = worked["ratio_overrides"].get(code)
+        row |= {
+            "made": ratio != row["ratio"],
+            "ratio": ratio,
+            "times": worked.get("multipliers", {}).get(code),
+        }
+    return rows
+
+
+# What a template works out beside the rates: its name in `document["worked"]`, words, digits.
+WORKED = (
+    ("peak_per_10000", gettext_lazy("Places at the peak, for 10,000 residents"), 1),
+    ("peak_day", gettext_lazy("Day of the peak"), 0),
+    ("beds_per_10000", gettext_lazy("Beds at their peak, for 10,000 residents"), 1),
+    ("times", gettext_lazy("Attendance over the people the layer counts"), 2),
+    ("beds", gettext_lazy("Surge beds needed"), 0),
+    ("beds_freed", gettext_lazy("Beds that hospitals nearby can free"), 0),
+)
+
+
+def worked_told(found: Preview) -> list[dict[str, Any]]:
+    """What the template worked out beside the rates, in words."""
+    told = found.worked.get("worked") or {}
+    return [
+        {"word": word, "value": told[name], "digits": digits}
+        for name, word, digits in WORKED
+        if told.get(name) is not None
+    ]
 
 
 def inside_table(found: Preview) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_a_scenario_is_copied_run_and_restored_from_its_page(town: Any, browse: 
     scenarios.update_told(user=None, scenario=made, version=1, told={"displaced_share": 0.5})
     client = browse()
     page = client.get(f"/scenarios/{made.ref}/").content.decode()
-    assert "From people inside to people who seek shelter" in page and "rate missing" in page
+    assert "From people inside to people who seek shelter" in page and "not counted by these services" in page
     versions = client.get(f"/scenarios/{made.ref}/versions/?older=1&newer=2").content.decode()
     assert "displaced_share" in versions and "Restore version 1" in versions
     assert client.post(f"/scenarios/{made.ref}/versions/1/restore/", {"version": "1"}).status_code == 412
