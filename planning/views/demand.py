@@ -16,6 +16,7 @@ from planning import filters
 from planning.choices import Driver, RunState
 from planning.models import Run
 from planning.selectors import gaps
+from planning.selectors.batches import batches_visible_to
 from planning.selectors.official_tables import times_of_question
 from planning.services import tables_export
 from planning.services.demand import (
@@ -189,6 +190,13 @@ def run_tables(request: HttpRequest, ref: str) -> HttpResponse:
     """The official tables of the run as a workbook, in the language of the page."""
     book = tables_export.tables_of_run(user=request.user, run=_run(request, ref))
     return _answer(book)
+
+
+@page
+def batch_tables(request: HttpRequest, ref: str) -> HttpResponse:
+    """The same of every finished run of a batch."""
+    batch = get_object_or_404(batches_visible_to(request.user), ref=ref)
+    return _answer(tables_export.tables_of_batch(user=request.user, batch=batch))
 
 
 def _answer(book: tables_export.Book) -> HttpResponse:
