@@ -133,6 +133,8 @@ def ranked(rows: Iterable[BatchRow], service: str, measure: str) -> list[BatchRo
         if (value := row.measured(service, measure)) != last:
             rank, last = n, value
         row.rank = rank
+    for row in others:
+        row.rank = None
     return known + sorted(others, key=lambda row: row.position)
 
 

@@ -181,12 +181,15 @@ def compared_areas(
 
 
 def compared_totals(before_run: Run, after_run: Run, *, user: Any) -> list[ComparedTotals]:
-    """Each service that either run counts, in the order of the services: the whole city for those who may see it, else
-    the sum of the person's own areas."""
+    """Each service that either run counts, in the order of the services: the whole city for those who may see it (`user`
+    None: a command of this machine), else the sum of the person's own areas."""
     codes = {row["service"] for run in (before_run, after_run) for row in run.totals}
     found = []
     for service in ServiceType.objects.filter(code__in=codes).order_by("sort_order", "code"):
-        before, after = (gaps.totals(run, service, user=user) for run in (before_run, after_run))
+        before, after = (
+            gaps.stored_totals(run, service) if user is None else gaps.totals(run, service, user=user)
+            for run in (before_run, after_run)
+        )
         if before is not None or after is not None:
             found.append(ComparedTotals(service, before, after))
     return found

@@ -111,10 +111,7 @@ def totals(run: Run, service: ServiceType, *, user: Any) -> Totals | None:
     """
     paths = policies.visible_paths(user, run.city_id)
     if paths is None or sees_whole_city(user, run.city_id):
-        stored = next((row for row in run.totals if row["service"] == service.code), None)
-        if stored is None:
-            return None
-        return Totals(stored.get("people") or 0, *(int(stored[name]) for name in STATE_FIELDS))
+        return stored_totals(run, service)
     own = Area.objects.filter(city_id=run.city_id, path__in=paths)
     tops = [
         area.pk for area in own if not any(area.path != path and area.path.startswith(path) for path in paths)
@@ -123,6 +120,14 @@ def totals(run: Run, service: ServiceType, *, user: Any) -> Totals | None:
         people=Sum("people"), **{name: Sum(name) for name in STATE_FIELDS}
     )
     return None if found["need"] is None else Totals(**found)
+
+
+def stored_totals(run: Run, service: ServiceType) -> Totals | None:
+    """The whole city, whoever asks; None without results."""
+    stored = next((row for row in run.totals if row["service"] == service.code), None)
+    if stored is None:
+        return None
+    return Totals(stored.get("people") or 0, *(int(stored[name]) for name in STATE_FIELDS))
 
 
 def facility_rows(

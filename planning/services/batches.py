@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
@@ -117,7 +118,10 @@ def _times(scenario: Scenario, asked: Sequence[str]) -> list[str]:
 
 
 def _usual_name(cases: Sequence[_Case], sweep: Sweep | None) -> str:
-    first = cases[0][0].name
+    """Named in the language of the one who asks."""
+    scenario = cases[0][0]
+    english = (get_language() or "").startswith("en") and scenario.name_en
+    first = english or scenario.name
     if sweep:
         return f"{first}: {sweep.path} {sweep.low:g}–{sweep.high:g}"[:120]
     return first[:120] if len(cases) == 1 else f"{first[:100]} + {len(cases) - 1}"

@@ -78,7 +78,7 @@ def compare_page(request: HttpRequest, ref: str) -> HttpResponse:
         ],
         "ranges": any(one.before_range or one.after_range for one in rows),
         "unsure": sum(1 for one in shown if one.ranges_overlap and one.gap_change),
-        "first_column": _level_name(level) if level else _("Area"),
+        "first_column": AreaLevel(level).label if level else _("Area"),
         "swap": "?" + urlencode({"with": before.ref, "service": service.code}),
         "query": urlencode({"with": after.ref}),
     }  # fmt: skip

@@ -17,6 +17,7 @@ from planning.selectors import gaps
 from planning.selectors.people_groups import group_totals
 from planning.selectors.ranges import mark_ranges, newest_range, total_ranges
 from planning.views.analyses import tabs_of
+from planning.views.number_words import number_name, value_words
 
 
 @page
@@ -73,6 +74,7 @@ def run_record(request: HttpRequest, ref: str) -> HttpResponse:
         "ranged": newest_range(run) is not None, "may_run": policies.allows(request.user, "run.start", run.city),
         "first_column": _("District"),
         "road_rows": _road_rows(run, results),
+        "varied": [(number_name(place), value_words(place, value)) for place, value in run.variation.items()],
         "whole_city": gaps.sees_whole_city(request.user, run.city_id),
         "may_see_job": run.job is not None and jobs_visible_to(request.user).filter(pk=run.job_id).exists(),
     }  # fmt: skip
