@@ -99,6 +99,7 @@ urlpatterns: list[URLPattern] = [
     path("networks/<str:ref>/", networks.network_record, name="network"),
     path("networks/<str:ref>/report/", networks.network_report, name="network_report"),
     *batches.urlpatterns,
+    path("batches/<str:ref>/tables.xlsx", demand.batch_tables, name="batch_tables"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/<str:ref>/compare/", comparisons.compare_page, name="compare_runs"),
     path("runs/<str:ref>/", runs.run_record, name="run"),

@@ -20,9 +20,11 @@ from planning.api.runs import REF, runs_seen
 from planning.choices import RunState
 from planning.filters import DemandFilter
 from planning.models import Run
+from planning.selectors.batches import batches_visible_to
 from planning.services.demand import ORDERINGS, Asked, DemandRows, areas_seen
-from planning.services.tables_export import tables_of_run
+from planning.services.tables_export import Book, tables_of_batch, tables_of_run
 
+BATCH_REF = OpenApiParameter("batch_ref", str, OpenApiParameter.PATH)
 ORDERING = OpenApiParameter(
     "ordering", str, description=f"One of {', '.join(ORDERINGS)}; a leading minus turns it round."
 )
@@ -111,11 +113,23 @@ class RunTablesViewSet(PlainViewSet):
     def retrieve(self, request: Request, run_ref: str) -> HttpResponse:
         """In the language of the request (Accept-Language), as far as the person may see."""
         run = get_object_or_404(runs_seen(request.user).filter(state=RunState.DONE), ref=run_ref)
-        book = tables_of_run(user=request.user, run=run)
-        return HttpResponse(
-            book.content, content_type=XlsxRenderer.media_type,
-            headers={
-                "Content-Disposition": f'attachment; filename="{book.name}"',
-                "Cache-Control": "private, no-store",
-            },
-        )  # fmt: skip
+        return _file(tables_of_run(user=request.user, run=run))
+
+
+class BatchTablesViewSet(PlainViewSet):
+    """The same tables for every finished run of a batch, in one workbook."""
+
+    renderer_classes = [XlsxRenderer, JSONRenderer]
+
+    @extend_schema(parameters=[BATCH_REF], responses={(200, XlsxRenderer.media_type): OpenApiTypes.BINARY})
+    def retrieve(self, request: Request, batch_ref: str) -> HttpResponse:
+        """In the language of the request (Accept-Language), as far as the person may see."""
+        batch = get_object_or_404(batches_visible_to(request.user), ref=batch_ref)
+        return _file(tables_of_batch(user=request.user, batch=batch))
+
+
+def _file(book: Book) -> HttpResponse:
+    return HttpResponse(
+        book.content, content_type=XlsxRenderer.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{book.name}"', "Cache-Control": "private, no-store"},
+    )  # fmt: skip
