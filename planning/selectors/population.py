@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import QuerySet
 
 from core import policies
 from core.choices import AreaLevel
 from core.models import Area, City
+from core.selectors.tiles import city_version
 from planning.choices import PeopleGroup
 from planning.models import CensusTotal, PopulationLayer, Scenario
 
@@ -111,9 +113,12 @@ def census_told(city: City) -> list[dict[str, Any]]:
     """Each census of a city: year, areas with people, groups, source, certainty; the newest first."""
     found: dict[int, dict[str, Any]] = {}
     rows = CensusTotal.objects.filter(city=city).order_by("-year", "group")
-    for year, group, people, source, certainty in rows.values_list("year", "group", "people", "source", "certainty"):
+    for year, group, people, source, certainty in rows.values_list(
+        "year", "group", "people", "source", "certainty"
+    ):
         told = found.setdefault(
-            year, {"year": year, "areas": 0, "people": 0, "groups": [], "source": source, "certainty": certainty}
+            year,
+            {"year": year, "areas": 0, "people": 0, "groups": [], "source": source, "certainty": certainty},
         )
         if not group:
             told["areas"] += 1
@@ -132,7 +137,19 @@ def scenarios_with(layer: PopulationLayer) -> list[Scenario]:
 
 
 def people_by_area(layer: PopulationLayer) -> dict[int | None, PeopleOf]:
-    """Area id -> people of the cells that lie in it and in no smaller area; None for cells outside every area."""
+    """Area id -> people of the cells that lie in it and in no smaller area; None for cells outside every area. Summed once
+    for a layer whose content has a hash."""
+    if "sha256" not in layer.facts:
+        return _sum_by_area(layer)
+    key = f"people-by-area:{city_version(layer.city)}:{layer.pk}:{layer.facts['sha256']}"
+    found = cache.get(key)
+    if found is None:
+        found = _sum_by_area(layer)
+        cache.set(key, found, 24 * 3600)
+    return found
+
+
+def _sum_by_area(layer: PopulationLayer) -> dict[int | None, PeopleOf]:
     told = [group for group in GROUPS if group in layer.groups]
     sums = "".join(f", coalesce(sum(p.{group}), 0)" for group in told)
     with connection.cursor() as cursor:
