@@ -5,13 +5,13 @@ The document is worked out anew for each draw, by hazard class, district and loc
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 
 from engine.draws import DrawnNeed
 from planning.bridge.people_groups import group_people
+from planning.bridge.scenario_rules import number_at, with_number
 from planning.bridge.situation import (
     RATES_OF_DRIVER,
     counted_at,
@@ -25,10 +25,8 @@ from planning.bridge.uncertain import (
     Uncertain,
     district_key,
     districts_of,
-    number_at,
     numbers_read,
     phases_of,
-    place_of,
     rate_key,
     zone_classes,
 )
@@ -44,18 +42,14 @@ def numbers_drawn(situation: Situation, uncertain: Uncertain, values: Floats) ->
     draws = len(values)
     model = [(n, one.key) for n, one in enumerate(uncertain.inputs) if one.key.startswith("model.")]
     found = {key: np.full(draws, number_at(document, key)) for key in read}
-    if model:
-        bare = {key: value for key, value in document.items() if key != "drawn"}
-        for d in range(draws):
-            changed = copy.deepcopy(bare)
-            for place, key in model:
-                holder, name = place_of(changed, key)
-                assert holder is not None
-                holder[name] = float(values[d, place])
-            changed = worked_out(changed)
-            for key in read:
-                number = number_at(changed, key)
-                found[key][d] = found[key][d] if number is None else number
+    for d in range(draws if model else 0):
+        changed = document
+        for place, key in model:
+            changed = with_number(changed, key, float(values[d, place]))
+        changed = worked_out(changed)
+        for key in read:
+            number = number_at(changed, key)
+            found[key][d] = found[key][d] if number is None else number
     for key in read:
         column = uncertain.column(key)
         if column is not None:

@@ -7,7 +7,6 @@ stays where it is and is listed, so that a reader sees what is not varied. See d
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from core.choices import AreaLevel
 from engine.uncertainty import Input
 from facilities.models import ServiceType
 from planning.bridge.frozen import Frozen
+from planning.bridge.scenario_rules import is_number, number_at, with_number
 from planning.bridge.situation import (
     CHAIN,
     RATES_OF_DRIVER,
@@ -256,33 +256,14 @@ def _model_names(template: str, path: str) -> dict[str, str]:
     }
 
 
-# --- numbers by their place in the document ---------------------------------------------------------
-
-
-def number_at(document: dict[str, Any], key: str) -> float | None:
-    """The number at a place like "zone_rates.deep.displaced"; None where there is none. Names may hold full stops."""
-    holder, name = place_of(document, key)
-    value = holder.get(name) if holder is not None else None
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def place_of(node: dict[str, Any], key: str) -> tuple[dict[str, Any] | None, str]:
-    """The dictionary that holds a number, and its name there."""
-    if key in node:
-        return node, key
-    for name, below in node.items():
-        if isinstance(below, dict) and key.startswith(f"{name}."):
-            holder, last = place_of(below, key[len(name) + 1 :])
-            if holder is not None:
-                return holder, last
-    return None, ""
+# --- numbers that a template takes in ----------------------------------------------------------------
 
 
 def _leaves(node: dict[str, Any], before: str) -> Iterator[str]:
     for name, value in node.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{before}.{name}")
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif is_number(value):
             yield f"{before}.{name}"
 
 
@@ -292,10 +273,7 @@ def _works(document: dict[str, Any]) -> bool:
 
 def _is_worked_out(document: dict[str, Any], key: str) -> bool:
     """Does the template set this number itself, whatever stands there?"""
-    value = number_at(document, key) or 0.0
-    changed = copy.deepcopy(document)
-    holder, name = place_of(changed, key)
-    if holder is None or not _works(document):
+    value = number_at(document, key)
+    if value is None or not _works(document):
         return False
-    holder[name] = value * 0.5 if value else 0.5
-    return number_at(worked_out(changed), key) == value
+    return number_at(worked_out(with_number(document, key, value * 0.5 if value else 0.5)), key) == value
