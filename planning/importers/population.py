@@ -201,8 +201,9 @@ def _put_on(cells: Cells, layer: Layer, problems: Problems, inside: Box, ground:
     by = str(layer.options["spread"].get("by", ""))
     if by and by not in cells.people:
         text = _('"%(cell)s" is not one of: %(known)s.')
-        where = {"file": layer.label, "column": f"{layer.name}.spread.by"}
-        problems.add("choice_unknown", text, **where, cell=by, known=", ".join(cells.people))
+        problems.add(
+            "choice_unknown", text, file=layer.label, column=f"{layer.name}.spread.by", cell=by, known=", ".join(cells.people)
+        )  # fmt: skip
         return
     if by:
         weights = np.nan_to_num(cells.people[by])

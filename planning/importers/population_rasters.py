@@ -50,8 +50,11 @@ def of_raster(layer: Layer, raster: Raster, problems: Problems, cell_m2: float) 
         "nodata": list(raster.nodata), "datum": raster.datum, "by": "centre" if pixel_m2 <= cell_m2 else "area",
     }  # fmt: skip
     whole = bool((people == np.floor(people)).all())
-    told = (layer, LayerMethod.RASTER, people, {}, np.arange(len(people)), None)
+    made = Sources(
+        layer, LayerMethod.RASTER, people, {}, np.arange(len(people)), None, whole=whole, clip=True, facts=facts
+    )  # fmt: skip
     if pixel_m2 <= cell_m2:
-        lon, lat = raster.places(column + 0.5, row + 0.5)
-        return Sources(*told, lon=lon, lat=lat, whole=whole, clip=True, facts=facts)
-    return Sources(*told, shapes=raster.outlines(held), whole=whole, clip=True, facts=facts)
+        made.lon, made.lat = raster.places(column + 0.5, row + 0.5)
+    else:
+        made.shapes = raster.outlines(held)
+    return made

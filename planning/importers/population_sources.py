@@ -86,19 +86,20 @@ def _cut_at_border(sources: Sources, ground: Any) -> Sources:
 
 def _place_points(sources: Sources, grid: Grid, ground: Any, problems: Problems) -> Placed:
     assert sources.lon is not None and sources.lat is not None
+    at_lon, at_lat = sources.lon, sources.lat
     facts = dict(sources.facts)
     if sources.clip and ground is not None:
         shapely.prepare(ground)
-        inside = shapely.intersects_xy(ground, sources.lon, sources.lat)
+        inside = shapely.intersects_xy(ground, at_lon, at_lat)
         _say_lost(sources, np.flatnonzero(~inside), facts, problems)
         sources = replace(
             sources, people=np.where(inside, sources.people, 0.0),
             groups={name: np.where(inside, part, 0.0) for name, part in sources.groups.items()},
         )  # fmt: skip
-    cell, nearest = grid.holders(sources.lon, sources.lat)
+    cell, nearest = grid.holders(at_lon, at_lat)
     open_ = np.flatnonzero(cell < 0)
     if len(open_):
-        lon, lat = sources.lon[open_], sources.lat[open_]
+        lon, lat = at_lon[open_], at_lat[open_]
         metres = grid.metres_to(nearest[open_], lon, lat)
         near = metres <= NEAR_M
         if ground is not None:

@@ -92,9 +92,10 @@ def import_census(
     tables = [] if problems.has_errors else read_census([layer], areas, problems, known)
     problems.raise_if_any(_("The census was not imported. Correct what is listed and try again."))
     (rows,) = tables
+    keys = {*rows.people, *((code, year) for code, year, _group in rows.groups)}
     told = CensusImport(
-        city, sorted({key[1] for key in [*rows.people, *rows.groups]}), len({key[0] for key in [*rows.people, *rows.groups]}),
-        sum(rows.people.values()), sorted({key[2] for key in rows.groups}), rows.others, problems.of(WARNING), not dry_run,
+        city, sorted({year for _code, year in keys}), len({code for code, _year in keys}), sum(rows.people.values()),
+        sorted({group for _code, _year, group in rows.groups}), rows.others, problems.of(WARNING), not dry_run,
     )  # fmt: skip
     if not dry_run:
         with transaction.atomic():
