@@ -25,18 +25,9 @@ from planning.selectors import hazards as selectors
 from planning.services.hazard_imports import KIND, apply_checked, import_upload
 from planning.services.hazards import delete_layer, edit_facts
 from planning.views import mapwords
+from planning.views.hazard_words import steps_of, zones_config
 
 PLACES_SHOWN = 25
-# legend steps of map and tables: the hardest class is the darkest and has the closest hatching
-STEPS = 5
-
-
-def steps_of(classes: list[str]) -> dict[str, int]:
-    """Step 1 to 5 of each class; `classes` come hardest first."""
-    last = max(len(classes) - 1, 1)
-    if len(classes) == 1:
-        return {classes[0]: 4}
-    return {name: STEPS - round(place * (STEPS - 1) / last) for place, name in enumerate(classes)}
 
 
 @page
@@ -144,10 +135,9 @@ def _districts(
 
 def _map_config(request: HttpRequest, layer: HazardLayer, classes: list[dict[str, Any]]) -> dict[str, Any]:
     config = mapwords.base_config(request, layer.city)
-    tiles = f"/tiles/zones/{layer.code}/{{z}}/{{x}}/{{y}}.pbf?city={layer.city.code}&ground={selectors.ground_key(layer)[:12]}"
     return config | {
         "mode": "place", "show": "none", "label": _("Map of the zones; the table holds every class"),
-        "zones": {"tiles": tiles, "classes": [{"name": row["klass"], "step": row["step"]} for row in classes]},
+        "zones": zones_config(layer, {row["klass"]: row["step"] for row in classes}),
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from planning.selectors.ranges import mark_ranges, total_ranges
 from planning.selectors.scenarios import speeds_on_offer
 from planning.services import runs as services
 from planning.views import mapwords
+from planning.views.hazard_words import zones_of_run
 from planning.views.map_analyses import add_analyses
 from planning.views.places import in_the_runs_city
 from planning.views.readings import Reading, read_gap
@@ -217,6 +218,10 @@ def map_page(request: HttpRequest) -> HttpResponse:
         )
     context["config"] = _config(request, state, context)
     context["nothing"] = context["config"].pop("nothing", {})
+    context["zones"] = zones_of_run(request.user, run) if run else None
+    context["zones_shown"] = ask("zones") == "1"
+    if context["zones"]:
+        context["config"]["hazard"] = context["zones"]["config"]
     add_analyses(request, state, context, tab["level"] if tab else None)
     if run and service:
         query = urlencode({"service": service.code, "page_size": 1000})

@@ -16,7 +16,7 @@ import { watchPage } from "./page.js";
 import { watchSettings } from "./settings.js";
 import { addStreets } from "./streets.js";
 import { baseStyle } from "./style.js";
-import { addZones } from "./zones.js";
+import { addZones, watchZones } from "./zones.js";
 import { drawWhatIf, fitDrawing, watchWhatIf } from "./whatif.js";
 
 const holder = document.querySelector("#map");
@@ -47,7 +47,7 @@ function draw() {
     if (config.draw) addDrawing(map, config.draw);
     if (config.drawing) { drawWhatIf(map, config.drawing); fitDrawing(map, config.drawing, maplibregl.LngLatBounds); }
     if (config.place) markPlace(map, config.place);
-    if (config.mode === "gap") { linkAreas(map, state); pickArea(map, config, config.area, { keep: false }); state.whatIf = watchWhatIf(state, maplibregl.Marker); }
+    if (config.mode === "gap") { linkAreas(map, state); pickArea(map, config, config.area, { keep: false }); state.whatIf = watchWhatIf(state, maplibregl.Marker); state.zones = watchZones(state); }
     else if (config.area) pickArea(map, {}, config.area, { keep: false });
     map.once("idle", () => { document.body.dataset.ready = "1"; });
   });
@@ -74,6 +74,7 @@ function renew(config) {
   state.map.getCanvas().setAttribute("aria-label", config.label);
   if (config.mode === "gap") pickArea(state.map, config, config.area, { keep: false });
   state.whatIf?.renew();
+  state.zones?.show();
 }
 
 function showWhat(show) {
