@@ -14,7 +14,7 @@ from core import policies
 from core.choices import AreaLevel, TimeOfDay
 from core.errors import DomainError, InvalidInput, Problem
 from core.models import Area, City
-from facilities.importers.problems import Problems
+from facilities.importers.problems import WARNING, Problems
 from planning.bridge.attendance import with_present
 from planning.bridge.frozen import Frozen, latest_frozen, load_frozen
 from planning.bridge.results import area_sums
@@ -139,7 +139,27 @@ def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | 
         whole = max(float(frozen.people(*counted_at(document, Driver.PRESENT, row["time_of_day"])).sum()) for row in found.chains)  # fmt: skip
         found.problems.append(_problem("nobody_inside", text, people=f"{round(whole):,}"))
     _add_need(found, frozen, document, shares["mid"], profile)
+    _warn_of_sources(found)
     return found
+
+
+def _warn_of_sources(found: Preview) -> None:
+    """A rate that nobody can trace is a warning: neither it nor the scenario as a whole names a source."""
+    facts = found.document.get("rate_facts") or {}
+    rates = [place for place, value in rates_of(found) if value is not None]
+    lacking = [place for place in rates if not (facts.get(place) or {}).get("source")]
+    if lacking and not found.document.get("rate_source"):
+        text = _("%(count)d of %(all)d rates name no source. Give one for each, or one for the scenario.")
+        found.problems.append(
+            _problem(
+                "source_missing",
+                text,
+                column="rate_source",
+                severity=WARNING,
+                count=len(lacking),
+                all=len(rates),
+            )
+        )
 
 
 def document_has_ground(document: dict[str, Any]) -> bool:

@@ -28,7 +28,7 @@ def browse(person: Any) -> Any:
 def typed(town: Any, **more: Any) -> dict[str, Any]:
     """The form as a person fills it."""
     return {
-        "template": "custom", "name": "暴雨", "name_en": "Storm", "hazard": "flood", "extent": "everywhere", "affected_percent": "50",
+        "template": "custom", "name": "暴雨", "name_en": "Storm", "hazard": "flood", "extent": "everywhere", "affected_percent": "50", "rate_source": "worked example",
         "displaced_percent": "25", "services": [str(town.service.pk)], "times_of_day": ["night"], "rate_certainty": "D",
         "close_inside_zone": "on",
     } | more  # fmt: skip

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 def told(**more: Any) -> dict[str, Any]:
     return {
         "name": "暴雨", "name_en": "Storm", "hazard": "flood", "services": [SERVICE], "times_of_day": ["night"], "affected_share": 0.5,
-        "displaced_share": 0.25,
+        "displaced_share": 0.25, "rate_source": "worked example",
     } | more  # fmt: skip
 
 
@@ -299,6 +299,35 @@ def test_a_missing_rate_leaves_the_need_untold_and_says_why(town: Any) -> None:
     (need,) = found.need
     assert need["by_time"] == {"night": None} and any("leave home" in words for words in need["missing"])
     assert found.chains[0]["affected"] is not None and found.chains[0]["displaced"] is None
+
+
+def test_rates_without_a_source_are_a_warning_not_a_refusal(town: Any) -> None:
+    bare = told(rate_source="", rate_facts={"displaced_share": {"source": "survey", "certainty": "B"}})
+    (problem,) = preview_told(user=None, city=town.city, told=bare).problems
+    assert (problem.code, problem.level, problem.column) == ("source_missing", "warning", "rate_source")
+    assert "1 of 2 rates" in str(problem.message)
+    assert scenarios.create_told(user=None, city=town.city, told=bare).version == 1
+
+
+def test_a_template_works_its_rates_out_in_the_preview(town: Any) -> None:
+    """Half the dwellings moderately, a tenth extensively, a twentieth completely damaged: 0.65 affected; lost are nine of
+    ten extensive and all complete ones of many families, 0.14; so 0.14 / 0.65 of the affected leave, a third seeks."""
+    model = {
+        "dwellings": {"single_family": 0.0, "multi_family": 1.0}, "alpha": 0.3,
+        "damage": {"*": {"moderate": 0.5, "extensive": 0.1, "complete": 0.05}},
+    }  # fmt: skip
+    plain = told(
+        hazard="earthquake",
+        template="earthquake_damage",
+        model=model,
+        affected_share=None,
+        displaced_share=None,
+    )
+    found = preview_told(user=None, city=town.city, told=plain)
+    night = next(row for row in found.chains if row["time_of_day"] == "night")
+    assert night["affected"]["mid"] == pytest.approx(230 * 0.65)
+    assert night["displaced"]["mid"] == pytest.approx(230 * 0.14)
+    assert night["seeking"]["mid"] == pytest.approx(230 * 0.14 * 0.3)
 
 
 def test_a_preview_stores_no_scenario_and_no_run(town: Any) -> None:
