@@ -31,6 +31,11 @@ urlpatterns: list[URLPattern] = [
     ),
     path("runs/<str:run_ref>/demand/", demand.RunDemandViewSet.as_view({"get": "list"}), name="run-demand"),
     path(
+        "batches/<str:batch_ref>/tables/",
+        demand.BatchTablesViewSet.as_view({"get": "retrieve"}),
+        name="batch-tables",
+    ),
+    path(
         "runs/<str:run_ref>/tables/", demand.RunTablesViewSet.as_view({"get": "retrieve"}), name="run-tables"
     ),
     path("runs/<str:run_ref>/areas/", runs.RunAreasViewSet.as_view({"get": "list"}), name="run-areas"),

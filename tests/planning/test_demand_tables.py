@@ -221,7 +221,7 @@ def test_the_workbook_speaks_the_readers_language_on_page_api_and_command(run, p
     assert len(sheets((tmp_path / "t.xlsx").read_bytes())["T4"]) == 6
 
 
-def test_a_batch_of_runs_is_one_workbook_in_its_order(run):
+def test_a_batch_of_runs_is_one_workbook_in_its_order(run, person, client):
     batch = Batch.objects.create(city=run.city, ref="B-1", name="两次", profile=run.profile)
     for position, one in enumerate([run.day, run.run]):
         BatchRun.objects.create(batch=batch, run=one, position=position)
@@ -230,6 +230,12 @@ def test_a_batch_of_runs_is_one_workbook_in_its_order(run):
     assert (
         book.name.startswith("B-1") and [row["Run"] for row in rows] == [run.day.ref] * 3 + [run.run.ref] * 3
     )
+    client.force_login(person("lin", "planner"))
+    for address in ("/batches/B-1/tables.xlsx", "/api/v1/batches/B-1/tables/?format=xlsx"):
+        assert sheets(client.get(address).content)["T4"] == rows
+    client.force_login(person("eve", ""))
+    for address in ("/batches/B-1/tables.xlsx", "/api/v1/batches/B-1/tables/"):
+        assert client.get(address).status_code == 404
     # what both share is told once
     reach = [row for row in sheets(book.content)["T13"] if row["What"] == "Reach"]
     assert len(reach) == 1 and Standard.objects.filter(service__code=SERVICE).count() == 1
