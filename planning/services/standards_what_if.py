@@ -139,9 +139,11 @@ def outdated(pair: Pair) -> bool:
 
 
 def what_if_areas(pair: Pair, *, user: Any, level: int) -> list[ComparedArea]:
-    """Need and gap of each area of a level and service, before and after; the largest change of the gap first."""
+    """Need and gap of each area of a level and service that has need in one of the two runs, the largest change of the
+    gap first."""
     rows = compared_areas(pair.before, pair.after, user=user, level=level, ranges=False)
-    return sorted(rows, key=lambda row: -abs(row.gap_change or 0))
+    needed = [row for row in rows if any(side is not None and side.need for side in (row.before, row.after))]
+    return sorted(needed, key=lambda row: (-abs(row.gap_change or 0), -abs(row.need_change or 0)))
 
 
 def what_if_totals(pair: Pair, *, user: Any) -> list[ComparedTotals]:
