@@ -4,6 +4,7 @@ mass-event}.md."""
 import json
 from io import StringIO
 
+import numpy as np
 import pytest
 from django.contrib.gis.geos import MultiPolygon
 from django.core.management import call_command
@@ -11,11 +12,14 @@ from django.core.management import call_command
 from core.errors import DomainError
 from facilities.models import ServiceType
 from planning.bridge.calibration import zhengzhou_check
+from planning.bridge.drawn_needs import needs_drawn
 from planning.bridge.scenario_rules import number_at, scenario_problems, with_number
 from planning.bridge.templates import fitted_document, worked_out
+from planning.bridge.uncertain import uncertain_inputs
 from planning.choices import ScenarioTemplate
 from planning.models import CellPopulation, HazardLayer, HazardZone, PopulationLayer, Standard
 from planning.selectors.scenario_templates import template_document, templates
+from planning.services.runs import situation_of
 from planning.services.scenario_templates import begun_document
 from tests.planning.town import SERVICE, box, standard
 
@@ -194,6 +198,61 @@ def test_an_attendance_changes_neither_residents_nor_another_time_of_day(event, 
     Standard.objects.filter(profile=event.profile, service=event.service).update(driver="residents")
     run = compute(event, ["night"])[0]
     assert {problem["code"] for problem in run.refusal} == {"attendance_of_residents", "attendance_elsewhere"}
+
+
+# --- inputs of a model that are only known within a range -------------------------------------------
+
+
+def spread(run):
+    """Need of the town's shelter service with every uncertain input in the middle, then each at its low and high end."""
+    situation = situation_of(run)
+    found = uncertain_inputs(situation)
+    values = np.vstack([found.middle, found.ends()])
+    number = [row["service"] for row in situation.standards].index(SERVICE)
+    return [row["key"] for row in found.told], needs_drawn(situation, found, values)[number].totals().tolist()
+
+
+def test_a_range_of_the_attendance_moves_every_need(event, compute):
+    event.scenario.model |= {"attendance": 500}
+    event.scenario.rate_facts = {"model.attendance": {"low": 250, "high": 1000}}
+    event.scenario.save()
+    run = compute(event, ["event"])[0]
+    assert need(run)[SERVICE] == 50
+    assert spread(run) == (["model.attendance"], [50, 25, 100])
+
+
+def test_ranges_of_damage_and_of_who_seeks_shelter_move_the_need(town, compute):
+    layer = zones(town, "earthquake", VIII=WEST, VII=box(900, -60, 3100, 60))
+    document = begun_document(code="earthquake_damage", layer=layer) | {
+        "rate_facts": {
+            "model.damage.VIII.extensive": {"low": 0.0, "high": 0.4},
+            "model.alpha": {"low": 0.1, "high": 0.6},
+        }
+    }
+    document["model"] = {"dwellings": DWELLINGS, "damage": DAMAGE, "alpha": 0.3}
+    begin(town, document, layer)
+    Standard.objects.filter(profile=town.profile).update(driver="sheltered")
+    # 160 x (0.1 + 0.81 x P(extensive)) + 2.835 seek with 0.3; 44.755 x alpha
+    low, high = round(18.835 * 0.3), round(70.675 * 0.3)
+    keys, found = spread(compute(town)[0])
+    assert dict(zip(["run", *[f"{key} {end}" for key in keys for end in ("low", "high")]], found, strict=True)) == {
+        "run": 13, "model.damage.VIII.extensive low": low, "model.damage.VIII.extensive high": high,
+        "model.alpha low": 4, "model.alpha high": 27,
+    }  # fmt: skip
+
+
+def test_a_range_of_the_outbreak_moves_the_places(town, compute):
+    Standard.objects.filter(profile=town.profile).update(driver="residents")
+    facts = {"model.initial_per_10000": {"low": 50, "high": 100}}
+    begin(
+        town, template_document("epidemic_curve"), rate_facts=facts, times_of_day=["night"], duration_hours=None
+    )  # fmt: skip
+    town.scenario.model = CURVE
+    town.scenario.save()
+    keys, found = spread(compute(town)[0])
+    assert keys == ["model.initial_per_10000"]
+    low = worked_out({**template_document("epidemic_curve"), "ratio_overrides": {}, "model": CURVE | {"initial_per_10000": 50}})  # fmt: skip
+    assert found == [6, round(230 * low["ratio_overrides"][SERVICE]), 6]
 
 
 # --- the templates themselves ---------------------------------------------------------------------
