@@ -133,6 +133,50 @@ SHIPPED = (
     _("Pingji proposal 2026: side streets lose less than main roads"),
 )
 
+# Sources, clauses and reasons of the shipped standard profiles and minimum needs.
+PROFILES = (
+    _("responsibility-area table, mid fixed"),
+    _("Our proposal: ready when the short-term shelters end, after 15 days"),
+    _("responsibility-area table, long fixed"),
+    _("Our proposal: ready when the mid-term shelters end, after 30 days"),
+    _("Practice of Shanghai, 2019 (980 vehicles)"),
+    _("National health authority, notice reported on 2020-09-25"),
+    _("base radius in towns, by 2025"),
+    _("Our proposal; no standard found"),
+    _("Our proposal (24–48 h)"),
+    _("Sphere 2018"),
+    _("water supply; daily, not weekly"),
+    _("No national figure could be read; the one of Sphere 2018 stands in."),
+    _("water supply, survival (7.5–15 L)"),
+    _("InaSAFE, minimum_needs/SPHERE.json"),
+    _("energy a person and day"),
+    _("sanitation, at first"),
+    _("sanitation, longer term"),
+    _("hygiene"),
+    _("water supply"),
+    _("250 g a person and month of 30 days"),
+    _("table 3.1.10, 30 days (4.5 m² up to 100 days)"),
+    _("4.2.1, 50 m² for 10,000 persons"),
+    _("Our proposal: one bed for each person"),
+    _("Our proposal: one for 50 people, in shifts"),
+    _(
+        "International relief, to compare with: the same hall holds 1.75 times as many people under the Chinese rule (2.0 m² a person, 15 days) as under Sphere (3.5 m²)."
+    ),
+    _("covered living space; 4.5–5.5 m² in the cold or in towns"),
+    _("Our proposal: as in GB 51143-2015, since Sphere names no distance to a shelter"),
+    _("covered living space (4.5–5.5 m² in the cold or in towns)"),
+    _("camp, gross area (30 m² with good services near)"),
+    _(
+        "As published with the study: shelters within 3,000 m, hotels within 1,000 m, 2.0 m² a person. All else is as in the national standards."
+    ),
+    _("area of a shelter × 0.60 ÷ 2.0"),
+    _("d0 of shelters"),
+    _("The study lets distance count less and less up to 3,000 m instead of ending at 1,000 m."),
+    _("hotel capacity, middle value; from two stars and 30 rooms"),
+    _("d0 of hotels"),
+    _("The study counts hotels as shelters of their own; the national standards have no such service."),
+)
+
 LAYERS_AND_ZONES = (
     _("city"), _("districts"), _("townships"), _("areas"), _("water"), _("green"), _("day"), _("night"), _("daytime"), _("nighttime"),
     _("worldpop-night"), _("roads"), _("main-roads"), _("inner-city-roads"), _("facilities"), _("shelters"), _("hotels"), _("idle-assets"),
