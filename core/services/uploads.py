@@ -21,9 +21,10 @@ def _root() -> Path:
     return Path(settings.MEDIA_ROOT) / "uploads"
 
 
-def keep_upload(upload: Any, *, kind: str, otherwise: str = "file") -> Path:
-    """Store an uploaded file under its own name in a folder of its own below uploads/`kind`."""
-    if upload.size > settings.UPLOAD_MAX_BYTES:
+def keep_upload(upload: Any, *, kind: str, otherwise: str = "file", limited: bool = True) -> Path:
+    """Store an uploaded file under its own name in a folder of its own below uploads/`kind`. `limited`: refuse files
+    beyond UPLOAD_MAX_BYTES."""
+    if limited and upload.size > settings.UPLOAD_MAX_BYTES:
         words = _(
             "The file has %(size)d MB; up to %(limit)d MB are taken. Split it, or load it as a city pack."
         )

@@ -87,7 +87,7 @@ class HazardImportForm(HazardFactsForm):
             row = {"row": number}
             words = (_("Class %(row)d"), _("Class %(row)d begins at"), _("Severity of class %(row)d"))
             for name, label in zip(("klass", "from", "severity"), words, strict=True):
-                widget = forms.TextInput(attrs={"class": "input", "aria-label": str(label) % row})
+                widget = forms.TextInput(attrs={"class": "input", "size": 8, "aria-label": str(label) % row})
                 self.fields[f"{name}_{number}"] = forms.CharField(
                     label=str(label) % row, required=False, max_length=40, widget=widget
                 )

@@ -6,14 +6,11 @@ The network in use stays in use until the new one is whole. Options are the keys
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from core import policies
 from core.errors import DomainError, InvalidInput, Problem
 from core.models import City, Job, User
-from core.services import audit, jobs
+from core.services import audit, jobs, uploads
 from core.services.jobs import Progress
 from facilities.importers.problems import WARNING, Problems
 from facilities.services.imports import box_of, file_sha256
@@ -33,7 +30,7 @@ from planning.services.networks import Streets, make_streets, write_network
 from planning.services.pack_roads import read_road_layer
 from planning.services.reference import load_speeds
 
-KIND = "import_network"
+KIND, FOLDER = "import_network", "networks"
 FORMATS = ("auto", "osm", "nodes-links", "lines")
 # keys of a pack's [[roads]] that one file may be read with
 OPTIONS = (
@@ -73,13 +70,7 @@ class NetworkImport:
 
 def keep_upload(upload: Any) -> Path:
     """Store an uploaded file under its own name until the import has read it."""
-    folder = Path(settings.MEDIA_ROOT) / "uploads" / "networks" / uuid.uuid4().hex
-    folder.mkdir(parents=True)
-    path = folder / (Path(str(upload.name)).name or "roads")
-    with path.open("wb") as target:
-        for block in upload.chunks():
-            target.write(block)
-    return path
+    return uploads.keep_upload(upload, kind=FOLDER, otherwise="roads", limited=False)
 
 
 def import_upload(
@@ -145,10 +136,7 @@ def forget_after(job: Job) -> None:
 
 def forget_upload(*paths: str) -> None:
     """Remove files that `keep_upload` stored; any other file is somebody's own and stays."""
-    folder = Path(settings.MEDIA_ROOT) / "uploads" / "networks"
-    for path in paths:
-        if path and Path(path).parent.parent == folder:
-            shutil.rmtree(Path(path).parent, ignore_errors=True)
+    uploads.forget_upload(*paths, kind=FOLDER)
 
 
 def import_now(
