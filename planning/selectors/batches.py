@@ -177,6 +177,7 @@ def _totals(batch: Batch, finished: list[Run], user: Any) -> dict[int, dict[str,
         .annotate(all_people=Sum("people"), **{f"all_{name}": Sum(name) for name in STATE_FIELDS})
     )
     found: dict[int, dict[str, ServiceOutcome]] = {}
+    one: dict[str, Any]
     for one in sums:
         totals = Totals(one["all_people"], *(int(one[f"all_{name}"]) for name in STATE_FIELDS))
         found.setdefault(one["run"], {})[one["service__code"]] = ServiceOutcome(totals)

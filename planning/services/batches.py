@@ -196,7 +196,7 @@ def score_scenario(params: dict[str, Any], check: shards.Check) -> dict[str, Any
     for ref in params["runs"]:
         check()
         try:
-            answers.append(runs.write_run({"run": ref}, check)["run"])
+            answers.append((runs.write_run({"run": ref}, check) or {"run": ref})["run"])
         except DomainError as error:
             _give_up(ref, error)
             answers.append(ref)

@@ -40,9 +40,9 @@ def steps_of(sweep: Sweep) -> list[dict[str, float]]:
     that make no sense there."""
     known = numbers_of(sweep.scenario)
     if sweep.path not in known:
-        words = _("The scenario has no number %(path)s that a run reads. It has: %(known)s.")
+        unknown = _("The scenario has no number %(path)s that a run reads. It has: %(known)s.")
         facts = {"path": sweep.path, "known": ", ".join(known)}
-        raise DomainError("unknown-number", words % facts, status=422, known=list(known))
+        raise DomainError("unknown-number", unknown % facts, status=422, known=list(known))
     if not 2 <= sweep.steps <= MOST_STEPS:
         words = _("Choose 2 to %(most)d steps.") % {"most": MOST_STEPS}
         raise DomainError("steps-out-of-range", words, status=422)
@@ -50,12 +50,12 @@ def steps_of(sweep: Sweep) -> list[dict[str, float]]:
     # A share may be 0; what multiplies a need must not make it vanish.
     least = sweep.low >= 0 if most == 1 or sweep.path.startswith(MODEL) else sweep.low > 0
     if not (least and sweep.low < sweep.high <= most):
-        words = (
+        told = (
             _("The steps must rise from 0 or more to 1 at most.")
             if most == 1
             else _("The steps must rise from above 0.")
         )
-        raise DomainError("steps-do-not-rise", words, status=422)
+        raise DomainError("steps-do-not-rise", told, status=422)
     return [{sweep.path: value} for value in step_values(sweep.told())]
 
 
