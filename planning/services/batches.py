@@ -123,7 +123,7 @@ def _usual_name(cases: Sequence[_Case], sweep: Sweep | None) -> str:
     english = (get_language() or "").startswith("en") and scenario.name_en
     first = english or scenario.name
     if sweep:
-        return f"{first}: {sweep.path} {sweep.low:g}–{sweep.high:g}"[:120]
+        return str(_("%(number)s in %(steps)s steps") % {"number": first[:90], "steps": sweep.steps})
     return first[:120] if len(cases) == 1 else f"{first[:100]} + {len(cases) - 1}"
 
 

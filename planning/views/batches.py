@@ -12,6 +12,7 @@ from core import policies
 from core.errors import DomainError
 from core.selectors.jobs import jobs_visible_to
 from core.views.pages import page, page_of
+from facilities.models import ServiceType
 from planning.bridge.variations import is_share, numbers_of
 from planning.choices import RunState
 from planning.forms import BatchForm
@@ -110,7 +111,7 @@ def _shown(request: HttpRequest, batch: Batch) -> dict[str, Any]:
     measure = ask("measure") if ask("measure") in MEASURES else "gap"
     rows = batch_rows(batch, user=user)
     services = services_of(rows)
-    service = next((one for one in services if one.code == ask("service")), services[0] if services else None)
+    service = next((one for one in services if one.code == ask("service")), None) or _telling(rows, services)
     rows = ranked(rows, service.code if service else "", measure if service else "coverage")
     finished = [row for row in rows if row.run.state == RunState.DONE]
     view = ask("view") if ask("view") in VIEWS else VIEWS[0]
@@ -133,7 +134,6 @@ def _shown(request: HttpRequest, batch: Batch) -> dict[str, Any]:
     if batch.sweep:
         found["values"] = {row.position: value_words(batch.sweep["path"], row.value) for row in rows}
     if service is not None:
-        found["largest"] = max((_gap(row, service.code) for row in finished), default=0)
         found["ranges"] = any(
             row.services[service.code].gap_range for row in finished if service.code in row.services
         )
@@ -142,8 +142,14 @@ def _shown(request: HttpRequest, batch: Batch) -> dict[str, Any]:
     return found
 
 
-def _gap(row: BatchRow, code: str) -> int:
-    return row.services[code].totals.gap if code in row.services else 0
+def _telling(rows: list[BatchRow], services: list[ServiceType]) -> ServiceType | None:
+    """The service to open on: the one that most runs count, and of those the one whose gap differs most between them."""
+
+    def told(service: ServiceType) -> tuple[int, float]:
+        gaps = [row.services[service.code].totals.gap for row in rows if service.code in row.services]
+        return len(gaps), (max(gaps) - min(gaps)) / max(max(gaps), 1)
+
+    return max(services, key=told, default=None)
 
 
 def measure_words() -> list[tuple[str, str]]:
