@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core import policies
 from core.api.filtering import StrictFilterBackend
 from core.api.viewsets import PlainViewSet
+from core.models import City
 from planning.models import Scenario
 from planning.selectors.scenario_templates import template_of, templates
+from planning.services.outbreaks import outbreak_course
 from planning.services.scenario_templates import document_for
 
 CODE = OpenApiParameter("code", str, OpenApiParameter.PATH, description="Code of the template.")
@@ -115,3 +119,44 @@ class ScenarioTemplateViewSet(PlainViewSet):
             name: request.query_params.get(name, "") for name in ("variant", "city", "hazard_layer")
         }
         return Response(document_for(user=request.user, code=code, **asked))
+
+
+class OutbreakDaySerializer(serializers.Serializer):
+    """People for 10,000 residents on a day. Quarantined contacts are among the compartments too."""
+
+    day = serializers.IntegerField(read_only=True)
+    susceptible = serializers.FloatField(read_only=True)
+    infected = serializers.FloatField(read_only=True)
+    infectious_unfound = serializers.FloatField(read_only=True)
+    infectious_found = serializers.FloatField(read_only=True)
+    isolated = serializers.FloatField(read_only=True)
+    recovered = serializers.FloatField(read_only=True)
+    quarantined = serializers.FloatField(read_only=True)
+    places = serializers.FloatField(read_only=True)
+    beds = serializers.FloatField(read_only=True)
+
+
+class OutbreakCourseSerializer(serializers.Serializer):
+    peak_per_10000 = serializers.FloatField(read_only=True)
+    peak_day = serializers.IntegerField(read_only=True)
+    still_rising = serializers.BooleanField(
+        read_only=True, help_text="The last day is the highest: the peak lies beyond."
+    )
+    days = OutbreakDaySerializer(many=True, read_only=True)
+
+
+class ScenarioCourseViewSet(PlainViewSet):
+    """The course of the outbreak behind a scenario of the template epidemic_curve."""
+
+    queryset = Scenario.objects.all()
+    serializer_class = OutbreakCourseSerializer
+
+    @extend_schema(
+        parameters=[OpenApiParameter("scenario_ref", str, OpenApiParameter.PATH)],
+        responses=OutbreakCourseSerializer,
+    )
+    def retrieve(self, request: Request, scenario_ref: str) -> Response:
+        """Day by day, for 10,000 residents."""
+        cities = City.objects.filter(policies.visible_cities(request.user))
+        scenario = get_object_or_404(Scenario.objects.filter(city__in=cities), ref=scenario_ref)
+        return Response(self.get_serializer(outbreak_course(scenario=scenario)).data)

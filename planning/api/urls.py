@@ -22,6 +22,11 @@ VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
+    path(
+        "scenarios/<str:scenario_ref>/course/",
+        scenario_templates.ScenarioCourseViewSet.as_view({"get": "retrieve"}),
+        name="scenario-course",
+    ),
     path("reach/", reach.ReachViewSet.as_view({"get": "list"}), name="reach"),
     path("runs/<str:run_ref>/what-if/", reach.WhatIfViewSet.as_view({"post": "create"}), name="run-what-if"),
     path(

@@ -25,6 +25,7 @@ from planning.selectors import scenarios as selectors
 from planning.selectors.scenario_templates import find_template
 from planning.services import runs
 from planning.services import scenarios as services
+from planning.services.outbreaks import course_by_week
 from planning.services.scenario_extents import ground_on_map
 from planning.services.scenario_preview import Preview, people_inside, preview_scenario, rates_of
 from planning.views.road_rules import roads_of
@@ -78,7 +79,7 @@ def scenario_record(request: HttpRequest, ref: str) -> HttpResponse:
     return render(
         request, "planning/scenario.html",
         {
-            "scenario": scenario, "services": services_told(scenario, found), "worked": worked_told(found), "template": find_template(scenario.template),
+            "scenario": scenario, "services": services_told(scenario, found), "worked": worked_told(found), "course": course_by_week(scenario=scenario), "template": find_template(scenario.template),
             "areas": [local_name(area) for area in scenario.areas.all()], "closed": list(scenario.closed_facilities.all()),
             "times": [TimeOfDay(code).label for code in scenario.times_of_day],
             "phases": [{"label": Phase(code).label, "share": share} for code, share in scenario.stay_shares.items()],
