@@ -51,9 +51,10 @@ def tasks(*, user: Any, city: City) -> list[Task]:
 def _refused_runs(user: Any, city: City) -> list[Task]:
     if not policies.allows(user, "run.start", city):
         return []
+    # A draft of standards that is tried out may lack a service; that is no fault of the scenario.
     runs = Run.objects.filter(
-        city=city, state=RunState.REFUSED, created_at__gte=timezone.now() - timedelta(days=14)
-    )
+        city=city, state=RunState.REFUSED, created_at__gte=timezone.now() - timedelta(days=14), profile__is_default=True
+    )  # fmt: skip
     rows = []
     for run in runs.select_related("scenario").order_by("scenario_id", "-id").distinct("scenario_id"):
         later = Run.objects.filter(scenario=run.scenario, state=RunState.DONE, pk__gt=run.pk).exists()

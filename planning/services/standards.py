@@ -7,20 +7,23 @@ import datetime
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.errors import DomainError, InvalidInput, Problem
-from core.models import Area, AuditEntry
+from core.models import Area, AuditEntry, City
 from core.services import audit
 from planning.choices import ProfileLevel, ProfileStatus
 from planning.models import MinimumNeed, Run, Standard, StandardProfile
 from planning.selectors.standards import chain, children_of, revision_of
 from planning.services.standard_checks import problems_of
 
+# Any fixed number: the lock behind `_one_at_a_time`.
+LOCK = 4_201_776
 # Addresses beside those of the profiles.
 RESERVED = ("new", "import")
 FIELDS = ("name", "name_en", "level", "area", "reason", "valid_from", "valid_to")
@@ -47,6 +50,7 @@ def draft_profile(
     }  # fmt: skip
     code = slugify(code or name_en)[:60]
     with transaction.atomic():
+        _one_at_a_time()
         _check(values, parent, code)
         profile = StandardProfile.objects.create(
             code=code, family=code, parent=parent, created_by=_person(user), **values
@@ -61,7 +65,8 @@ def next_version(*, user: Any, profile: StandardProfile) -> StandardProfile:
     _demand(user, "standard.edit", profile.area)
     family = profile.family or profile.code
     with transaction.atomic():
-        versions = StandardProfile.objects.select_for_update().filter(family=family)
+        _one_at_a_time()
+        versions = StandardProfile.objects.filter(family=family)
         if open_draft := versions.filter(status=ProfileStatus.DRAFT).first():
             words = _("There is a draft already: %(code)s. Go on with it, or discard it.")
             raise DomainError("draft-exists", words % {"code": open_draft.code}, profile=open_draft.code)
@@ -136,7 +141,12 @@ def discard_draft(*, user: Any, profile: StandardProfile, revision: int | None =
         audit.record(
             user=user, act="standard.discard", subject=profile, ref=profile.code, before=_told(profile)
         )
-        profile.delete()
+        try:
+            profile.delete()
+        except ProtectedError:
+            raise DomainError(
+                "profile-in-use", _("Batches were asked with this draft, so it is kept.")
+            ) from None
 
 
 def publish_profile(
@@ -149,7 +159,7 @@ def publish_profile(
     """
     _demand(user, "standard.publish", profile.area)
     with transaction.atomic():
-        # The family's rows are taken in one order, so that two who publish at once wait for each other.
+        _one_at_a_time()
         family = profile.family or profile.code
         versions = list(StandardProfile.objects.select_for_update().filter(family=family).order_by("pk"))
         profile = locked_draft(None, profile, revision)
@@ -160,6 +170,7 @@ def publish_profile(
         former = [one for one in versions if one.status == ProfileStatus.PUBLISHED and one.pk != profile.pk]
         was_default = [one for one in former if one.is_default]
         if make_default or was_default or profile.is_default:
+            _holds_everywhere(profile)
             StandardProfile.objects.filter(is_default=True).exclude(pk=profile.pk).update(is_default=False)
             profile.is_default = True
         for one in former:
@@ -194,6 +205,7 @@ def retire_profile(
     """Take a published profile out of use. Runs that rest on it stay; new ones are refused."""
     _demand(user, "standard.publish", profile.area)
     with transaction.atomic():
+        _one_at_a_time()
         profile = StandardProfile.objects.select_for_update().get(pk=profile.pk)
         _unchanged(profile, revision)
         if profile.is_default:
@@ -214,10 +226,11 @@ def make_default(*, user: Any, profile: StandardProfile) -> StandardProfile:
     """Let runs use these standards when nobody names others."""
     _demand(user, "standard.publish", None)
     with transaction.atomic():
-        list(StandardProfile.objects.select_for_update().filter(is_default=True))
+        _one_at_a_time()
         profile = StandardProfile.objects.select_for_update().get(pk=profile.pk)
         if profile.status != ProfileStatus.PUBLISHED:
             raise DomainError("profile-not-published", _("Only published standards can be the default."))
+        _holds_everywhere(profile)
         former = StandardProfile.objects.filter(is_default=True).exclude(pk=profile.pk)
         before = list(former.values_list("code", flat=True))
         former.update(is_default=False)
@@ -287,6 +300,22 @@ def _demand(user: Any, act: str, area: Area | None) -> None:
     """Standards of no area hold everywhere: only who may act for a whole city changes them."""
     if user is not None:
         policies.demand(user, act, area if area is not None else StandardProfile())
+
+
+def _holds_everywhere(profile: StandardProfile) -> None:
+    """The default judges every city, so it may hold for one only where there is no other."""
+    area = profile.area
+    if area is not None and (area.parent_id or City.objects.exclude(pk=area.city_id).exists()):
+        raise DomainError(
+            "default-holds-everywhere", _("The default must hold in every city of this installation."), status=422
+        )  # fmt: skip
+
+
+def _one_at_a_time() -> None:
+    """Versions, the one that is published and the default are decided one after the other: who comes second sees what the
+    first has done, and is told in words instead of by the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def _person(user: Any) -> Any:

@@ -240,6 +240,22 @@ def test_the_default_is_not_retired(nation):
     assert standards.retire_profile(user=None, profile=nation).status == "retired"
 
 
+def test_the_default_holds_in_every_city(town, nation, west):
+    with pytest.raises(DomainError) as refused:
+        standards.publish_profile(user=None, profile=west, make_default=True)
+    assert refused.value.code == "default-holds-everywhere"
+    city = standards.draft_profile(
+        user=None, name="市", code="c", parent=nation, area=town.root, reason="local"
+    )
+    City.objects.create(code="else", name="他", name_en="Else", synthetic=True)
+    standards.publish_profile(user=None, profile=city)
+    with pytest.raises(DomainError) as refused:
+        standards.make_default(user=None, profile=city)
+    assert refused.value.code == "default-holds-everywhere"
+    nation.refresh_from_db()
+    assert nation.is_default
+
+
 def test_a_retired_profile_is_refused_by_runs_and_a_draft_is_taken(town, nation):
     draft = standards.next_version(user=None, profile=nation)
     tried, _job = runs.start_runs(
