@@ -1,12 +1,16 @@
 """Scenario templates on the API, on their help page, and begun on a hazard layer."""
 
+import json
+from io import StringIO
+
 import pytest
 from django.contrib.gis.geos import MultiPolygon
+from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from core.models import City
 from planning.models import HazardLayer, HazardZone
-from planning.selectors.scenario_templates import templates
+from planning.selectors.scenario_templates import template_document, templates
 from tests.planning.town import box
 
 ADDRESS = "/api/v1/scenario-templates/"
@@ -94,3 +98,31 @@ def test_the_help_page_shows_the_check_worked_out_in_both_languages(client, pers
     for word in words:
         assert word in text
     assert 'id="zhengzhou"' in text and 'id="mass_event"' in text
+
+
+def test_the_course_of_an_outbreak_is_told_day_by_day(town, program, client, person):
+    scenario = town.scenario
+    scenario.template, scenario.model = "epidemic_curve", template_document("epidemic_curve")["model"]
+    scenario.save()
+    course = program.get(f"/api/v1/scenarios/{scenario.ref}/course/").json()
+    assert len(course["days"]) == 366
+    assert course["peak_per_10000"] == pytest.approx(max(row["places"] for row in course["days"]), abs=1e-3)
+    assert course["days"][course["peak_day"]]["places"] == pytest.approx(course["peak_per_10000"], abs=1e-3)
+    parts = ("susceptible", "infected", "infectious_unfound", "infectious_found", "isolated", "recovered")
+    assert sum(course["days"][100][name] for name in parts) == pytest.approx(10_000, abs=0.01)
+    out = StringIO()
+    call_command("scenario_templates", course=scenario.ref, json=True, stdout=out)
+    assert json.loads(out.getvalue())["days"] == course["days"]
+    client.force_login(person("he", "viewer"))
+    assert 'class="course"' in client.get(f"/scenarios/{scenario.ref}/").content.decode()
+
+
+def test_a_scenario_without_an_outbreak_has_no_course_and_somebody_elses_is_not_there(town, program):
+    answer = program.get(f"/api/v1/scenarios/{town.scenario.ref}/course/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no-outbreak")
+    with pytest.raises(CommandError, match="course of an outbreak"):
+        call_command("scenario_templates", course=town.scenario.ref)
+    other = City.objects.create(code="other", name="别处", name_en="Elsewhere")
+    town.scenario.city = other
+    town.scenario.save()
+    assert program.get(f"/api/v1/scenarios/{town.scenario.ref}/course/").json()["code"] == "not-found"
