@@ -303,6 +303,8 @@ def test_tiles_follow_new_ground(town: Any, layer: HazardLayer, tmp_path: Path) 
     y = int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * 2**z)
     before = zone_tile(layer=layer, z=z, x=x, y=y)
     assert not before.empty
-    bring(town, write(tmp_path / "b.tif", **metres(DEPTH[:, ::-1].copy(), -250, 250, 500)), **raster_options())
+    bring(
+        town, write(tmp_path / "b.tif", **metres(DEPTH[:, ::-1].copy(), -250, 250, 500)), **raster_options()
+    )
     layer.refresh_from_db()
     assert zone_tile(layer=layer, z=z, x=x, y=y).etag != before.etag
