@@ -17,7 +17,10 @@ class Reading:
 
 
 def _when(time_of_day: str) -> str:
-    return _("by night") if time_of_day == TimeOfDay.NIGHT else _("by day")
+    words = {
+        TimeOfDay.NIGHT: _("by night"), TimeOfDay.HOLIDAY: _("on a holiday"), TimeOfDay.EVENT: _("during an event"),
+    }  # fmt: skip
+    return words.get(TimeOfDay(time_of_day), _("by day"))
 
 
 def read_gap(
