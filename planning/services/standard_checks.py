@@ -150,7 +150,7 @@ class _Found:
             self.say(
                 source,
                 "source-missing",
-                _("Name the source; write \u201cour proposal\u201d where there is none."),
+                _("Name the source; write “our proposal” where there is none."),
             )
         if getattr(row, certainty) not in CERTAINTIES:
             self.say(certainty, "certainty-missing", _("Say how sure it is."))
