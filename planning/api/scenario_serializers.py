@@ -202,6 +202,10 @@ class ChainSerializer(serializers.Serializer):
     time_of_day = serializers.ChoiceField(choices=TimeOfDay.choices)
     layer = serializers.CharField(help_text="Population layer that is counted.")
     inside = serializers.FloatField(help_text="People on the ground of the scenario.")
+    groups = serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="Of the people inside, the groups that the layer tells apart.",
+    )
     affected = RangeOfPeopleSerializer(allow_null=True, help_text="Null: a rate is missing.")
     displaced = RangeOfPeopleSerializer(allow_null=True)
     seeking = RangeOfPeopleSerializer(allow_null=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.core.cache import cache
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
@@ -31,7 +32,7 @@ from planning.bridge.situation import (
 )
 from planning.bridge.standard_rows import freeze_standards
 from planning.bridge.templates import worked_out
-from planning.choices import Driver, Extent, ScenarioTemplate
+from planning.choices import Driver, Extent, PeopleGroup, ScenarioTemplate
 from planning.models import HazardLayer, PopulationLayer, Scenario, StandardProfile
 from planning.services.runs import default_profile
 from planning.services.scenario_fields import DEFAULTS, LISTS, check_fields, document_of, records_of
@@ -48,7 +49,7 @@ _NOT_YET = {"name_missing", "hazard_missing", "services_missing", "times_missing
 class Preview:
     """Numbers are people (not rounded) and units of services (whole). `chains`: one for each time of day the city knows.
 
-    inside: everybody on the ground; affected, displaced, seeking: {"low", "mid", "high"}, None where a rate is missing.
+    inside: everybody on the ground; groups: those of them that the layer tells apart; affected, displaced, seeking: {"low", "mid", "high"}, None where a rate is missing.
     """
 
     city: City
@@ -59,6 +60,8 @@ class Preview:
     cells: int = 0
     problems: list[Problem] = field(default_factory=list)
     profile: StandardProfile | None = None
+    # Only some of the city's areas are counted: those the person may see.
+    partly: bool = False
     # The document with the numbers its template works out; as written until there is ground.
     worked: dict[str, Any] = field(default_factory=dict)
     # Links of the chain that the standards of its services count; the others may stay without a rate.
@@ -98,15 +101,24 @@ def preview_told(*, user: Any, city: City, told: dict[str, Any], profile: Standa
     return found
 
 
-def preview_scenario(*, scenario: Scenario, profile: StandardProfile | None = None) -> Preview:
-    """The same for a stored scenario; the caller has checked who asks."""
+def preview_scenario(*, user: Any, scenario: Scenario, profile: StandardProfile | None = None) -> Preview:
+    """The same for a stored scenario: of the people in the areas that the person may see. `user` None: a command."""
     document = scenario_document(scenario) | {"times_of_day": list(scenario.times_of_day)}
-    return preview(city=scenario.city, document=document, profile=profile)
+    paths = None
+    if user is not None and not policies.sees_whole_city(user, scenario.city_id):
+        paths = policies.visible_paths(user, scenario.city_id)
+    return preview(city=scenario.city, document=document, profile=profile, paths=paths)
 
 
-def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | None = None) -> Preview:
-    """The preview of a document. No rights are asked: callers do."""
-    found = Preview(city, document)
+def preview(
+    *,
+    city: City,
+    document: dict[str, Any],
+    profile: StandardProfile | None = None,
+    paths: list[str] | None = None,
+) -> Preview:
+    """The preview of a document. No rights are asked: callers do. `paths`: only areas below these are counted."""
+    found = Preview(city, document, partly=paths is not None)
     if not document_has_ground(document):
         return found
     frozen = frozen_for(city, document)
@@ -116,6 +128,10 @@ def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | 
     found.problems += model_problems(document)
     ends = {end: _worked_out(at_end(document, end)) for end in ENDS}
     shares = {end: Shares(frozen, one) for end, one in ends.items()}
+    if paths is not None:
+        counted = _cells_below(frozen, city, paths)
+        for one in shares.values():
+            one.inside = one.inside & counted
     document = found.worked = ends["mid"]
     found.cells = int(shares["mid"].inside.sum())
     by_district: dict[str, dict[str, float]] = {}
@@ -124,7 +140,12 @@ def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | 
         if told is None:
             continue
         people = frozen.people(*counted_at(document, Driver.PRESENT, time))
-        found.chains.append(_chain(time, told["code"], people, shares))
+        groups = {
+            group: float(part[shares["mid"].inside].sum())
+            for group in PeopleGroup.values
+            if (part := frozen.group(group, *counted_at(document, Driver.PRESENT, time))) is not None
+        }
+        found.chains.append(_chain(time, told["code"], people, shares) | {"groups": groups})
         sums = area_sums(frozen, people * shares["mid"].inside)
         level = np.asarray(frozen["area_level"])
         for place in np.flatnonzero((level == AreaLevel.DISTRICT) & (sums > 0)):
@@ -134,13 +155,22 @@ def preview(*, city: City, document: dict[str, Any], profile: StandardProfile | 
         {"code": area.code, "name": area.name, "name_en": area.name_en, "inside": by_district[area.code]}
         for area in named
     ]
-    if found.chains and not found.people:
+    if found.chains and not found.people and paths is None:
         text = _("Nobody is inside: 0 of the %(people)s people of the city.")
         whole = max(float(frozen.people(*counted_at(document, Driver.PRESENT, row["time_of_day"])).sum()) for row in found.chains)  # fmt: skip
         found.problems.append(_problem("nobody_inside", text, people=f"{round(whole):,}"))
     _add_need(found, frozen, document, shares["mid"], profile)
     _warn_of_sources(found)
     return found
+
+
+def _cells_below(frozen: Frozen, city: City, paths: list[str]) -> np.ndarray:
+    """(n,) cells of the areas below any of the paths."""
+    below = Q(pk__in=[])
+    for path in paths:
+        below |= Q(path__startswith=path)
+    codes = Area.objects.filter(below, city=city).values_list("code", flat=True)
+    return frozen.cells_in(frozen.areas_below(list(codes)))
 
 
 def _warn_of_sources(found: Preview) -> None:
@@ -273,10 +303,12 @@ def _problem(code: str, text: Any, **params: Any) -> Problem:
     return next(iter(collected))
 
 
-def people_inside(*, scenarios: list[Scenario]) -> dict[int, float | None]:
+def people_inside(*, user: Any, scenarios: list[Scenario]) -> dict[int, float | None]:
     """{scenario id: the most people inside at any of its times of day} for a list; kept until scenario or snapshot change.
-    None: nothing can be counted. The caller has checked who asks."""
+    None: nothing can be counted, or the person may not see the whole city. `user` None: a command."""
     found: dict[int, float | None] = {}
+    if user is not None:
+        scenarios = [one for one in scenarios if policies.sees_whole_city(user, one.city_id)]
     frozen: dict[int, Frozen | None] = {}
     for scenario in scenarios:
         if scenario.city_id not in frozen:

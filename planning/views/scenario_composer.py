@@ -29,7 +29,7 @@ from planning.services.scenario_preview import preview_told
 from planning.services.scenario_templates import begun_document
 from planning.services.scenario_versions import compare_versions, version_document, version_of
 from planning.views import mapwords
-from planning.views.scenarios import chain_table, flows, ground_told, inside_table, seen
+from planning.views.scenarios import chain_table, changes_told, flows, ground_told, inside_table, seen
 
 
 @page
@@ -212,7 +212,7 @@ def _changed_meanwhile(scenario: Scenario, seen_version: int | None) -> dict[str
         "at": newest.created_at,
         "note": newest.note,
     }
-    return {"theirs": theirs, "changes": changes}
+    return {"theirs": theirs, "changes": changes_told(changes)}
 
 
 def _need_told(need: list[dict[str, Any]]) -> list[dict[str, Any]]:

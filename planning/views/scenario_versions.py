@@ -13,7 +13,7 @@ from core.views.pages import page
 from planning.selectors import scenarios as selectors
 from planning.services import scenarios as services
 from planning.services.scenario_versions import compare_versions, version_of
-from planning.views.scenarios import seen
+from planning.views.scenarios import changes_told, seen
 
 
 @page
@@ -28,7 +28,7 @@ def scenario_versions(request: HttpRequest, ref: str) -> HttpResponse:
         request, "planning/scenario_versions.html",
         {
             "scenario": scenario, "versions": listed, "newer": version_of(scenario=scenario, number=newer), "older": version_of(scenario=scenario, number=older),
-            "changes": compare_versions(scenario=scenario, older=older, newer=newer),
+            "changes": changes_told(compare_versions(scenario=scenario, older=older, newer=newer)),
             "may_edit": policies.allows(request.user, "scenario.edit", scenario.city),
         },
     )  # fmt: skip

@@ -17,7 +17,7 @@ from core.templatetags.pingji import local_name
 from core.views.pages import page, page_of
 from facilities.choices import Hazard
 from planning import filters
-from planning.choices import Extent, Phase, RunState, ScenarioTemplate
+from planning.choices import Extent, PeopleGroup, Phase, RunState, ScenarioTemplate
 from planning.forms.scenario_rows import LINKS, OF_WHOM
 from planning.models import Scenario
 from planning.selectors import gaps, ranges
@@ -42,7 +42,7 @@ def scenario_list(request: HttpRequest) -> HttpResponse:
         services=chosen["service"], search=search,
     )  # fmt: skip
     shown = page_of(request, rows)
-    inside = people_inside(scenarios=list(shown))
+    inside = people_inside(user=request.user, scenarios=list(shown))
     for row in shown:
         row.inside = inside.get(row.pk)
         row.range = ranges.newest_range(row.latest_run) if row.latest_run else None
@@ -68,7 +68,7 @@ def scenario_list(request: HttpRequest) -> HttpResponse:
 @page
 def scenario_record(request: HttpRequest, ref: str) -> HttpResponse:
     scenario = seen(request, ref)
-    found = preview_scenario(scenario=scenario)
+    found = preview_scenario(user=request.user, scenario=scenario)
     roads = roads_of(request, scenario)
     config = roads["config"] | {
         "label": _("Map of the ground of the scenario; the table tells who is inside"),
@@ -80,7 +80,7 @@ def scenario_record(request: HttpRequest, ref: str) -> HttpResponse:
         request, "planning/scenario.html",
         {
             "scenario": scenario, "services": services_told(scenario, found), "worked": worked_told(found), "course": course_by_week(scenario=scenario), "template": find_template(scenario.template),
-            "areas": [local_name(area) for area in scenario.areas.all()], "closed": list(scenario.closed_facilities.all()),
+            "areas": [local_name(area) for area in scenario.areas.filter(policies.visible_areas(request.user))], "closed": list(scenario.closed_facilities.filter(policies.visible(request.user))),
             "times": [TimeOfDay(code).label for code in scenario.times_of_day],
             "phases": [{"label": Phase(code).label, "share": share} for code, share in scenario.stay_shares.items()],
             "found": found, "flows": flows(found), "rates": rates_told(found), "inside": inside_table(found),
@@ -179,7 +179,10 @@ def rates_told(found: Preview) -> list[dict[str, Any]]:
     by_class = any(place.startswith("zone_rates.") for place, _value in numbers)
     for place, value in numbers:
         fact = facts.get(place) or {}
-        klass, link = (_("every other class") if by_class else ""), place.removesuffix("_share")
+        klass, link = "", place.removesuffix("_share")
+        if by_class and not place.startswith("zone_rates."):
+            own = any(other.endswith(f".{link}") for other, _value in numbers)
+            klass = _("every other class") if own else _("every class")
         if place.startswith("zone_rates."):
             klass, _dot, link = place.removeprefix("zone_rates.").rpartition(".")
         rows.append(
@@ -193,6 +196,16 @@ def rates_told(found: Preview) -> list[dict[str, Any]]:
     for row in rows:
         row["head"], last = (row["class"] if row["class"] != last else ""), row["class"]
     return rows
+
+
+def changes_told(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What differs between two versions, with the field in words beside its place."""
+    words = {
+        field.name: str(field.verbose_name)
+        for field in Scenario._meta.get_fields()
+        if hasattr(field, "verbose_name")
+    }
+    return [row | {"words": words.get(row["field"].split(".")[0], row["field"])} for row in changes]
 
 
 def services_told(scenario: Scenario, found: Preview) -> list[dict[str, Any]]:
@@ -238,8 +251,13 @@ def inside_table(found: Preview) -> dict[str, Any]:
         {"name": local_name(row), "people": [row["inside"].get(time, 0.0) for time in times]}
         for row in found.districts
     ]
+    told = [group for group in PeopleGroup if any(group in row["groups"] for row in found.chains)]
     return {
         "times": [TimeOfDay(time).label for time in times],
         "rows": rows,
+        "groups": [
+            {"name": group.label, "people": [row["groups"].get(group) for row in found.chains]}
+            for group in told
+        ],
         "whole": [row["inside"] for row in found.chains],
     }

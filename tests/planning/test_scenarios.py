@@ -309,6 +309,14 @@ def test_rates_without_a_source_are_a_warning_not_a_refusal(town: Any) -> None:
     assert scenarios.create_told(user=None, city=town.city, told=bare).version == 1
 
 
+def test_a_district_is_told_its_own_people_only(town: Any, person: Any) -> None:
+    chen = person("chen", "viewer", town.left)
+    found = preview_scenario(user=chen, scenario=town.scenario)
+    assert found.partly and found.people == 160 and [row["code"] for row in found.districts] == ["T1"]
+    assert found.need[0]["by_time"]["night"] == 80
+    assert people_inside(user=chen, scenarios=[town.scenario]) == {}
+
+
 def test_a_template_works_its_rates_out_in_the_preview(town: Any) -> None:
     """Half the dwellings moderately, a tenth extensively, a twentieth completely damaged: 0.65 affected; lost are nine of
     ten extensive and all complete ones of many families, 0.14; so 0.14 / 0.65 of the affected leave, a third seeks."""
@@ -349,10 +357,10 @@ def test_the_need_of_a_preview_is_the_need_of_the_run(town: Any, compute: Any) -
         city=town.city,
         told=told(extent="drawn", drawn=ground(-60, 1050), multipliers={SERVICE: 3}),
     )
-    found = preview_scenario(scenario=town.scenario)
+    found = preview_scenario(user=None, scenario=town.scenario)
     (run,) = compute(town, ["night"])
     assert run.totals[0]["need"] == found.need[0]["by_time"]["night"] == 75
-    assert people_inside(scenarios=[town.scenario]) == {town.scenario.pk: 200.0}
+    assert people_inside(user=None, scenarios=[town.scenario]) == {town.scenario.pk: 200.0}
 
 
 # --- uploads ------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class Command(BaseCommand):
         return self._tell(_row(changed), lambda row: f"{row['ref']}  {row['name']}: version {row['version']}")
 
     def _show(self, scenario: Scenario) -> None:
-        found: Preview = preview_scenario(scenario=scenario)
+        found: Preview = preview_scenario(user=None, scenario=scenario)
         told = _row(scenario) | {"document": version_document(scenario), "preview": found.as_dict()}
         self._tell(
             told,
