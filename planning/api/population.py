@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +28,7 @@ from planning.choices import PeopleGroup
 from planning.models import CensusTotal, PopulationLayer
 from planning.selectors import population as selectors
 from planning.services import population as services
-from planning.services.census import import_census
+from planning.services.census import import_upload as import_census_upload
 from planning.services.population_imports import import_upload
 
 PEOPLE_SCHEMA = {"type": "object", "additionalProperties": {"type": "number"}}
@@ -310,10 +307,7 @@ class CensusTotalViewSet(ListViewSet):
         said = {name: value for name, value in form.validated_data.items() if name in request.data}
         city = city_seen(request.user, said.pop("city"))
         upload, dry_run = said.pop("file"), said.pop("dry_run", False)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / (Path(str(upload.name)).name or "census.csv")
-            with path.open("wb") as target:
-                for block in upload.chunks():
-                    target.write(block)
-            done = import_census(user=request.user, city=city, path=path, options=said, dry_run=dry_run)
+        done = import_census_upload(
+            user=request.user, city=city, upload=upload, options=said, dry_run=dry_run
+        )
         return Response(done.as_dict(), status=200 if dry_run else 201)

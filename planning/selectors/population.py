@@ -99,10 +99,6 @@ def layer_in_use(city: City, time_of_day: str = "") -> PopulationLayer | None:
     return layers.filter(time_of_day="night").first() or layers.first()
 
 
-def census_visible_to(user: Any) -> QuerySet[CensusTotal]:
-    return CensusTotal.objects.select_related("city", "area").filter(policies.visible(user))
-
-
 def census_years(city: City) -> list[int]:
     """Years with a census of the city, the newest first."""
     years = CensusTotal.objects.filter(city=city, group="").order_by("-year")

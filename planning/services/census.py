@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from core import policies
 from core.errors import InvalidInput, Problem
 from core.models import Area, City, PackLayer
-from core.services import audit
+from core.services import audit, uploads
 from facilities.importers.problems import WARNING, Problems
 from planning.importers.census import CensusRows, read_census
 from planning.importers.packs import layer_of
 from planning.importers.population_groups import GROUPS, spread_groups
 from planning.models import CensusTotal
 
-OPTIONS = ("columns", "year", "source", "licence", "certainty", "encoding", "delimiter", "sheet", "layer")
+FOLDER = "census"
 
 
 @dataclass
@@ -104,6 +104,18 @@ def import_census(
                 user=user, act="census.import", subject=city, ref=city.code, after=told.as_dict() | {"file": Path(path).name}
             )  # fmt: skip
     return told
+
+
+def import_upload(
+    *, user: Any, city: City, upload: Any, options: Mapping[str, Any] | None = None, dry_run: bool = False
+) -> CensusImport:
+    """The same for a table that somebody sends; it is read at once and not kept."""
+    policies.demand(user, "population.import", city)
+    path = uploads.keep_upload(upload, kind=FOLDER, otherwise="census.csv")
+    try:
+        return import_census(user=user, city=city, path=path, options=options, dry_run=dry_run)
+    finally:
+        uploads.forget_upload(path, kind=FOLDER)
 
 
 def census_groups(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +24,7 @@ from planning.forms import CensusImportForm, PopulationErrorForm, PopulationImpo
 from planning.models import PopulationLayer
 from planning.selectors import population as selectors
 from planning.services import population as services
-from planning.services.census import import_census
+from planning.services.census import import_upload as import_census_upload
 from planning.services.population_imports import KIND, apply_checked, import_upload
 
 # What the import counted, in words: the fact's name, its part, its label, its unit.
@@ -89,7 +87,6 @@ def population_record(request: HttpRequest, code: str) -> HttpResponse:
     rows = [
         {
             "area": area, "people": held.people, "groups": [held.groups.get(str(group), 0.0) for group in told],
-            "shares": [held.groups.get(str(group), 0.0) / held.people if held.people else None for group in told],
         }
         for area, held in districts
     ]  # fmt: skip
@@ -97,7 +94,6 @@ def population_record(request: HttpRequest, code: str) -> HttpResponse:
         "layer": layer, "whole_city": whole, "sentence": _sentence(layer, found), "stats": _stats(layer, found) if whole else [],
         "rows": rows, "groups": [group.label for group in told], "outside": outside.people if whole else None,
         "totals": [layer.groups[str(group)] for group in told], "found": found, "years": years, "year": year,
-        "most": max([abs(row.share or 0) for row in found.rows], default=0) if found else 0,
         "facts": _facts(layer) if whole else [], "scenarios": selectors.scenarios_with(layer), "may_edit": may,
         "derived": layer.derived.order_by("code"), "from_pack": layer.facts.get("from", "pack") == "pack",
     }  # fmt: skip
@@ -294,7 +290,9 @@ def census_page(request: HttpRequest) -> HttpResponse:
     problems: list[Any] = []
     if request.method == "POST" and form.is_valid():
         try:
-            done = _census_of_upload(request, form)
+            done = import_census_upload(
+                user=request.user, city=city, upload=form.cleaned_data["file"], options=form.options()
+            )
             text = _("%(people)s people of %(areas)d areas were stored.")
             messages.success(request, text % {"people": num(done.people), "areas": done.areas})
             return redirect("census")
@@ -305,16 +303,6 @@ def census_page(request: HttpRequest) -> HttpResponse:
     }  # fmt: skip
     bad = bool(problems) or form.is_bound
     return render(request, "planning/census.html", context, status=422 if bad else 200)
-
-
-def _census_of_upload(request: HttpRequest, form: CensusImportForm) -> Any:
-    upload = form.cleaned_data["file"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (Path(str(upload.name)).name or "census.csv")
-        with path.open("wb") as target:
-            for block in upload.chunks():
-                target.write(block)
-        return import_census(user=request.user, city=request.city, path=path, options=form.options())
 
 
 @require_POST
