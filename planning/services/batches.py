@@ -3,6 +3,7 @@ may take. Stored runs are answered; a scenario that lacks a rate is part of the 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from planning.bridge.standard_rows import freeze_standards
 from planning.bridge.variations import freeze_varied
 from planning.choices import Assignment, RunState
 from planning.models import Batch, BatchRun, Run, Scenario, SpeedProfile, StandardProfile
+from planning.selectors.standards import effective_standards
 from planning.services import runs, scoring, travel_times
 from planning.services.snapshots import take_snapshot
 from planning.services.sweeps import Sweep, steps_of
@@ -81,7 +83,8 @@ def start_batch(
         "assignment": assignment, "reach_overrides": {}, "detour_factor": detour_factor,
         "speeds_frozen": freeze_speeds(speed_profile),
     }  # fmt: skip
-    standards = {id(case): freeze_standards(profile, case[2], city) for case in cases}
+    standards = _standards_of(cases, profile, city)
+    known = {row.service.code for row in effective_standards(profile)}
     with transaction.atomic():
         # Two batches that ask some of the same things take their turns in the same order.
         for digest in sorted(
@@ -92,7 +95,7 @@ def start_batch(
         found = [
             runs.run_for(
                 user, city, case[0], profile, snapshot, case[2], standards[id(case)], {"time_of_day": at, **common},
-                speed_profile, case[1],
+                speed_profile, case[1], known,
             )
             for case, at in asked
         ]  # fmt: skip
@@ -111,6 +114,21 @@ def start_batch(
             after={"runs": len(kept), "scenarios": [one.ref for one in chosen], "sweep": batch.sweep},
         )  # fmt: skip
     return Batch.objects.select_related("job", "profile", "city").get(pk=batch.pk)
+
+
+def _standards_of(
+    cases: Sequence[_Case], profile: StandardProfile, city: City
+) -> dict[int, list[dict[str, Any]]]:
+    """By `id` of the case. What is frozen depends on few things of a scenario: those that agree in them share it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    by_case = {}
+    for case in cases:
+        document = case[2]
+        key = json.dumps([document["services"], document.get("duration_hours"), document.get("stay_shares")])
+        if key not in found:
+            found[key] = freeze_standards(profile, document, city)
+        by_case[id(case)] = found[key]
+    return by_case
 
 
 def _times(scenario: Scenario, asked: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -178,10 +178,11 @@ def checked_settings(
 def run_for(
     user: Any, city: City, scenario: Scenario, profile: StandardProfile, snapshot: Snapshot, frozen: dict[str, Any],
     standards: list[dict[str, Any]], settings: dict[str, Any], speed_profile: SpeedProfile | None,
-    variation: dict[str, float] | None = None,
+    variation: dict[str, float] | None = None, known: Collection[str] | None = None,
 ) -> Run:  # fmt: skip
     """The stored run with these settings, or a new one: waiting, or refused with everything that is missing.
-    `variation`: the numbers of the scenario that `frozen` has otherwise than the scenario as written."""
+    `variation`: the numbers of the scenario that `frozen` has otherwise than the scenario as written. `known`: services
+    of the profile, where the caller has looked already."""
     digest = params_hash(snapshot, frozen, standards, settings)
     same = Run.objects.filter(params_sha256=digest, city=city)
     one_at_a_time(digest)
@@ -194,7 +195,8 @@ def run_for(
             found.save(update_fields=["variation", "scenario_version"])
         return found
     meta = load_frozen(snapshot).meta
-    known = {row.service.code for row in effective_standards(profile)}
+    if known is None:
+        known = {row.service.code for row in effective_standards(profile)}
     problems = missing_rates(frozen, standards, meta, settings["time_of_day"], known)
     if problems and (found := same.filter(state=RunState.REFUSED, refusal=problems).first()):
         return found
