@@ -100,6 +100,7 @@ def _block(pair: Pair, user: Any, level: int) -> dict[str, Any]:
 
 # --- minimum needs -----------------------------------------------------------------------------------
 
+
 @page
 def needs(request: HttpRequest, code: str) -> HttpResponse:
     """Two profiles side by side for so many sheltered people, or for those of a run by district."""

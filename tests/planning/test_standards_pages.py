@@ -214,9 +214,7 @@ def test_a_wrong_file_is_refused_with_every_reason(town, nation, browse):
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     client = browse()
-    bad = SimpleUploadedFile(
-        "a.toml", b'[profile]\ncode="z"\nname="z"\n[[standard]]\nservice="nope"\n'
-    )
+    bad = SimpleUploadedFile("a.toml", b'[profile]\ncode="z"\nname="z"\n[[standard]]\nservice="nope"\n')
     answer = client.post("/standards/import/", {"file": bad})
     assert answer.status_code == 422 and "[[standard]] 1" in text_of(answer)
     good = SimpleUploadedFile("a.toml", client.get("/standards/worked/file/").content)
