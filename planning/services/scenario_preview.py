@@ -347,12 +347,12 @@ def rates_of(found: Preview) -> list[tuple[str, float | None]]:
     """Every rate of the chain that a run would use, by place, after the template has worked out its own: by class where
     zones count, then those of the whole; a missing one is None."""
     told = found.worked or found.document
-    found: list[tuple[str, float | None]] = []
+    listed: list[tuple[str, float | None]] = []
     rows = told["zone_rates"] if told["extent"] == Extent.ZONES else {}
     for klass, row in rows.items():
-        found += [(f"zone_rates.{klass}.{name}", row[name]) for name in CHAIN if row.get(name) is not None]
+        listed += [(f"zone_rates.{klass}.{name}", row[name]) for name in CHAIN if row.get(name) is not None]
     for name in CHAIN:
         whole = told.get(f"{name}_share")
         if whole is not None or not rows or any(row.get(name) is None for row in rows.values()):
-            found.append((f"{name}_share", whole))
-    return found
+            listed.append((f"{name}_share", whole))
+    return listed

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from core.models import AreaPart, Membership, Organisation, User
 from facilities.models import Capability, Facility
 from planning.models import CostRate
-from tests.planning.town import build_town
+from tests.planning.town import build_town, publish
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def town(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[Simp
     CostRate.objects.create(
         service=built.service, kind="stock", fixed_fen=5_000, per_unit_fen=100, hours=24, source="worked example"
     )  # fmt: skip
+    # The page offers published standards.
+    publish(built.profile)
     yield built
 
 
