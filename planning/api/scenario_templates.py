@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
-from core.api.filtering import StrictFilterBackend
+from core.api.filtering import StrictFilterBackend, refuse_unknown_orderings
 from core.api.viewsets import PlainViewSet
 from core.models import City
 from planning.models import Scenario
@@ -93,6 +93,8 @@ class ScenarioTemplateViewSet(PlainViewSet):
     lookup_value_regex = "[a-z_]{1,40}"
 
     def list(self, request: Request) -> Response:
+        # As many as fit a page, in the order they are offered in: there is no other.
+        refuse_unknown_orderings(request.query_params.getlist("ordering"), [])
         rows = StrictFilterBackend().filter_queryset(request, list(templates()), self)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
