@@ -9,7 +9,7 @@ from core.models import City, PackLayer
 from planning.importers.packs import Layer
 from planning.importers.population import Cells
 from planning.models import PopulationLayer
-from planning.services.population_cells import MANY_CELLS, NewLayer, replace_cells
+from planning.services.population_cells import NewLayer, replace_cells
 
 # Where a layer comes from: those that people made stay when a pack is loaded again.
 FROM_PACK, FROM_IMPORT, FROM_SCALING = "pack", "import", "scaling"
@@ -61,6 +61,3 @@ def fields_of(layer: Layer, record: PackLayer | None, cells: Cells) -> dict[str,
         "error_share_district": options.get("error_share_district"), "error_source": str(options.get("error_source", ""))[:300],
         "facts": {"from": FROM_PACK} | cells.facts.get(name, {}),
     }  # fmt: skip
-
-
-__all__ = ["FROM_IMPORT", "FROM_PACK", "FROM_SCALING", "MANY_CELLS", "fields_of", "write_population"]

@@ -52,7 +52,7 @@ def load_rows(grid: Grid, rounds: int) -> list[_rows.Row]:
     from django.db import connection, transaction
 
     from facilities.services.bulk import copy_arrays, light_tables
-    from planning.services.pack_population import _columns
+    from planning.services.population_cells import _columns
 
     ids = np.arange(1, len(grid.cells) + 1)
     area = np.full(len(grid.cells), grid.city.areas.get().pk)
@@ -105,7 +105,7 @@ def load_city(grid: Grid, rounds: int) -> list[_rows.Row]:
 
     from facilities.services.bulk import light_tables, reserve_ids
     from planning.models import PopulationLayer
-    from planning.services.pack_population import MANY_CELLS
+    from planning.services.population_cells import MANY_CELLS
 
     tables = ["planning_demandcell", "planning_cellpopulation"]
     area = np.full(len(grid.cells), grid.city.areas.get().pk)
