@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -352,7 +353,9 @@ class MinimumNeedViewSet(Revised):
     def calculate(self, request: Request) -> Response:
         """Quantities for so many sheltered people, by need and period, by one profile or two side by side."""
         ask = request.query_params
-        profile = profile_named(request.user, ask.get("profile", ""))
+        if not ask.get("profile"):
+            raise DomainError("profile-missing", _("Name the profile."), status=400)
+        profile = profile_named(request.user, ask["profile"])
         other = profile_named(request.user, ask["with"]) if ask.get("with") else None
         sheltered, people = None, _whole(ask.get("people"), "people") if not ask.get("run") else 0
         if ask.get("run"):
@@ -376,5 +379,7 @@ class MinimumNeedViewSet(Revised):
 
 def _whole(text: str | None, name: str) -> int:
     if not text or not text.isdecimal() or len(text) > 12:
-        raise DomainError("number-unreadable", f"{name}: a whole number is needed", status=400)
+        raise DomainError(
+            "number-unreadable", _("%(name)s: a whole number is needed.") % {"name": name}, status=400
+        )
     return int(text)

@@ -11,7 +11,7 @@ from typing import Any
 
 import xlsxwriter
 from django.db import transaction
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError, InvalidInput, Problem
@@ -52,7 +52,7 @@ def value_words(parameter: str, value: Any) -> str:
 
 
 def phase_words(phase: str) -> str:
-    return str(Phase(phase).label) if phase else _now("all the time")
+    return str(Phase(phase).label) if phase else gettext("all the time")
 
 
 def export_toml(profile: StandardProfile) -> str:
@@ -152,7 +152,9 @@ def _write_rows(user: Any, profile: StandardProfile, standards: list[Any], needs
                 names = ", ".join(sorted(set(values) - fields)) if isinstance(values, dict) else table
                 problems.append(
                     Problem(
-                        "unknown-field", _now("%(words)s cannot be changed.") % {"words": names}, file=place
+                        "unknown-field",
+                        gettext("%(words)s cannot be changed.") % {"words": names},
+                        file=place,
                     )
                 )
                 continue
@@ -189,7 +191,7 @@ def _row_of(
         return need, need_problems(need, above_needs.get(thing_of(need)), profile)
     service = services.get(values.get("service", ""))
     if service is None:
-        words = _now("There is no service %(code)s.") % {"code": values.get("service", "")}
+        words = gettext("There is no service %(code)s.") % {"code": values.get("service", "")}
         return None, [Problem("no-such-service", words, column="service")]
     fields = {name: value for name, value in values.items() if name != "service"}
     row = Standard(profile=profile, service=service, **fields)
@@ -217,9 +219,9 @@ def _toml(value: Any) -> str:
 
 def deviation_heads() -> list[str]:
     return [
-        _now("Service or need"), _now("Phase"), _now("Parameter"), _now("This profile"), _now("Certainty"), _now("Profile above"),
-        _now("Certainty"), _now("Difference"), _now("Difference, %"), _now("Reason"), _now("Changed by"), _now("Reviewed by"),
-        _now("Whose row"), _now("Source"), _now("Clause"),
+        gettext("Service or need"), gettext("Phase"), gettext("Parameter"), gettext("This profile"), gettext("Certainty"), gettext("Profile above"),
+        gettext("Certainty"), gettext("Difference"), gettext("Difference, %"), gettext("Reason"), gettext("Changed by"), gettext("Reviewed by"),
+        gettext("Whose row"), gettext("Source"), gettext("Clause"),
     ]  # fmt: skip
 
 
@@ -263,13 +265,13 @@ def deviations_workbook(profile: StandardProfile, against: StandardProfile | Non
     )
     bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom"})
-    sheet = book.add_worksheet(_now("Deviations")[:31])
+    sheet = book.add_worksheet(gettext("Deviations")[:31])
     above = against or profile.parent
     sheet.write(0, 0, f"{local_name(profile)} ({profile.code})", bold)
     sheet.write(
         1,
         0,
-        _now("compared with %(name)s") % {"name": f"{local_name(above)} ({above.code})" if above else "—"},
+        gettext("compared with %(name)s") % {"name": f"{local_name(above)} ({above.code})" if above else "—"},
     )
     for column, (word, width) in enumerate(
         zip(deviation_heads(), (26, 14, 18, 14, 18, 14, 18, 12, 12, 44, 16, 16, 18, 34, 24), strict=True)

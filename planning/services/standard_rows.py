@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import translation
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError, InvalidInput
@@ -137,14 +137,14 @@ def words_of_ratio(row: Standard) -> tuple[str, str]:
             amount = row.ratio * row.per_people
             people = str(PeopleGroup(row.group).label) if row.group else str(Driver(row.driver).label)
             if row.group:
-                people = _now("%(driver)s who are in the group: %(group)s") % {
+                people = gettext("%(driver)s who are in the group: %(group)s") % {
                     "driver": Driver(row.driver).label, "group": people,
                 }  # fmt: skip
             said.append(
                 (
-                    _now("%(amount)s %(unit)s for each of the %(people)s")
+                    gettext("%(amount)s %(unit)s for each of the %(people)s")
                     if row.per_people == 1
-                    else _now("%(amount)s %(unit)s for %(count)s of the %(people)s")
+                    else gettext("%(amount)s %(unit)s for %(count)s of the %(people)s")
                 )
                 % {
                     "amount": f"{amount:.6g}",

@@ -128,12 +128,8 @@ def _grid(word: str) -> dict[str, Any] | None:
     shape, _sign, size = word.partition(":")
     key = {"square": "spacing_m", "h3": "resolution"}.get(shape)
     try:
-        return (
-            {"shape": shape, str(key): float(size) if shape == "square" else int(size)} if key else _wrong()
-        )
+        if key:
+            return {"shape": shape, key: float(size) if shape == "square" else int(size)}
     except ValueError:
-        return _wrong()
-
-
-def _wrong() -> None:
+        pass
     raise CommandError(_("Write the grid as square:250 or h3:9."))
