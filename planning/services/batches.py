@@ -33,6 +33,8 @@ from planning.services.snapshots import take_snapshot
 from planning.services.sweeps import Sweep, steps_of
 
 KIND, SCORE = "batch", "scenario"
+# What follows a run by itself (its range) follows those of a batch this small; hundreds of jobs would bury all others.
+FEW_RUNS = 24
 MOST_RUNS = 1000
 # From so many scenarios on, one of them whole is a piece that keeps every hand busy; fewer are cut by service first.
 WHOLE_FROM = 8
@@ -201,6 +203,9 @@ def score_batch(job: Job, progress: Progress) -> dict[str, Any]:
     told = [{"runs": group} for group in groups]
     answers = shards.work_out(job, progress, SCORE, told, SCORE, begun, 1.0, words)
     Run.objects.filter(pk__in=keys, state=RunState.DONE).update(seconds=F("seconds") + shared)
+    if len(refs) <= FEW_RUNS:
+        for act in runs.WHEN_SCORED:
+            act([ref for one in answers for ref in one["runs"]])
     return {
         "result_url": f"/batches/{job.params['batch']}/",
         "result": {"batch": job.params["batch"], "runs": [ref for one in answers for ref in one["runs"]]},

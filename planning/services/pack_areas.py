@@ -66,10 +66,11 @@ def write_areas(*, city: City, rows: AreaRows) -> int:
             "delete from core_areapart where area_id in (select id from core_area where city_id = %s)",
             [city.pk],
         )
+        # An area that the pack no longer has stays for the results that name it, but nobody lives in it any more.
         cursor.execute(
             "insert into core_areapart (area_id, level, geometry)"
             " select id, level, piece from core_area, lateral st_subdivide(geometry, %s) piece"
-            " where city_id = %s and st_geometrytype(piece) = 'ST_Polygon'",
+            " where city_id = %s and code in (select code from incoming_area) and st_geometrytype(piece) = 'ST_Polygon'",
             [PIECE_CORNERS, city.pk],
         )
         cursor.execute(

@@ -13,7 +13,7 @@ from django.db import connection
 from scipy.spatial import cKDTree
 
 from core.choices import AreaLevel
-from core.models import Area, City
+from core.models import Area, AreaPart, City
 from engine.need import morton_order
 from engine.reallocation import spread
 from facilities.services.bulk import copy_arrays, light_tables, points_ewkb, reserve_ids, rings_ewkb
@@ -265,7 +265,8 @@ def areas_of_points(city: City, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     The same rule as `assign_areas`, but in arrays: a million questions to the database take a minute, this seconds.
     """
     found = np.full(len(lon), -1, dtype=np.int64)
-    areas = Area.objects.filter(city=city)
+    # areas that the city no longer has are kept for old results, but have no ground
+    areas = Area.objects.filter(city=city, pk__in=AreaPart.objects.values("area_id"))
     for level in areas.order_by("-level").values_list("level", flat=True).distinct():
         # only what no deeper level holds; among equals the area with the lowest id is written last and stays
         open_ = np.flatnonzero(found < 0)

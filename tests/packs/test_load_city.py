@@ -202,3 +202,15 @@ def test_the_command_prints_one_json_object(
 
 
 MANIFEST_PLACES = 'path = "places.csv"\ndatum = "WGS-84"'
+
+
+def test_nobody_lives_any_more_in_an_area_that_the_pack_has_lost(pack: Callable[..., Path]) -> None:
+    load_city(path=pack())
+    areas = features(
+        ({"code": "9001", "name": "小镇", "level": "city"}, square(104.0, 30.0, 104.2, 30.1)),
+        ({"code": "900101", "name": "西区", "level": "district"}, square(104.0, 30.0, 104.2, 30.1)),
+    )
+    load_city(path=pack(**{"areas.geojson": areas}))
+    assert Area.objects.filter(code="900102").exists()  # kept for what was computed with it
+    assert set(DemandCell.objects.values_list("area__code", flat=True)) == {"900101"}
+    assert Facility.objects.get(source_id="H1").area.code == "900101"
