@@ -39,9 +39,7 @@ def role_supply(world: World) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     return supply_in_play(world.supply, world.demand.need.sum(axis=1) > 0)
 
 
-def supply_in_play(
-    supply: Supply, in_play: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+def supply_in_play(supply: Supply, in_play: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """What role_supply returns where the services (k,) that somebody needs are known."""
     usable = supply.role_usable & (supply.role_capacity > 0)
     reason = np.where(

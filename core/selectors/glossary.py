@@ -79,17 +79,23 @@ TERMS = (
     ),
     Term(
         _("seeking shelter"),
-        _("Of the displaced, those who come to a public place; the others stay with family or pay for lodging."),
+        _(
+            "Of the displaced, those who come to a public place; the others stay with family or pay for lodging."
+        ),
         "seeking",
     ),
     Term(
         _("base of a rate"),
-        _("The people a published rate is a share of. Rates on different bases are not compared and not mixed."),
+        _(
+            "The people a published rate is a share of. Rates on different bases are not compared and not mixed."
+        ),
         "base",
     ),
     Term(
         _("scenario template"),
-        _("Where a scenario may begin: rates with range, source and certainty, or a model that works them out."),
+        _(
+            "Where a scenario may begin: rates with range, source and certainty, or a model that works them out."
+        ),
         "template",
     ),
     Term(
