@@ -27,7 +27,9 @@ def capacitated(plants: Warehouses, seconds: float = 300.0, seed: int = 0) -> Lo
     column = np.arange(pairs)
     share = plants.demand[demand]
     # Columns: x of a pair (share of the demand), then y of a site. Rows: demands, capacities, links, total capacity.
-    row = np.concatenate([demand, n + site, n + m + column, n + m + column, n + np.arange(m), np.full(m, n + m + pairs)])
+    row = np.concatenate(
+        [demand, n + site, n + m + column, n + m + column, n + np.arange(m), np.full(m, n + m + pairs)]
+    )
     col = np.concatenate([column, column, column, pairs + site, pairs + np.arange(m), pairs + np.arange(m)])
     value = np.concatenate(
         [np.ones(pairs), share, np.ones(pairs), -np.ones(pairs), -plants.capacity, plants.capacity]

@@ -44,7 +44,14 @@ def set_cover(
         matrix = _stacked(matrix, np.ones(cover.sites))
         low, high = np.r_[low, -np.inf], np.r_[high, float(at_most)]
     found = minimise(
-        price, matrix, low, high, np.ones(cover.sites, bool), seconds, seed, rel_gap=1e-9 if at_most is None else 1.0
+        price,
+        matrix,
+        low,
+        high,
+        np.ones(cover.sites, bool),
+        seconds,
+        seed,
+        rel_gap=1e-9 if at_most is None else 1.0,
     )
     spent = time.monotonic() - begun
     if found.x is None:
@@ -69,7 +76,9 @@ def partial_cover(cover: Cover, share: float, seconds: float = 300.0, seed: int 
     total = float(cover.weight.sum())
     wanted = share * total
     if group.weight.sum() < wanted * (1 - 1e-12):
-        return impossible(name, cover.demands, time.monotonic() - begun, seed, "what all sites cover together")
+        return impossible(
+            name, cover.demands, time.monotonic() - begun, seed, "what all sites cover together"
+        )
     g, m = group.groups, group.sites
     found = _with_covered(
         group, np.r_[np.ones(m), np.zeros(g)], np.r_[np.zeros(m), group.weight / max(total, 1e-300)],
@@ -113,7 +122,9 @@ def backup_cover(cover: Cover, p: int, twice: float = 0.5, seconds: float = 300.
         chosen = np.sort(np.argsort(-found.x[:m], kind="stable")[:p])
     value_found = _backup_value(cover, chosen, twice)
     ceiling = float(gain.sum()) if not np.isfinite(found.bound) else -found.bound
-    return located("backup cover", chosen, value_found, max(ceiling, value_found), spent, seed, "branch and cut")
+    return located(
+        "backup cover", chosen, value_found, max(ceiling, value_found), spent, seed, "branch and cut"
+    )
 
 
 def maximal_cover(cover: Cover, p: int, seconds: float = 300.0, seed: int = 0, gap: float = 0.0) -> Located:
@@ -190,7 +201,9 @@ def _rest(
     part, sure = grouped_free(group, held, free)
     count = p - len(held)
     if count <= 0 or not part.groups:
-        return np.sort(np.r_[held, free[: max(count, 0)]]), sure + float(part.weight.sum() if count > 0 else 0.0)
+        return np.sort(np.r_[held, free[: max(count, 0)]]), sure + float(
+            part.weight.sum() if count > 0 else 0.0
+        )
     g, m = part.groups, part.sites
     scale = max(float(part.weight.sum()), 1e-300)
     at = np.zeros(m + g)

@@ -51,9 +51,7 @@ def grouped(cover: Cover) -> Grouped:
     return _grouped(demand[keep], cover.site[keep], cover.weight, cover.sites, uncovered)
 
 
-def grouped_free(
-    group: Grouped, held: NDArray[np.int64], free: NDArray[np.int64]
-) -> tuple[Grouped, float]:
+def grouped_free(group: Grouped, held: NDArray[np.int64], free: NDArray[np.int64]) -> tuple[Grouped, float]:
     """What is left to decide among `free` sites when the `held` ones are open: (groups over the free sites by their
     place in `free`, weight that is covered already)."""
     is_held = np.zeros(group.sites, bool)

@@ -242,7 +242,9 @@ def p_median(sites: Sites, p: int, seconds: float = 300.0, seed: int = 0) -> Loc
     cost = np.ascontiguousarray((sites.cost[counted] * sites.weight[counted, None]).T)
     if not len(counted):
         none = np.full(n, -1, np.int64)
-        return located("p-median", np.arange(p), 0.0, 0.0, time.monotonic() - begun, seed, "nobody counts", none)
+        return located(
+            "p-median", np.arange(p), 0.0, 0.0, time.monotonic() - begun, seed, "nobody counts", none
+        )
     held = np.isfinite(cost)
     if not held.any(axis=0).all():
         return impossible("p-median", n, time.monotonic() - begun, seed, "a demand that no site may serve")

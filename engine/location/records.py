@@ -51,7 +51,12 @@ class Cover:
         indptr, site = np.asarray(self.indptr, np.int64), np.asarray(self.site, np.int32)
         weight = np.asarray(self.weight, np.float64)
         problems = []
-        if len(indptr) != len(weight) + 1 or indptr[0] != 0 or indptr[-1] != len(site) or (np.diff(indptr) < 0).any():
+        if (
+            len(indptr) != len(weight) + 1
+            or indptr[0] != 0
+            or indptr[-1] != len(site)
+            or (np.diff(indptr) < 0).any()
+        ):
             problems.append("indptr: does not divide the entries among the demands")
         if len(site) and (site.min() < 0 or site.max() >= self.sites):
             problems.append(f"site: outside 0..{self.sites - 1}")

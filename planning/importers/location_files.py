@@ -34,7 +34,9 @@ def read_pmed(path: Path, problems: Problems) -> tuple[Sites, int] | None:
     table = numbers[3 : 3 + 3 * edges].reshape(edges, 3)
     ends = table[:, :2].astype(int) - 1
     if ends.size and (ends.min() < 0 or ends.max() >= n):
-        problems.add("vertex_unknown", _("An edge names a vertex above %(n)d or below 1."), file=path.name, n=n)
+        problems.add(
+            "vertex_unknown", _("An edge names a vertex above %(n)d or below 1."), file=path.name, n=n
+        )
         return None
     length = np.full((n, n), np.inf)
     for (a, b), value in zip(ends.tolist(), table[:, 2].tolist(), strict=True):

@@ -73,9 +73,11 @@ def solve_file(
         raise DomainError("no-file", _("There is no file %(path)s.") % {"path": path}, status=422)
     if (model == "capacitated") != (file_format == "orlib-cap"):
         raise DomainError(
-            "format-and-model", _("Warehouse files go with the capacitated model, and only with it."), status=422
+            "format-and-model",
+            _("Warehouse files go with the capacitated model, and only with it."),
+            status=422,
         )
-    effort = {"seconds": seconds, "seed": seed}
+    effort: dict[str, Any] = {"seconds": seconds, "seed": seed}
     problems = Problems()
     refused = _("The file cannot be used.")
     try:
@@ -87,7 +89,13 @@ def solve_file(
         costs, names, in_file = _costs(path, file_format, problems)
         problems.raise_if_any(refused)
         assert costs is not None
-        asked = {"p": in_file if p is None else p, "limit": limit, "share": share, "twice": twice, "effort": effort}
+        asked = {
+            "p": in_file if p is None else p,
+            "limit": limit,
+            "share": share,
+            "twice": twice,
+            "effort": effort,
+        }
         needs, solve = MODELS[model]
         if missing := [name for name in needs if asked[name] is None]:
             text = _("The model needs: %(words)s") % {"words": ", ".join(f"--{name}" for name in missing)}
@@ -98,7 +106,9 @@ def solve_file(
         raise DomainError("invalid-input", "; ".join(wrong.problems), status=422) from None
 
 
-def _costs(path: Path, file_format: str, problems: Problems) -> tuple[Sites | None, list[str] | None, int | None]:
+def _costs(
+    path: Path, file_format: str, problems: Problems
+) -> tuple[Sites | None, list[str] | None, int | None]:
     if file_format == "orlib-pmed":
         read = read_pmed(path, problems)
         return (read[0], None, read[1]) if read else (None, None, None)

@@ -48,7 +48,7 @@ def close(a, b):
 @pytest.mark.parametrize("seed", range(200))
 def test_every_model_finds_what_trying_everything_finds(seed):
     sites, p, limit, random = town(seed, whole=seed % 2 == 0)
-    n, m = sites.cost.shape
+    m = sites.cost.shape[1]
     covers = sites.cost <= limit
     weight = sites.weight
 
@@ -59,7 +59,8 @@ def test_every_model_finds_what_trying_everything_finds(seed):
 
     twice = 0.3
     best = max(
-        (1 - twice) * weight[covers[:, chosen].any(axis=1)].sum() + twice * weight[covers[:, chosen].sum(axis=1) > 1].sum()
+        (1 - twice) * weight[covers[:, chosen].any(axis=1)].sum()
+        + twice * weight[covers[:, chosen].sum(axis=1) > 1].sum()
         for chosen in choices(m, p)
     )
     answer = backup_cover(cover_within(sites, limit), p, twice, seconds=20)
@@ -109,7 +110,13 @@ def test_warehouses_cost_what_trying_every_set_of_them_costs(seed):
             loads = np.zeros((k, n * k))
             for i in range(n):
                 loads[:, i * k : (i + 1) * k] = np.eye(k) * demand[i]
-            found = linprog(plants.cost[:, chosen].ravel(), A_ub=loads, b_ub=capacity[chosen], A_eq=served, b_eq=np.ones(n))
+            found = linprog(
+                plants.cost[:, chosen].ravel(),
+                A_ub=loads,
+                b_ub=capacity[chosen],
+                A_eq=served,
+                b_eq=np.ones(n),
+            )
             if found.status == 0:
                 best = min(best, found.fun + plants.fixed[chosen].sum())
     answer = capacitated(plants, seconds=20)
@@ -125,7 +132,9 @@ def test_any_prices_give_a_ceiling_for_maximal_covering(seed):
     if not group.groups:
         return
     covers = sites.cost <= limit
-    best = max(sites.weight[covers[:, chosen].any(axis=1)].sum() for chosen in choices(sites.cost.shape[1], p))
+    best = max(
+        sites.weight[covers[:, chosen].any(axis=1)].sum() for chosen in choices(sites.cost.shape[1], p)
+    )
     price = random.random(group.groups) * group.weight * 1.2
     assert bound_of(group, group.by_site(), p, price) >= best - 1e-9
     found = cover_bound(group, group.by_site(), p, 0.0, np.arange(p), 1e-9, 0.05)
@@ -142,7 +151,9 @@ def test_a_larger_cover_is_proved_with_prices_and_the_rest_by_the_solver():
     random = np.random.default_rng(5)
     people, places = random.random((6_000, 2)) * 100, random.random((200, 2)) * 100
     cost = np.hypot(*(people[:, None] - places[None]).transpose(2, 0, 1))
-    answer = maximal_cover(cover_within(Sites(cost, random.integers(1, 50, 6_000).astype(float)), 12.0), 12, seconds=60)
+    answer = maximal_cover(
+        cover_within(Sites(cost, random.integers(1, 50, 6_000).astype(float)), 12.0), 12, seconds=60
+    )
     assert answer.status == "optimal" and "prices" in answer.bound_source
 
 

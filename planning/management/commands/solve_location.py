@@ -20,11 +20,17 @@ class Command(BaseCommand):
         parser.add_argument("--format", required=True, choices=FORMATS)
         parser.add_argument("--model", required=True, choices=[*MODELS, *ALIASES], metavar="|".join(MODELS))
         parser.add_argument("--p", type=int, help="number of sites; what the file says when it says so")
-        parser.add_argument("--limit", type=float, help="a site covers what it serves at no more than this cost")
+        parser.add_argument(
+            "--limit", type=float, help="a site covers what it serves at no more than this cost"
+        )
         parser.add_argument("--share", type=float, help="share of the weight to cover, for partial-cover")
-        parser.add_argument("--twice", type=float, default=0.5, help="worth of the second cover, for backup-cover")
+        parser.add_argument(
+            "--twice", type=float, default=0.5, help="worth of the second cover, for backup-cover"
+        )
         parser.add_argument("--capacity", type=float, help='where the file says the word "capacity"')
-        parser.add_argument("--seconds", type=float, default=300.0, help="stop then with the best and its bound")
+        parser.add_argument(
+            "--seconds", type=float, default=300.0, help="stop then with the best and its bound"
+        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", action="store_true")
 
@@ -46,4 +52,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{answer['model']}: {answer['status']}, by {answer['bound_source']}")
         self.stdout.write(f"  value {answer['value']}  bound {answer['bound']}  gap {answer['gap']}")
         self.stdout.write(f"  sites {', '.join(map(str, answer['sites']))}")
-        self.stdout.write(f"  {answer['seconds']} s, seed {answer['seed']}, engine {answer['engine_version']}")
+        self.stdout.write(
+            f"  {answer['seconds']} s, seed {answer['seed']}, engine {answer['engine_version']}"
+        )
