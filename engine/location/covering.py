@@ -19,20 +19,18 @@ from engine.location.records import Cover, Located, check_count, impossible, loc
 SMALL_ENTRIES = 3_000
 
 
-def _rows(group: Grouped, weightless: bool = False) -> csc_array:
+def _rows(group: Grouped) -> csc_array:
     """(groups, sites) 1 where the site covers the group."""
     row = np.repeat(np.arange(group.groups), np.diff(group.indptr))
     return coo_array((np.ones(len(group.site)), (row, group.site)), shape=(group.groups, group.sites)).tocsc()
 
 
 def set_cover(
-    cover: Cover, seconds: float = 300.0, seed: int = 0, cost: NDArray[np.float64] | None = None,
-    at_most: int | None = None,
-) -> Located:  # fmt: skip
+    cover: Cover, seconds: float = 300.0, seed: int = 0, cost: NDArray[np.float64] | None = None
+) -> Located:
     """Fewest sites (or least `cost` (m,)) that cover every demand of positive weight.
 
-    `at_most`: only asks whether so many sites are enough; the first such cover is the answer, and "infeasible" is
-    proved. Source: Toregas, Swain, ReVelle and Bergman 1971.
+    Source: Toregas, Swain, ReVelle and Bergman 1971.
     """
     begun = time.monotonic()
     group, name = grouped(cover), "set cover"
@@ -243,12 +241,6 @@ def _with_covered(
         objective, matrix, np.r_[np.zeros(g), low], np.r_[np.full(g, np.inf), high], whole, seconds, seed,
         start=start, rel_gap=max(gap, 1e-9),
     )  # fmt: skip
-
-
-def _stacked(matrix: csc_array, row: NDArray[np.float64]) -> csc_array:
-    from scipy.sparse import vstack
-
-    return vstack([matrix, row[None, :]]).tocsc()
 
 
 def _greedy_cover(cover: Cover) -> NDArray[np.int64]:
