@@ -38,19 +38,7 @@ def set_cover(
         return impossible(name, cover.demands, time.monotonic() - begun, seed, "a demand that no site covers")
     price = np.ones(cover.sites) if cost is None else np.asarray(cost, np.float64)
     matrix, low, high = _rows(group), np.ones(group.groups), np.full(group.groups, np.inf)
-    if at_most is not None:
-        matrix = _stacked(matrix, np.ones(cover.sites))
-        low, high = np.r_[low, -np.inf], np.r_[high, float(at_most)]
-    found = minimise(
-        price,
-        matrix,
-        low,
-        high,
-        np.ones(cover.sites, bool),
-        seconds,
-        seed,
-        rel_gap=1e-9 if at_most is None else 1.0,
-    )
+    found = minimise(price, matrix, low, high, np.ones(cover.sites, bool), seconds, seed)
     spent = time.monotonic() - begun
     if found.x is None:
         if found.infeasible:
