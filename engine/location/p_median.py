@@ -32,7 +32,7 @@ def nearest_two(cost, chosen, first, second, which):
 
 
 @njit(cache=True)
-def interchange(cost, chosen, free):
+def interchange(cost, chosen):
     """Exchange one chosen site for a free one while the sum falls, the best exchange each time; the final sum.
 
     Costs are finite here (a missing way costs more than all others together). Source: Teitz and Bart 1968; bookkeeping:
@@ -41,6 +41,9 @@ def interchange(cost, chosen, free):
     m, n, p = cost.shape[0], cost.shape[1], len(chosen)
     first, second, which = np.empty(n), np.empty(n), np.empty(n, np.int64)
     gain, loss, both = np.empty(m), np.empty(p), np.empty((p, m))
+    is_open = np.zeros(m, np.bool_)
+    for k in range(p):
+        is_open[chosen[k]] = True
     while True:
         nearest_two(cost, chosen, first, second, which)
         total = first.sum()
@@ -48,8 +51,6 @@ def interchange(cost, chosen, free):
         for i in range(n):
             loss[which[i]] += second[i] - first[i]
         for j in range(m):
-            if free[j] != FREE:
-                continue
             row = cost[j]
             for i in range(n):
                 if row[i] < first[i]:
@@ -59,23 +60,15 @@ def interchange(cost, chosen, free):
                     both[which[i], j] += second[i] - row[i]
         best, come, go = 1e-9 * max(total, 1e-300), -1, -1
         for k in range(p):
-            if free[chosen[k]] == IN:
-                continue
             for j in range(m):
-                if free[j] != FREE:
-                    continue
-                stays = False
-                for q in range(p):
-                    if chosen[q] == j:
-                        stays = True
-                        break
-                if stays:
+                if is_open[j]:
                     continue
                 change = gain[j] - loss[k] + both[k, j]
                 if change > best:
                     best, come, go = change, j, k
         if come < 0:
             return total
+        is_open[chosen[go]], is_open[come] = False, True
         chosen[go] = come
 
 
@@ -116,11 +109,10 @@ class _Search:
         self.m, self.n = cost.shape
         self.random = np.random.Generator(np.random.PCG64(seed))
         self.best, self.sites = np.inf, np.arange(p)
-        self.worth = np.empty(self.m)
 
-    def improve(self, start: NDArray[np.int64], state: NDArray[np.int8] | None = None) -> None:
+    def improve(self, start: NDArray[np.int64]) -> None:
         chosen = np.asarray(start, np.int64).copy()
-        total = float(interchange(self.cost, chosen, np.zeros(self.m, np.int8) if state is None else state))
+        total = float(interchange(self.cost, chosen))
         if total < self.best:
             self.best, self.sites = total, np.sort(chosen)
 
@@ -132,32 +124,33 @@ class _Search:
 
     def bound(self, node: _Node, rounds: int) -> NDArray[np.float64]:
         """Raise the node's floor by moving its prices; fixes sites that the floor decides. Average openings (m,)."""
-        p, state, price = self.p, node.state, node.price.copy()
+        # Sites that are out are not looked at: deep nodes cost a fraction of the root.
+        rows = np.flatnonzero(node.state != OUT)
+        cost = self.cost if len(rows) == self.m else self.cost[rows]
+        forced, free = np.flatnonzero(node.state[rows] == IN), np.flatnonzero(node.state[rows] == FREE)
+        room, price, worth = self.p - len(forced), node.price.copy(), np.empty(len(rows))
         average, step, stall = np.zeros(self.m), 1.5 if rounds > 300 else 0.5, 0
         slope: NDArray[np.float64] | None = None
         times = np.empty(self.n, np.int64)
         kept_worth, top = None, -np.inf
         for turn in range(rounds):
-            _worths(self.cost, price, self.worth)
-            forced, free = np.flatnonzero(state == IN), np.flatnonzero(state == FREE)
-            room = p - len(forced)
-            order = free[np.argsort(self.worth[free], kind="stable")]
-            opened = np.concatenate([forced, order[:room]])
-            floor = float(price.sum() + self.worth[opened].sum())
+            _worths(cost, price, worth)
+            opened = np.concatenate([forced, free[np.argsort(worth[free], kind="stable")[:room]]])
+            floor = float(price.sum() + worth[opened].sum())
             if floor > top + 1e-7 * abs(top if np.isfinite(top) else 1.0):
                 stall = 0
             else:
                 stall += 1
             if floor > top:
-                top, node.price, kept_worth = floor, price.copy(), self.worth.copy()
+                top, node.price, kept_worth = floor, price.copy(), worth.copy()
                 node.floor = max(node.floor, floor)
             if self.enough(node.floor):
                 return average
             mark = np.zeros(self.m)
-            mark[opened] = 1.0
+            mark[rows[opened]] = 1.0
             average = mark if turn == 0 else 0.9 * average + 0.1 * mark
-            if turn % 40 == 25:
-                self.improve(self._from(average, state), None)
+            if rounds > 300 and turn % 40 == 25:
+                self.improve(self._from(average, node.state))
                 if self.enough(node.floor):
                     return average
             if stall >= 20:
@@ -165,7 +158,7 @@ class _Search:
                 if step < 1e-4 or time.monotonic() > self.until:
                     break
                 continue
-            _served(self.cost, price, opened, times)
+            _served(cost, price, opened, times)
             # Half of the last direction steadies the walk between facets.
             slope = 1.0 - times if slope is None else 0.5 * slope + 0.5 * (1.0 - times)
             size = float((slope * slope).sum())
@@ -174,7 +167,9 @@ class _Search:
             target = self.best if np.isfinite(self.best) else 1.05 * abs(floor)
             price = price + step * max(target - floor, 1e-9 * abs(floor)) / size * slope
         if kept_worth is not None:
-            self._fix(node, kept_worth, top)
+            full = np.zeros(self.m)
+            full[rows] = kept_worth
+            self._fix(node, full, top)
         return average
 
     def _from(self, average: NDArray[np.float64], state: NDArray[np.int8]) -> NDArray[np.int64]:
