@@ -265,8 +265,10 @@ def areas_of_points(city: City, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     The same rule as `assign_areas`, but in arrays: a million questions to the database take a minute, this seconds.
     """
     found = np.full(len(lon), -1, dtype=np.int64)
-    # areas that the city no longer has are kept for old results, but have no ground
-    areas = Area.objects.filter(city=city, pk__in=AreaPart.objects.values("area_id"))
+    # areas that the city no longer has are kept for old results, but without the pieces that a pack cuts of them
+    areas, ground = Area.objects.filter(city=city), AreaPart.objects.filter(area__city=city)
+    if ground.exists():
+        areas = areas.filter(pk__in=ground.values("area_id"))
     for level in areas.order_by("-level").values_list("level", flat=True).distinct():
         # only what no deeper level holds; among equals the area with the lowest id is written last and stays
         open_ = np.flatnonzero(found < 0)
