@@ -17,7 +17,7 @@ from planning.choices import Driver, Extent
 
 _WORDS = {
     "no_services": _("The scenario names no service."),
-    "no_standard": _("The standards have no entry for the service %(what)s."),
+    "no_standard": _("The standards have no entry for the service %(what)s that is valid today."),
     "no_population": _("The city has no population layer for this time of day: %(what)s."),
     "no_such_layer": _("The scenario names a population layer that the city does not have: %(what)s"),
     "no_group": _("The population layer does not tell this group apart: %(what)s."),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from core.models import City
 from planning.choices import PHASE_BEGINS_HOURS, Phase
 from planning.models import Standard, StandardProfile
@@ -20,7 +22,7 @@ def freeze_standards(
     profile: StandardProfile, scenario: dict[str, Any], city: City | None = None
 ) -> list[dict[str, Any]]:
     """The standards of a profile for the services of a frozen scenario, in their order; a service without one, or whose
-    phases all begin after the scenario has ended, is left out.
+    phases all begin after the scenario has ended, or whose rows are not valid today, is left out.
 
     Where a service has several phases, the one that asks for most a person (ratio x share still in need) governs the run;
     all of them stand under "phases". `city`: ratios of published profiles of its districts go into "local". A district's
@@ -28,7 +30,7 @@ def freeze_standards(
     """
     by_service: dict[str, list[Standard]] = {}
     chosen, profile = profile, governing_profile(profile)
-    for row in effective_standards(profile):
+    for row in effective_standards(profile, timezone.localdate()):
         by_service.setdefault(row.service.code, []).append(row)
     adopting = chosen if chosen.pk != profile.pk else None
     local = _local_rows(local_profiles(profile, city, adopting), profile) if city is not None else []
@@ -79,7 +81,7 @@ def _local_rows(
             one.area.code,
             {
                 (row.service.code, row.phase): row
-                for row in effective_standards(one)
+                for row in effective_standards(one, timezone.localdate())
                 if row.profile_id not in above
             },
         )

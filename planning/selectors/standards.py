@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
@@ -51,13 +52,15 @@ def former_version(profile: StandardProfile) -> StandardProfile | None:
     return versions_of(profile).filter(version__lt=profile.version).first()
 
 
-def effective_standards(profile: StandardProfile) -> list[Standard]:
+def effective_standards(profile: StandardProfile, on: date | None = None) -> list[Standard]:
     """One row for each service and phase: the profile's own, or that of the nearest profile above that has one.
-    `row.profile` tells whose it is. In the order of services and phases."""
+    `row.profile` tells whose it is. In the order of services and phases. `on`: only rows that are valid on that day."""
     levels = chain(profile)
     rows = Standard.objects.filter(profile__in=levels).select_related(
         "service", "profile", "changed_by", "reviewed_by", "profile__reviewed_by"
     )
+    if on is not None:
+        rows = rows.filter(Q(valid_from=None) | Q(valid_from__lte=on), Q(valid_to=None) | Q(valid_to__gte=on))
     return nearest_rows(rows, levels)
 
 

@@ -86,7 +86,7 @@ def start_batch(
         "speeds_frozen": freeze_speeds(speed_profile),
     }  # fmt: skip
     standards = _standards_of(cases, profile, city)
-    known = {row.service.code for row in effective_standards(profile)}
+    known = {row.service.code for row in effective_standards(profile, timezone.localdate())}
     with transaction.atomic():
         # Two batches that ask some of the same things take their turns in the same order.
         for digest in sorted(

@@ -196,7 +196,7 @@ def run_for(
         return found
     meta = load_frozen(snapshot).meta
     if known is None:
-        known = {row.service.code for row in effective_standards(profile)}
+        known = {row.service.code for row in effective_standards(profile, timezone.localdate())}
     problems = missing_rates(frozen, standards, meta, settings["time_of_day"], known)
     if problems and (found := same.filter(state=RunState.REFUSED, refusal=problems).first()):
         return found

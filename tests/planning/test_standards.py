@@ -1,7 +1,10 @@
 """Standards as versioned data: drafted, tuned with reasons, published by somebody else, and then never changed."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from core.errors import DomainError, Forbidden, InvalidInput
 from core.models import AuditEntry, City
@@ -505,3 +508,16 @@ def test_a_profile_of_another_city_is_refused_and_does_not_count(town, nation, w
     with pytest.raises(DomainError) as refused:
         runs.start_runs(user=None, city=elsewhere, scenario=there, profile=west)
     assert refused.value.code == "other-city"
+
+
+def test_a_row_counts_in_runs_only_while_it_is_valid(town):
+    today = timezone.localdate()
+    Standard.objects.filter(profile=town.profile).update(valid_to=today - timedelta(days=1))
+    (run,), _job = runs.start_runs(user=None, city=town.city, scenario=town.scenario, times_of_day=["night"])
+    assert [problem["code"] for problem in run.refusal] == ["no_standard"]
+    Standard.objects.filter(profile=town.profile).update(valid_from=today, valid_to=today)
+    (run,), _job = runs.start_runs(user=None, city=town.city, scenario=town.scenario, times_of_day=["night"])
+    assert run.refusal == [] and len(run.standards_frozen) == 1
+    # What is not valid any more gives way to the row of the profile above.
+    assert len(effective_standards(town.profile)) == 1
+    assert effective_standards(town.profile, today + timedelta(days=1)) == []
