@@ -42,8 +42,10 @@ def capacitated(plants: Warehouses, seconds: float = 300.0, seed: int = 0) -> Lo
     whole = np.concatenate([np.zeros(pairs, bool), np.ones(m, bool)])
     found = minimise(objective, matrix, low, high, whole, seconds, seed)
     spent = time.monotonic() - begun
-    if found.x is None:
+    if found.x is None and found.infeasible:
         return impossible("capacitated", n, spent, seed, SOURCE)
+    if found.x is None:
+        return located("capacitated", np.empty(0, np.int64), np.inf, found.bound, spent, seed, SOURCE)
     opened = np.flatnonzero(found.x[pairs:] > 0.5)
     flow = np.zeros((n, m))
     flow[demand, site] = found.x[:pairs]

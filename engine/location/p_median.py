@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.location.p_centre import p_centre
 from engine.location.records import Located, Sites, check_count, impossible, located
 
 SOURCE = "branch and bound on prices of the demands"
@@ -256,7 +257,11 @@ def p_median(sites: Sites, p: int, seconds: float = 300.0, seed: int = 0) -> Loc
     spent = time.monotonic() - begun
     chosen = search.sites
     if search.best >= missing:
-        return impossible("p-median", n, spent, seed, "p sites that reach everybody were not found")
+        # Whether p sites can reach everybody at all is the question of the p-centre, which answers it with proof.
+        reach = p_centre(sites, p, max(begun + seconds - time.monotonic(), 1.0), seed)
+        if reach.status == "infeasible":
+            return impossible("p-median", n, time.monotonic() - begun, seed, reach.bound_source)
+        chosen = reach.sites
     if whole and floor < search.best:
         floor = min(float(np.ceil(floor - 1e-6)), search.best)
     way = sites.cost[:, chosen]

@@ -105,8 +105,9 @@ class Located:
 
     sites: chosen, ascending. value: of the model's aim, recomputed from the inputs. bound: proved; no choice is better
     (a ceiling where the aim is to gain, a floor where it is to spend). gap: |bound - value| / |value or bound|, never
-    negative. status: optimal | within (stopped at a proved gap) | infeasible. assigned (n,): site of each demand, -1
-    none (None for models that assign nobody). bound_source names the proof.
+    negative. status: optimal | within (stopped at a proved gap) | infeasible (proved) | unknown (stopped before any choice
+    was found: value inf). assigned (n,): site of each demand, -1 none (None for models that assign nobody). bound_source
+    names the proof.
     """
 
     model: str
@@ -128,7 +129,11 @@ def located(
 ) -> Located:  # fmt: skip
     """An answer whose gap and status follow from value and bound. A float's last figures never turn a gap negative."""
     gap = abs(bound - value) / max(abs(value), abs(bound), 1e-12) if np.isfinite(bound) else np.inf
-    status = "optimal" if gap <= PROVED else "within"
+    # A stopped search without any choice knows nothing: it must not pass for a proof that there is none.
+    if not np.isfinite(value):
+        gap, status = np.inf, "unknown"
+    else:
+        status = "optimal" if gap <= PROVED else "within"
     return Located(
         model, np.sort(np.asarray(sites, np.int64)), float(value), float(bound), float(gap), status, seconds, seed, source, assigned
     )  # fmt: skip

@@ -23,6 +23,7 @@ from engine.location import (
 )
 from engine.location.cover_bound import bound_of, cover_bound
 from engine.location.grouping import grouped
+from engine.location.records import located
 
 
 def town(seed, whole=True):
@@ -168,3 +169,16 @@ def test_wrong_input_is_named_in_full():
             wrong()
     with pytest.raises(InvalidInput, match="needed"):
         Warehouses(np.array([1.0]), np.array([1.0]), np.array([5.0]), np.array([[1.0]]))
+
+
+def test_a_search_without_a_choice_does_not_pass_for_a_proof_that_there_is_none():
+    stopped = located("p-median", np.empty(0, int), np.inf, 12.0, 0.1, 0, "a stopped search")
+    assert (stopped.status, stopped.bound, stopped.gap) == ("unknown", 12.0, np.inf)
+    # One site reaches everybody, but only from afar: cheap sites that leave somebody out must not hide it.
+    cost = np.full((6, 7), np.inf)
+    cost[np.arange(6), np.arange(6)] = 0.0
+    cost[:, 6] = 1_000.0
+    answer = p_median(Sites(cost, np.ones(6)), 1, seconds=10)
+    assert (answer.status, answer.value, answer.sites.tolist()) == ("optimal", 6_000.0, [6])
+    cost[2, 6] = np.inf
+    assert p_median(Sites(cost, np.ones(6)), 1, seconds=10).status == "infeasible"
