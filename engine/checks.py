@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.world import (
     ADDING_KINDS,
+    CLOSING_KINDS,
     OPTION_KINDS,
     READYING_KINDS,
     Option,
@@ -175,7 +176,7 @@ def _option_problems(option: Option, world: World) -> list[str]:
         problems.append("cost_fen: whole, not negative")
     if not option.hours >= 0:
         problems.append("hours: must be a number, not negative")
-    if option.kind in READYING_KINDS:
+    if option.kind in READYING_KINDS + CLOSING_KINDS:
         if not 0 <= option.role < world.supply.roles:
             problems.append(f"role {option.role} does not exist")
         elif (world.supply.role_site[option.role], world.supply.role_service[option.role]) != (

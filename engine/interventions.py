@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from engine.world import ADDING_KINDS, Option, Supply, World
+from engine.world import ADDING_KINDS, CLOSING_KINDS, REASON_CLOSED, Option, Supply, World
 
 
 def apply_options(world: World, options: Sequence[Option], chosen: Iterable[int] | None = None) -> World:
@@ -14,13 +14,16 @@ def apply_options(world: World, options: Sequence[Option], chosen: Iterable[int]
 
     convert, extend, build append one role each, after the existing ones (so role numbers stay), never exclusive: the
     caller's exclusive_key keeps clashing ones apart. Where barrier-free capacity is told apart, all of an added role is:
-    what is built, extended or converted today must be (GB 55019-2021). upgrade, stock make their role usable with the new hours.
+    what is built, extended or converted today must be (GB 55019-2021). upgrade, stock make their role usable with the
+    new hours; retire makes its role supply nothing.
     """
     picked = [options[int(i)] for i in (range(len(options)) if chosen is None else chosen)]
     supply = world.supply
     usable, hours, reason = supply.role_usable.copy(), supply.role_hours.copy(), supply.role_reason.copy()
     for option in picked:
-        if option.kind not in ADDING_KINDS:
+        if option.kind in CLOSING_KINDS:
+            usable[option.role], reason[option.role] = False, REASON_CLOSED
+        elif option.kind not in ADDING_KINDS:
             usable[option.role], hours[option.role], reason[option.role] = True, option.hours, 0
     added = [option for option in picked if option.kind in ADDING_KINDS]
 

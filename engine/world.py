@@ -38,7 +38,8 @@ REASON_WORDS = {
 
 ADDING_KINDS = ("convert", "extend", "build")
 READYING_KINDS = ("upgrade", "stock")
-OPTION_KINDS = ADDING_KINDS + READYING_KINDS
+CLOSING_KINDS = ("retire",)
+OPTION_KINDS = ADDING_KINDS + READYING_KINDS + CLOSING_KINDS
 
 STATES = ("served", "late", "no_room", "out_of_reach")
 
@@ -218,6 +219,7 @@ class Option:
     convert, extend, build: add a role of `service` with `units` capacity, ready after `hours`.
     upgrade, stock: make the existing role number `role` usable and ready after `hours`; its capacity stays, and
     `units` only repeats it for the reader.
+    retire: the existing role number `role` supplies nothing any more; `units` is what it held.
     At most one option is taken per `exclusive_key` (-1: no such limit). `key` is the caller's own name for it.
     """
 

@@ -160,3 +160,29 @@ class SupplyReason(TextChoices):
     OTHER_ROLE = "other_role", _("taken by its other role")
     WRONG_HAZARD = "wrong_hazard", _("not suited to this hazard")
     NOT_DESIGNATED = "not_designated", _("not designated yet")
+
+
+class Aim(TextChoices):
+    """What a plan is to do best. The words are the engine's (engine.siting.question)."""
+
+    MOST = "most", _("Serve the most within the budget")
+    CHEAPEST = "cheapest", _("Reach a coverage at the least cost")
+    FAIREST = "fairest", _("Lift the worst served area")
+
+
+class Rule(TextChoices):
+    """How several scenarios count together."""
+
+    EXPECTED = "expected", _("Weighted mean of the scenarios")
+    WORST = "worst", _("Worst scenario")
+    TAIL = "tail", _("Mean of the worst scenarios (CVaR)")
+    REGRET = "regret", _("Least regret")
+
+
+class FundSource(TextChoices):
+    CENTRAL = "central", _("Central budget")
+    SPECIAL_BOND = "special_bond", _("Special bond")
+    LOCAL = "local", _("Local budget")
+    POLICY_BANK = "policy_bank", _("Policy bank")
+    COMMERCIAL_BANK = "commercial_bank", _("Commercial bank")
+    PRIVATE = "private", _("Private capital")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.location.records import Cover
-from engine.siting_model import group_rows
+from engine.siting.model import group_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.choices import Certainty
 from inventory.choices import InterventionKind
-from planning.choices import VersionState
+from planning.choices import Aim, Rule, VersionState
 
 
 class CostRate(models.Model):
@@ -32,6 +32,14 @@ class CostRate(models.Model):
     max_share = models.FloatField(_("at most this share of today's capacity"), null=True, blank=True)
     hours = models.FloatField(_("conversion hours afterwards"), null=True, blank=True)
     lead_months = models.PositiveSmallIntegerField(_("lead time, months"), default=3)
+    steps = models.JSONField(
+        _("size steps, shares of the whole"),
+        default=list,
+        blank=True,
+        help_text=_("Sizes a place may be taken in, such as 0.5 and 1; empty: as a whole only."),
+    )
+    running_fen_unit = models.BigIntegerField(_("running cost a unit and year, fen"), default=0)
+    peacetime_fen_unit = models.BigIntegerField(_("peacetime value a unit and year, fen"), default=0)
     source = models.CharField(_("source"), max_length=200)
     certainty = models.CharField(_("certainty"), max_length=1, choices=Certainty.choices, default=Certainty.D)
 
@@ -89,6 +97,33 @@ class PlanVersion(models.Model):
         "facilities.ServiceType", blank=True, related_name="+", verbose_name=_("services")
     )
     weights = models.JSONField(_("weights by service"), default=dict, blank=True)
+    aim = models.CharField(_("aim"), max_length=10, choices=Aim.choices, default=Aim.MOST)
+    rule = models.CharField(
+        _("rule over scenarios"), max_length=10, choices=Rule.choices, default=Rule.EXPECTED
+    )
+    question = models.JSONField(
+        _("limits and wishes"),
+        default=dict,
+        blank=True,
+        help_text=_("The rest of the question as a document; see planning.bridge.siting_question."),
+    )
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("made from version"),
+    )
+    finish_requested = models.BooleanField(_("asked to keep the best so far"), default=False)
+    trail = models.JSONField(
+        _("value and bound as they improved"),
+        default=list,
+        blank=True,
+        help_text=_("[[seconds, value, bound], …]"),
+    )
+    aim_value = models.FloatField(_("value of the aim"), null=True, blank=True)
+    aim_bound = models.FloatField(_("bound of the aim"), null=True, blank=True)
     cost_fen = models.BigIntegerField(_("cost, fen"), default=0)
     value = models.FloatField(_("weighted need newly served"), null=True, blank=True)
     bound = models.FloatField(_("no plan can serve more than"), null=True, blank=True)
@@ -179,6 +214,10 @@ class Intervention(models.Model):
     hours = models.FloatField(_("ready after, h"), null=True, blank=True)
     lead_months = models.PositiveSmallIntegerField(_("lead time, months"), default=0)
     people_newly_served = models.BigIntegerField(_("need newly served"), default=0)
+    running_fen_year = models.BigIntegerField(_("running cost a year, fen"), default=0)
+    peacetime_fen_year = models.BigIntegerField(_("peacetime value a year, fen"), default=0)
+    year = models.PositiveSmallIntegerField(_("year of the work"), null=True, blank=True)
+    key = models.CharField(_("option"), max_length=60, blank=True)
 
     class Meta:
         ordering = ["version", "order"]

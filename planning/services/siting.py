@@ -17,7 +17,7 @@ from core.services import jobs
 from core.services.jobs import JobCancelled, Progress
 from core.services.refs import next_ref
 from engine import ENGINE_VERSION
-from engine.siting import suggest_sites
+from engine.siting.suggest import suggest_sites
 from engine.world import Choice, World
 from facilities.models import Facility, ServiceType
 from inventory.choices import InterventionKind

@@ -7,7 +7,7 @@ import dataclasses
 import highspy
 import numpy as np
 
-from engine.siting import suggest_sites
+from engine.siting.suggest import suggest_sites
 from engine.travel import reach_straight
 from engine.world import Choice, Demand, Option, Standard, Supply, World
 from tests.bench import _rows

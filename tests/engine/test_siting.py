@@ -3,15 +3,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from engine import siting, siting_bound
 from engine.checks import InvalidInput
 from engine.coverage import score_world
 from engine.interventions import apply_options
-from engine.siting import suggest_sites
-from engine.siting_bound import DualPrices
-from engine.siting_flow import OpenSet
-from engine.siting_model import build_model
-from engine.siting_search import fill_greedily
+from engine.siting import bound as siting_bound
+from engine.siting import suggest as siting
+from engine.siting.bound import DualPrices
+from engine.siting.flow import OpenSet
+from engine.siting.model import build_model
+from engine.siting.search import fill_greedily
+from engine.siting.suggest import suggest_sites
 from engine.world import Demand, Option, World
 from tests.engine.towns import random_options, random_town, standard, street_town
 

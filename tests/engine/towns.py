@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.travel import reach_straight
-from engine.world import OPTION_KINDS, READYING_KINDS, Demand, Option, Reach, Standard, Supply, World
+from engine.world import ADDING_KINDS, READYING_KINDS, Demand, Option, Reach, Standard, Supply, World
 
 
 def standard(service="shelter", limit=1000.0, hours=24.0, weight=1.0) -> Standard:
@@ -72,7 +72,7 @@ def random_options(seed: int, world: World, count=7) -> list[Option]:
     rng = np.random.default_rng(seed)
     supply, options = world.supply, []
     for _ in range(count):
-        kind = str(rng.choice(OPTION_KINDS))
+        kind = str(rng.choice(ADDING_KINDS + READYING_KINDS))
         cost, hours, key = (
             int(rng.integers(0, 50)),
             float(rng.choice([0.0, 24.0, 72.0])),

@@ -1,8 +1,8 @@
 """What to build, how much, where: the best options under one budget, with a proven bound.
 
 Value = weighted units newly served in time, over all worlds and services; maximising it leaves the least weighted gap.
-Stages: exact reduction (siting_model) -> lazy greedy -> the exact model on HiGHS when it is small -> otherwise a dual
-bound (siting_bound), a plan rounded from it, ruin-and-recreate search, fixing of options the bound decides, and HiGHS
+Stages: exact reduction (model) -> lazy greedy -> the exact model on HiGHS when it is small -> otherwise a dual
+bound (bound), a plan rounded from it, ruin-and-recreate search, fixing of options the bound decides, and HiGHS
 on the rest. The answer is measured again by exact assignment on the cells as they came. See docs/algorithms/siting.md.
 """
 
@@ -14,14 +14,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import ENGINE_VERSION, siting_mip
+from engine import ENGINE_VERSION
 from engine.checks import check_siting
 from engine.coverage import served_in_time
 from engine.interventions import apply_options
-from engine.siting_bound import DualPrices, surely_out
-from engine.siting_flow import UNHURRIED, OpenSet
-from engine.siting_model import SitingModel, build_model, focus
-from engine.siting_search import Progress, fill_greedily, neighbours, ruin_and_recreate
+from engine.siting import mip
+from engine.siting.bound import DualPrices, surely_out
+from engine.siting.flow import UNHURRIED, OpenSet
+from engine.siting.model import SitingModel, build_model, focus
+from engine.siting.search import Progress, fill_greedily, neighbours, ruin_and_recreate
 from engine.world import Choice, Option, World
 
 OPTIMAL_GAP = 1e-6
@@ -140,7 +141,7 @@ def _choose(
     mip_bound = float("inf")
     if model.edges <= SMALL_MODEL_EDGES:
         tell(0.3, "proof")
-        proof = siting_mip.solve(
+        proof = mip.solve(
             model, budget, existing_value, best, none, every, max(left() * 0.7, 1.0), 0.0, seed, stop
         )
         best, best_value = _better(work, empty, best, best_value, proof.taken, first, budget, tell)
@@ -188,7 +189,7 @@ def _choose(
         if rest.edges <= LARGEST_MIP_EDGES and left() > 2.0:
             tell(0.75, "proof")
             spare = budget - int(model.cost[always].sum())
-            proof = siting_mip.solve(
+            proof = mip.solve(
                 rest, spare, existing_value, best, always, free, left() * 0.8, TARGET_GAP / 2, seed, stop
             )
             if stop():

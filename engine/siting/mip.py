@@ -17,7 +17,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.siting_model import SitingModel
+from engine.siting.model import SitingModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.siting_model import SitingModel
+from engine.siting.model import SitingModel
 
 UNHURRIED = 1 << 60  # edges: no limit
 

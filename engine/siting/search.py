@@ -1,4 +1,4 @@
-"""Plans by greed and by search: good answers fast, without a proof. The proof is siting_bound's and siting_mip's."""
+"""Plans by greed and by search: good answers fast, without a proof. The proof is bound.py's and mip.py's."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.siting_flow import OpenSet
-from engine.siting_model import SitingModel
+from engine.siting.flow import OpenSet
+from engine.siting.model import SitingModel
 
 Progress = Callable[[float, str], None]
 

@@ -22,7 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from engine.descent import descend
-from engine.siting_model import SitingModel
+from engine.siting.model import SitingModel
 
 Floats = NDArray[np.float64]
 TEMPERATURES = (0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.coverage import role_ready, role_supply, served_in_time
-from engine.world import READYING_KINDS, REASON_OTHER_ROLE, Option, World
+from engine.world import CLOSING_KINDS, READYING_KINDS, REASON_OTHER_ROLE, Option, World
 
 Ints = NDArray[np.int64]
 
@@ -31,6 +31,14 @@ class SitingModel:
     options (o,) indices of options that can matter; cost (o,) fen, all within the budget.
     conflicts: arrays of positions in `options`, at most one of each may be taken.
     base: (w, k) units served in time before. kept_cells: how many cells the reduction kept.
+
+    What a Question adds, None where it asks for nothing of the kind:
+    inverted (o,): the option retires a role, and its decision in the solvers is to KEEP it (its node is open when the
+    decision is taken; cost, rows and merit are those of keeping, constants are already in the budget and row_limit).
+    So every decision only ever adds capacity and the flow only grows with what is taken.
+    forced (o,): decisions that are taken in any case. merit (o,): worth of a decision beside the people served.
+    rows (r, o), row_limit (r,): sum of rows[i] over the decisions taken <= row_limit[i]; row_name (r,): Limit names.
+    group_area (g,): area of each group, -1 none; then groups of different areas are kept apart.
     """
 
     node_option: Ints
@@ -47,6 +55,13 @@ class SitingModel:
     base: Ints
     kept_cells: int
     displacing: tuple[int, ...]
+    inverted: NDArray[np.bool_] | None = None
+    forced: NDArray[np.bool_] | None = None
+    merit: NDArray[np.float64] | None = None
+    rows: Ints | None = None
+    row_limit: Ints | None = None
+    row_name: tuple[str, ...] = ()
+    group_area: Ints | None = None
 
     @property
     def nodes(self) -> int:
@@ -76,7 +91,11 @@ def option_units(world: World, options: Sequence[Option]) -> tuple[Ints, list[in
             rivals.setdefault(int(roles.role_site[rival]), []).append(int(rival))
     units, displacing = np.zeros(len(options), np.int64), []
     for index, option in enumerate(options):
-        if option.hours > limits[option.service] or not in_play[option.service]:
+        if (
+            option.kind in CLOSING_KINDS
+            or option.hours > limits[option.service]
+            or not in_play[option.service]
+        ):
             continue
         if option.kind not in READYING_KINDS:
             units[index] = option.units
