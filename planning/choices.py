@@ -57,6 +57,7 @@ class VersionState(TextChoices):
     DRAFT = "draft", _("Draft")
     FROZEN = "frozen", _("Frozen")
     FAILED = "failed", _("Failed")
+    NO_PLAN = "no_plan", _("No plan exists")
 
 
 class ProfileLevel(TextChoices):
@@ -160,6 +161,7 @@ class SupplyReason(TextChoices):
     OTHER_ROLE = "other_role", _("taken by its other role")
     WRONG_HAZARD = "wrong_hazard", _("not suited to this hazard")
     NOT_DESIGNATED = "not_designated", _("not designated yet")
+    RETIRED = "retired", _("retired by the plan")
 
 
 class Aim(TextChoices):

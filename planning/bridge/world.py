@@ -33,7 +33,7 @@ from planning.choices import Driver, SupplyReason
 # Reasons as small numbers, in this order, so that they fit an array.
 REASONS = [
     SupplyReason.COUNTS, SupplyReason.LAPSED_AGREEMENT, SupplyReason.LAPSED_CERTIFICATE, SupplyReason.INSIDE_HAZARD,
-    SupplyReason.CLOSED, SupplyReason.OTHER_ROLE, SupplyReason.WRONG_HAZARD, SupplyReason.NOT_DESIGNATED,
+    SupplyReason.CLOSED, SupplyReason.OTHER_ROLE, SupplyReason.WRONG_HAZARD, SupplyReason.NOT_DESIGNATED, SupplyReason.RETIRED,
 ]  # fmt: skip
 _NUMBER = {reason: number for number, reason in enumerate(REASONS)}
 COUNTS, OTHER_ROLE, NOT_DESIGNATED = (
@@ -48,6 +48,7 @@ _ENGINE_REASON = np.array(
         REASON_INSIDE_HAZARD,
         REASON_CLOSED,
         REASON_NONE,
+        REASON_CLOSED,
         REASON_CLOSED,
         REASON_CLOSED,
     ],
@@ -227,6 +228,11 @@ def _roles(
             new.append((change.site, k_of[change.service], change.units, change.hours, state, change.order))
             continue
         order[change.role] = change.order
+        if change.kind == InterventionKind.RETIRE:
+            # What the scenario forbids anyway keeps its own reason: the plan takes nothing away there.
+            if reason[change.role] == COUNTS:
+                reason[change.role] = _NUMBER[SupplyReason.RETIRED]
+            continue
         if change.kind == InterventionKind.EXTEND:
             capacity[change.role] += change.units
             special[change.role] += change.units
