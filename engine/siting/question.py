@@ -91,6 +91,8 @@ class Question:
             and self.rule == EXPECTED
             and not (self.limits or self.must or self.apart)
             and self.merit is None
+            and self.target is None
+            and self.area_target is None
         )
 
 
