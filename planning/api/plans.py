@@ -25,6 +25,7 @@ from planning.choices import RunState, VersionState
 from planning.models import AreaResult, Intervention, Plan, PlanVersion, Run
 from planning.selectors.gaps import STATE_FIELDS
 from planning.services import plans
+from planning.services.plan_freeze import freeze_version
 
 REF = OpenApiParameter("plan_ref", str, OpenApiParameter.PATH)
 NUMBER = OpenApiParameter("number", int, OpenApiParameter.PATH)
@@ -113,7 +114,7 @@ class VersionViewSet(ListViewSet):
     @extend_schema(parameters=[REF, NUMBER], request=None, responses=forms.PlanVersionSerializer)
     def freeze(self, request: Request, plan_ref: str, number: int) -> Response:
         """From now on the version never changes."""
-        plans.freeze_version(user=request.user, version=version_seen(request.user, plan_ref, number))
+        freeze_version(user=request.user, version=version_seen(request.user, plan_ref, number))
         return self.retrieve(request, plan_ref=plan_ref, number=number)
 
     @extend_schema(

@@ -154,6 +154,20 @@ class PlanVersion(models.Model):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     frozen_at = models.DateTimeField(_("frozen"), null=True, blank=True)
+    frozen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("frozen by"),
+    )
+    content_sha256 = models.CharField(
+        _("hash of what was frozen"),
+        max_length=64,
+        blank=True,
+        help_text=_("Of question, runs, change-set and money; see planning.services.plan_freeze."),
+    )
 
     class Meta:
         ordering = ["plan", "-number"]

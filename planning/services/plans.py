@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
@@ -281,18 +280,3 @@ def open_options(*, version: PlanVersion, limit: int = 500) -> list[dict[str, An
         }
         for one in listed[:limit]
     ]
-
-
-def freeze_version(*, user: Any, version: PlanVersion) -> PlanVersion:
-    """From now on the version never changes; it may be cited and become projects."""
-    if user is not None:
-        policies.demand(user, "plan.edit", version.plan.city)
-    with transaction.atomic():
-        moved = PlanVersion.objects.filter(pk=version.pk, state=VersionState.DRAFT).update(
-            state=VersionState.FROZEN, frozen_at=timezone.now()
-        )
-        if not moved:
-            raise DomainError("version-not-draft", _("Only a draft version can be frozen."))
-        audit.record(user=user, act="plan.freeze", subject=version.plan, after={"version": version.number})
-    version.refresh_from_db()
-    return version

@@ -19,6 +19,7 @@ from planning.models import AreaRange, Plan
 from planning.selectors import change_sets, gaps
 from planning.selectors.ranges import total_ranges
 from planning.services import plans as services
+from planning.services.plan_freeze import freeze_version
 from planning.views import mapwords
 
 PLAN_SHOWS = ("difference", "before", "after")
@@ -252,5 +253,5 @@ def plan_freeze(request: HttpRequest, ref: str) -> HttpResponse:
     plan = get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
     number = request.POST.get("number", "")
     version = change_sets.version_of(plan, int(number) if number.isdigit() else None)
-    services.freeze_version(user=request.user, version=version)
+    freeze_version(user=request.user, version=version)
     return redirect("plan", ref=ref)

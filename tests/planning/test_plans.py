@@ -8,6 +8,7 @@ from inventory.models import AssetOption
 from planning.choices import VersionState
 from planning.models import AreaResult, CellResult, CostRate, FacilityResult, Run
 from planning.services import plans
+from planning.services.plan_freeze import freeze_version
 from tests.planning.town import SERVICE
 
 STATES = ("need", "served", "late", "no_room", "out_of_reach")
@@ -150,10 +151,10 @@ def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, co
 
 
 def test_a_frozen_version_stays_as_it_is(priced, compute):
-    version = plans.freeze_version(user=None, version=suggested(priced, compute(priced), 70_000))
+    version = freeze_version(user=None, version=suggested(priced, compute(priced), 70_000))
     assert version.state == VersionState.FROZEN and version.frozen_at
     with pytest.raises(DomainError):
-        plans.freeze_version(user=None, version=version)
+        freeze_version(user=None, version=version)
 
 
 def test_a_job_that_fails_leaves_a_version_that_says_so(priced, compute, monkeypatch):
