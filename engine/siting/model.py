@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.coverage import role_ready, role_supply, served_in_time
+from engine.siting.blocks import collapse
+from engine.grouping import group_rows
 from engine.world import CLOSING_KINDS, READYING_KINDS, REASON_OTHER_ROLE, Option, World
 
 Ints = NDArray[np.int64]
@@ -144,33 +146,6 @@ def _felt(cell, facility, units, cells, facilities, deficit) -> tuple[NDArray[np
         in_cell = grown
 
 
-def group_rows(row: NDArray, column: NDArray, rows: int, columns: int) -> Ints:
-    """Group number (rows,) of rows of an incidence list with exactly the same set of columns.
-
-    Two random 64-bit words per column are summed per row; rows with equal sums are then compared in full, so a
-    coincidence cannot merge different rows.
-    """
-    words = np.random.default_rng(20240101).integers(0, 2**63, (2, columns), dtype=np.uint64)
-    sums = np.zeros((2, rows), np.uint64)
-    for half in range(2):
-        np.add.at(sums[half], row, words[half][column])
-    lengths = np.bincount(row, minlength=rows)
-    _, group = np.unique(np.stack([sums[0], sums[1], lengths.astype(np.uint64)]), axis=1, return_inverse=True)
-    group = group.ravel()
-    first = np.full(int(group.max(initial=-1)) + 1, -1, np.int64)
-    first[group[::-1]] = np.arange(rows)[::-1]
-    order = np.lexsort((column, row))
-    sorted_column = column[order]
-    start = np.concatenate([[0], np.cumsum(lengths)])
-    lead = first[group]
-    offset = np.arange(len(row)) - np.repeat(start[:-1], lengths)
-    same = sorted_column == sorted_column[np.repeat(start[lead], lengths) + offset]
-    different = np.zeros(rows, bool)
-    different[row[order][~same]] = True
-    group[different] = len(first) + np.arange(int(different.sum()))
-    return group.astype(np.int64)
-
-
 def build_model(
     worlds: Sequence[World], options: Sequence[Option], weights: Sequence[float], budget_fen: int
 ) -> SitingModel:
@@ -218,7 +193,7 @@ def build_model(
         node_weight=np.concatenate([p[1] for p in parts] or [np.empty(0)]),
         node_world=np.concatenate([p[2] for p in parts] or [np.empty(0, np.int64)]),
         node_ptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        edge_group=np.concatenate([p[0]["group"] + p[3] for p in parts] or [np.empty(0)]).astype(np.int32),
+        edge_group=np.concatenate([p[0]["group"] + np.int32(p[3]) for p in parts] or [np.empty(0, np.int32)]),
         group_need=np.concatenate(group_need or [np.empty(0, np.int64)]).astype(np.int64),
         group_weight=np.concatenate(group_weight or [np.empty(0)]),
         options=matters.astype(np.int64),
@@ -244,32 +219,27 @@ def _block(world: World, service: int, options: Sequence[Option], units: Ints) -
     in_cell, in_place = _felt(cell, facility, flow, len(need), len(roles), deficit)
     places = np.flatnonzero(in_place)
     sites = np.array([options[i].site for i in mine], np.int64)
-    rows = world.reach[service].take(np.concatenate([world.supply.role_site[roles[places]], sites]))
-    node = np.repeat(np.arange(rows.sites), np.diff(rows.indptr))
-    felt = in_cell[rows.cell]
-    node, seen = node[felt], rows.cell[felt].astype(np.int64)
-    number = np.cumsum(in_cell) - 1
+    # Options and places at one site reach the same cells, so each site is looked at once.
+    distinct, row = np.unique(
+        np.concatenate([world.supply.role_site[roles[places]], sites]), return_inverse=True
+    )
+    rows = world.reach[service].take(distinct)
+    group, row_ptr, row_group = collapse(rows.indptr, rows.cell, np.arange(len(distinct)), in_cell)
     cells = int(in_cell.sum())
-    # Options at one site reach the same cells, so the distinct sites decide the grouping.
-    group = group_rows(number[seen], node, cells, rows.sites)
-    count = int(group.max()) + 1
-    pairs = np.unique(node * count + group[number[seen]])
-    node, group_of = pairs // count, pairs % count
-    lengths = np.bincount(node, minlength=rows.sites)
-    option = np.concatenate([np.full(len(places), -1, np.int64), mine])
+    lengths = np.diff(row_ptr)[row]
     keep = lengths > 0
-    packed = np.unique(group, return_inverse=True)[1]
-    totals = np.bincount(packed, need[in_cell]).astype(np.int64)
-    dense = np.zeros(count, np.int64)
-    dense[np.unique(group)] = np.arange(len(totals))
+    start, lengths = row_ptr[row[keep]], lengths[keep]
+    ends = np.cumsum(lengths)
+    edge = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(start - (ends - lengths), lengths)
+    option = np.concatenate([np.full(len(places), -1, np.int64), mine])
     return {
         "base": base,
         "cells": cells,
         "option": option[keep],
         "units": np.concatenate([supply[roles[places]], units[mine]])[keep],
-        "lengths": lengths[keep],
-        "group": dense[group_of],
-        "need": totals,
+        "lengths": lengths,
+        "group": row_group[edge],
+        "need": np.bincount(group[in_cell], need[in_cell]).astype(np.int64),
     }
 
 
