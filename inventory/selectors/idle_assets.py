@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from django.contrib.gis.db.models.functions import GeoFunc
-from django.db.models import Count, F, FloatField, Min, QuerySet, Sum, Value
+from django.db.models import Case, Count, F, FloatField, Min, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from core import policies
 from core.models import City
-from inventory.choices import AssetStatus
+from inventory.choices import AssetKind, AssetStatus
 from inventory.models import AssetOption, IdleAsset
 
 
@@ -42,10 +42,12 @@ class OptionRow(NamedTuple):
     cost_fen: int
     hours: float | None
     lead_months: int
+    land_m2: float | None
 
 
 def option_rows(city: City) -> list[OptionRow]:
-    """Every option of every asset that is still idle, by asset then option; one statement."""
+    """Every option of every asset that is still idle, by asset then option; one statement. `land_m2`: idle land that it
+    takes; None where nobody has measured it, 0 for vacant premises, which stand already."""
     rows = (
         AssetOption.objects.filter(asset__city=city, asset__status=AssetStatus.IDLE)
         .order_by("asset_id", "id")
@@ -53,6 +55,7 @@ def option_rows(city: City) -> list[OptionRow]:
             "asset_id", "asset__ref", "asset__name", "asset__name_en", _X(F("asset__point")), _Y(F("asset__point")),
             Coalesce("asset__area__path", Value("")), "id", "service_id", "service__code", "kind", "capacity", "cost_fen",
             "conversion_hours", "lead_months",
+            Case(When(asset__kind=AssetKind.PREMISES, then=Value(0.0)), default=F("asset__land_m2")),
         )
     )  # fmt: skip
     return [OptionRow._make(row) for row in rows]

@@ -292,6 +292,7 @@ def _registry(
                     _PLACE[FacilityStatus(row.facility_status)],
                     row.entry_minutes,
                     row.readiness_minutes,
+                    0.0,
                 )
             )
     for option in options:
@@ -307,10 +308,11 @@ def _registry(
                     PLACE_OPEN,
                     0.0,
                     0.0,
+                    option.land_m2,
                 )
             )
-    kind, pk, lon, lat, area, use, state, entry, readiness = (
-        (np.array(column) for column in zip(*places, strict=True)) if places else (np.empty(0),) * 9
+    kind, pk, lon, lat, area, use, state, entry, readiness, land = (
+        (np.array(column) for column in zip(*places, strict=True)) if places else (np.empty(0),) * 10
     )
     lon, lat = lon.astype(np.float64), lat.astype(np.float64)
     x, y = plane.forward(lon, lat)
@@ -318,6 +320,8 @@ def _registry(
         "site_kind": kind.astype(np.int8), "site_id": pk.astype(np.int64), "site_lon": lon, "site_lat": lat, "site_x": x, "site_y": y,
         "site_area": area.astype(np.int32), "site_use": use.astype(np.int16), "site_state": state.astype(np.int8),
         "site_entry_minutes": entry.astype(np.float64), "site_readiness_minutes": readiness.astype(np.float64),
+        # nan: idle land that nobody has measured.
+        "site_land_m2": land.astype(np.float64),
     }  # fmt: skip
     arrays |= _site_zones(lon, lat, hazards)
     arrays |= _roles(roles, sites, service_of)
