@@ -32,6 +32,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "network.import": frozenset({S, P, X}),
     "run.start": frozenset({P, R, X}),
     "plan.edit": frozenset({P, X}),
+    "plan.comment": frozenset({P, R, A, X}),
     "job.view": frozenset({P, R, U, X}),
     "job.cancel": frozenset({X}),
     "audit.view": frozenset({U, X}),
@@ -101,6 +102,15 @@ def allows(user: Any, act: str, subject: Any = None) -> bool:
         if path.startswith(top) or (not path and (act == "view" or city_wide(top))):
             return True
     return False
+
+
+def holds(user: Any, act: str, city_id: int) -> bool:
+    """Does one of the person's roles grant `act` anywhere in the city? For what concerns everybody who works on it."""
+    if not getattr(user, "is_active", False):
+        return False
+    return user.is_superuser or any(
+        city == city_id and role in GRANTS[act] for role, _top, city in memberships(user)
+    )
 
 
 def demand(user: Any, act: str, subject: Any = None) -> None:

@@ -40,10 +40,11 @@ MAY = {
         "hazard.import",
         "run.start",
         "plan.edit",
+        "plan.comment",
         "job.view",
     },
-    "reviewer": {"view", "facility.propose", "standard.publish", "run.start", "job.view"},
-    "approver": {"view", "facility.propose", "standard.publish"},
+    "reviewer": {"view", "facility.propose", "standard.publish", "run.start", "plan.comment", "job.view"},
+    "approver": {"view", "facility.propose", "standard.publish", "plan.comment"},
     "auditor": {"view", "audit.view", "job.view"},
     "admin": set(policies.GRANTS),
 }
