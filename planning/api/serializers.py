@@ -48,6 +48,9 @@ class CostRateSerializer(serializers.ModelSerializer):
             "max_share",
             "hours",
             "lead_months",
+            "steps",
+            "running_fen_unit",
+            "peacetime_fen_unit",
             "source",
             "certainty",
         ]

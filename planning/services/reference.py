@@ -26,7 +26,12 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
         added["profiles"] += _load_profile(row, services)
     write = CostRate.objects.update_or_create if overwrite else CostRate.objects.get_or_create
     for row in tomllib.loads((FOLDER / "cost_rates.toml").read_text(encoding="utf-8"))["rate"]:
-        _rate, new = write(
+        keeping = {
+            "steps": row.get("steps", []),
+            "running_fen_unit": row.get("running_yuan", 0) * 100,
+            "peacetime_fen_unit": row.get("peacetime_yuan", 0) * 100,
+        }
+        rate, new = write(
             service=services[row["service"]],
             kind=row["kind"],
             use=uses[row["use"]] if "use" in row else None,
@@ -37,9 +42,13 @@ def load_reference(*, overwrite: bool = False) -> dict[str, int]:
                 "hours": row["hours"],
                 "lead_months": row["lead_months"],
                 "source": RATE_SOURCE,
+                **keeping,
             },
         )
         added["rates"] += new
+        # A proposal of ours from before sizes and running costs were on the card gets them; a city's own stays.
+        if not new and rate.source == RATE_SOURCE and not any(getattr(rate, name) for name in keeping):
+            CostRate.objects.filter(pk=rate.pk).update(**keeping)
     return added | load_speeds(overwrite=overwrite)
 
 
