@@ -1,0 +1,194 @@
+"""Why each option of a plan is in it or not: every number against a recomputation from scratch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.checks import InvalidInput
+from engine.coverage import role_ready, role_supply, score_world
+from engine.interventions import apply_options
+from engine.siting.explain import explain_plan
+from engine.siting.model import option_units
+from engine.siting.question import Limit, Question
+from engine.world import Demand, Option, World
+from tests.engine.towns import random_options, random_town, standard, street_town
+
+
+def newly(worlds, options, chosen):
+    """V(w) by the scorer: weighted units newly served in time in each world."""
+    found = []
+    for world in worlds:
+        before = score_world(world, "best", minimise_travel=False).served.sum(axis=1)
+        after = score_world(apply_options(world, options, chosen), "best", minimise_travel=False).served.sum(
+            axis=1
+        )
+        found.append(float((after - before) @ [s.weight for s in world.standards]))
+    return np.array(found)
+
+
+def rule_value(question, gaps, values):
+    weights = question.world_weights(len(values))
+    if question.rule == "worst":
+        return -max(gaps - values)
+    if question.rule == "tail":
+        share, left, total = weights / weights.sum(), question.tail, 0.0
+        for w in np.argsort(-(gaps - values)):
+            used = min(share[w], left)
+            total, left = total + used * (gaps - values)[w], left - used
+        return -total / question.tail
+    return float(values @ weights)
+
+
+def excludes(worlds, options, question, chosen):
+    roles, picked = worlds[0].supply, [options[i] for i in chosen]
+    keys = [o.exclusive_key for o in picked if o.exclusive_key >= 0]
+    readied = [o.role for o in picked if o.kind in ("upgrade", "stock")]
+    places = [int(roles.role_site[r]) for r in readied if roles.role_exclusive[r]]
+    near = any(len(set(chosen) & {int(i) for i in group}) > 1 for group in question.apart)
+    return near or any(len(set(items)) < len(items) for items in (keys, readied, places))
+
+
+def within(question, options, chosen):
+    if question.budget_fen is not None and sum(options[i].cost_fen for i in chosen) > question.budget_fen:
+        return False
+    totals = [(limit, sum(int(limit.amount[i]) for i in chosen)) for limit in question.limits]
+    return all(
+        (one.most is None or total <= one.most) and (one.least is None or total >= one.least)
+        for one, total in totals
+    )
+
+
+def case(seed):
+    rng = np.random.default_rng(seed)
+    world = random_town(seed, int(rng.integers(4, 9)), int(rng.integers(3, 6)), int(rng.integers(1, 3)))
+    worlds = [world]
+    if seed % 2:
+        need = rng.integers(0, 12, world.demand.need.shape)
+        night = Demand(world.demand.x_m, world.demand.y_m, need, world.demand.people, world.demand.area)
+        worlds = [world, World(night, world.supply, world.standards, world.reach)]
+    options = random_options(seed, world, 8)
+    if seed % 3 == 0 and world.supply.roles:
+        role = int(rng.integers(world.supply.roles))
+        options[3] = Option(
+            int(world.supply.role_site[role]), int(world.supply.role_service[role]), "retire",
+            int(world.supply.role_capacity[role]), 0, role=role,
+        )  # fmt: skip
+    shut = {one.role for one in options if one.kind == "retire"}
+    for number, one in enumerate(options):
+        # A stock that makes a ready role late, or readies a role that is being closed, is no option anybody offers.
+        if one.kind in ("stock", "upgrade") and (
+            one.role in shut or (newly(worlds, options, [number]) < 0).any()
+        ):
+            options[number] = replace(one, kind="build", role=-1)
+    amount = rng.integers(0, 4, len(options))
+    question = Question(
+        budget_fen=int(rng.integers(40, 150)), weights=tuple(rng.uniform(0.2, 1.5, len(worlds))),
+        rule=("expected", "worst", "tail")[seed % 3] if len(worlds) > 1 else "expected",
+        limits=(Limit("land", amount, most=int(rng.integers(4, 12))),), tail=0.6,
+        banned=tuple(rng.choice(8, 1)) if seed % 4 == 0 else (),
+        apart=(np.array(rng.choice(8, 3, replace=False)),) if seed % 5 == 0 else (),
+        merit=rng.normal(0, 0.5, len(options)) if seed % 7 == 0 else None,
+    )  # fmt: skip
+    displacing = {i for one in worlds for i in option_units(one, options)[1]}
+    chosen = []
+    for i in rng.permutation(len(options)).tolist():
+        tried = [*chosen, i]
+        if (
+            i not in question.banned
+            and i not in displacing
+            and not excludes(worlds, options, question, tried)
+            and within(question, options, tried)
+        ):
+            chosen = tried
+        if len(chosen) == 3:
+            break
+    return worlds, options, question, chosen, displacing
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_every_number_equals_its_recomputation_from_scratch(seed):
+    worlds, options, question, chosen, displacing = case(seed)
+    told = explain_plan(worlds, options, question, chosen)
+    weights = question.world_weights(len(worlds))
+    service_weight = np.array([s.weight for s in worlds[0].standards])
+    need = np.array([float(world.demand.need.sum(axis=1) @ service_weight) for world in worlds])
+    gaps = need - [
+        float(score_world(w, "best", minimise_travel=False).served.sum(axis=1) @ service_weight)
+        for w in worlds
+    ]
+    merit = np.zeros(len(options)) if question.merit is None else question.merit
+    at = newly(worlds, options, chosen)
+    now = rule_value(question, gaps, at)
+    assert told.newly == pytest.approx(at) and told.value == pytest.approx(at @ weights)
+    assert [one.option for one in told.kept] == chosen
+    outside = [i for i in range(len(options)) if i not in chosen]
+    assert [one.option for one in told.rejected] == outside
+    adding = [
+        j for j in outside if options[j].kind != "retire" and j not in question.banned and j not in displacing
+    ]
+    net = {}
+    for one in told.kept:
+        rest = [i for i in chosen if i != one.option]
+        without = newly(worlds, options, rest)
+        assert one.value_without == pytest.approx(without @ weights)
+        assert one.lost_units * service_weight[options[one.option].service] == pytest.approx(at - without)
+        if options[one.option].kind == "retire":
+            assert one.next_option == -1
+            continue
+        for j in adding:
+            swapped = [*rest, j]
+            if not excludes(worlds, options, question, swapped) and within(question, options, swapped):
+                values = newly(worlds, options, swapped)
+                gained = rule_value(question, gaps, values) - now + merit[j] - merit[one.option]
+                net[one.option, j] = gained, values
+        best = max((gained for (i, _), (gained, _) in net.items() if i == one.option), default=None)
+        if best is None:
+            assert one.next_option == -1
+        else:
+            gained, values = net[one.option, one.next_option]
+            assert gained == pytest.approx(best)
+            assert one.next_newly == pytest.approx(values) and one.next_value == pytest.approx(
+                values @ weights
+            )
+    for one in told.rejected:
+        if one.option in displacing:
+            assert one.reason in ("banned", "displaces") and one.gain == 0
+            continue
+        onto = newly(worlds, options, [*chosen, one.option])
+        if not excludes(worlds, options, question, [*chosen, one.option]):
+            assert one.gain == pytest.approx((onto - at) @ weights)
+        if options[one.option].kind != "retire":
+            shut = [i for i in chosen if options[i].kind == "retire"]
+            alone = newly(worlds, options, [*shut, one.option]) - newly(worlds, options, shut)
+            assert one.alone == pytest.approx(alone @ weights)
+        best = max((gained for (_, j), (gained, _) in net.items() if j == one.option), default=None)
+        assert (one.swap_net is None) == (best is None)
+        if best is not None:
+            assert one.swap_net == pytest.approx(best) == one.swap_bound
+            assert net[one.swap_out, one.option][0] == pytest.approx(best)
+    assert told.complete
+    assert told.no_swap_helps == all(gained <= 1e-7 for gained, _ in net.values())
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_only_one_place_reaches_is_counted_cell_by_cell(seed):
+    worlds, options, question, chosen, _displacing = case(seed)
+    told = explain_plan(worlds, options, question, chosen)
+    for w, world in enumerate(worlds):
+        after = apply_options(world, options, chosen)
+        counts = (role_supply(after)[0] > 0) & role_ready(after)
+        added = [i for i in chosen if options[i].kind in ("convert", "extend", "build")]
+        for one in told.kept:
+            option, need, people = options[one.option], 0, 0.0
+            own = world.supply.roles + added.index(one.option) if one.option in added else option.role
+            for cell in range(world.demand.cells):
+                inside = [
+                    role for role in range(after.supply.roles)
+                    if counts[role] and after.supply.role_service[role] == option.service
+                    and cell in after.reach[option.service].row(int(after.supply.role_site[role]))[0]
+                ]  # fmt: skip
+                if inside == [own] and world.demand.need[option.service, cell] > 0:
+                    need += int(world.demand.need[option.service, cell])
+                    people += float(world.demand.people[cell])
+            assert (one.only_need[w], one.only_people[w]) == (need, people)
