@@ -5,46 +5,64 @@ With a price 0 <= price[i] <= weight[i] on covering group i,
     bound(price) = sum(weight - price) + the p greatest site worths,  worth[j] = sum of the prices of j's groups
 
 is at least what any p sites cover: a group gives at most weight - price, plus price for each open site that covers it.
-The prices come from a primal-dual first-order method with steps by row and column and restarts at the better of the
-current and the averaged point (Chambolle and Pock 2011; Pock and Chambolle 2011; Applegate et al. 2021). Every iterate
-gives a valid bound; the best is kept.
+With sites fixed, those held in count in any case and those held out not at all. With a charge on each site its worth is
+less by it; without p as many sites count as gain. The prices come from `first_order`; every iterate's prices are clipped
+to what makes them valid, and the best bound is kept and summed anew.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from engine.location import first_order
+from engine.location.chains import Chains, chains
 from engine.location.grouping import Grouped
 
-CHECK_EVERY = 20
+Floats = NDArray[np.float64]
+
+# Work between two looks at the clock, in sums of rows and differences: some hundredths of a second.
+WORK_A_LOOK = 2e7
 
 
 @dataclass(frozen=True, slots=True)
 class CoverBound:
-    """value: the ceiling. price (groups,), worth (sites,): its proof. open_share (sites,): fractions of the best point
-    of the relaxation; relaxed: what they cover. p: sites to choose."""
+    """value: the ceiling, less the charges. price (groups,), worth (sites,), worth less charge: its proof. open_share
+    (sites,): fractions of the best point of the relaxation; relaxed: what they cover, less the charges. p: sites to
+    choose, None for any number. low, high (sites,): 1, 1 held in, 0, 0 held out, 0, 1 free. balance: of the two step
+    sizes, for a warm start. rounds: iterations done."""
 
     value: float
-    price: NDArray[np.float64]
-    worth: NDArray[np.float64]
-    open_share: NDArray[np.float64]
+    price: Floats
+    worth: Floats
+    open_share: Floats
     relaxed: float
-    p: int
+    p: int | None
+    low: Floats
+    high: Floats
+    balance: float
+    rounds: int
 
     def decided(self, value: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(sites,) twice: those in every choice better than `value`, and those in none. Forcing a site in or out costs
         the bound the difference to the last site in, or the first one out."""
-        order = np.argsort(-self.worth, kind="stable")
-        surely_in, surely_out = np.zeros(len(order), bool), np.zeros(len(order), bool)
-        inside, outside = order[: self.p], order[self.p :]
-        if len(outside):
+        surely_in, surely_out = self.low > 0.5, self.high < 0.5
+        free = np.flatnonzero(~surely_in & ~surely_out)
+        slack = 1e-9 * max(abs(value), 1.0)
+        if self.p is None:
+            surely_out[free] = self.value + np.minimum(self.worth[free], 0.0) < value - slack
+            surely_in[free] = self.value - np.maximum(self.worth[free], 0.0) < value - slack
+            return surely_in, surely_out
+        order = free[np.argsort(-self.worth[free], kind="stable")]
+        count = max(self.p - int(surely_in.sum()), 0)
+        inside, outside = order[:count], order[count:]
+        if len(inside) and len(outside):
             last, first = self.worth[inside[-1]], self.worth[outside[0]]
-            slack = 1e-9 * max(abs(value), 1.0)
             surely_out[outside] = self.value - (last - self.worth[outside]) < value - slack
             surely_in[inside] = self.value - (self.worth[inside] - first) < value - slack
         return surely_in, surely_out
@@ -54,126 +72,148 @@ class CoverBound:
         return int((~surely_in & ~surely_out).sum())
 
 
-def bound_of(group: Grouped, by_site: tuple[NDArray[np.int64], NDArray[np.int32]], p: int, price: NDArray[np.float64]) -> float:  # fmt: skip
-    """The ceiling that prices (groups,) prove, summed anew in float64: the independent check of a kept bound."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Rows in the order of the chains: weight, row_step (groups,); site_step (sites,)."""
+
+    chains: Chains
+    weight: Floats
+    row_step: Floats
+    site_step: Floats
+
+
+def _prepared(group: Grouped) -> _Prepared:
+    if not group._prepared:
+        told = chains(group.indptr, group.site, group.sites)
+        weight = group.weight[told.order]
+        whole = np.zeros(group.sites)
+        first_order.worths(told.parent, told.ptr, told.change, weight, np.empty(group.groups), whole)
+        least = whole[whole > 1e-9 * whole.max(initial=0.0)].min(initial=np.inf)
+        floor = 0.5 * least if np.isfinite(least) else 1.0
+        steps = weight / np.maximum(np.diff(group.indptr)[told.order], 1)
+        group._prepared.append(_Prepared(told, weight, steps, 1.0 / np.maximum(whole, floor)))
+    return group._prepared[0]
+
+
+def bound_of(
+    group: Grouped, p: int | None, price: Floats, low: Floats | None = None, high: Floats | None = None,
+    charge: Floats | None = None,
+) -> float:  # fmt: skip
+    """The ceiling that prices (groups,) prove, from the entries as they are, in float64: the independent check of a kept
+    bound. low, high (sites,) tell what is held in and out."""
     price = np.clip(price, 0.0, group.weight)
-    worth = np.zeros(group.sites)
-    np.add.at(worth, group.site, np.repeat(price, np.diff(group.indptr)))
-    return float((group.weight - price).sum() + np.sort(worth)[::-1][:p].sum())
+    net = _worth_of(group.indptr, group.site, price, group.sites)
+    if charge is not None:
+        net -= charge
+    held = np.zeros(group.sites, bool) if low is None else low > 0.5
+    free = ~held & (np.ones(group.sites, bool) if high is None else high > 0.5)
+    rest = np.sort(net[free])[::-1]
+    count = max(p - int(held.sum()), 0) if p is not None else int((rest > 0).sum())
+    return float((group.weight - price).sum() + net[held].sum() + rest[:count].sum())
 
 
-@njit(parallel=True, cache=True)
-def _price_step(indptr, site, weight, ahead, price, step):
-    for i in prange(len(weight)):
-        covered = -1.0
-        for q in range(indptr[i], indptr[i + 1]):
-            covered += ahead[site[q]]
-        price[i] = min(weight[i], max(0.0, price[i] - step[i] * covered))
-
-
-@njit(parallel=True, cache=True)
-def _worths(ptr, group, price, worth):
-    for j in prange(len(ptr) - 1):
-        total = 0.0
-        for q in range(ptr[j], ptr[j + 1]):
-            total += price[group[q]]
-        worth[j] = total
-
-
-@njit(parallel=True, cache=True)
-def _covered_by_shares(indptr, site, weight, share):
-    total = 0.0
-    for i in prange(len(weight)):
-        covered = 0.0
-        for q in range(indptr[i], indptr[i + 1]):
-            covered += share[site[q]]
-        total += weight[i] * min(1.0, covered)
-    return total
-
-
-@njit(cache=True)
-def _to_p(values, step, p):
-    """The nearest shares in 0..1 that sum to p, distances weighed by 1/step: values - shift x step, cut to 0..1."""
-    low, high = ((values - 1.0) / step).min(), (values / step).max()
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        total = 0.0
-        for j in range(len(values)):
-            total += min(1.0, max(0.0, values[j] - middle * step[j]))
-        if total > p:
-            low = middle
-        else:
-            high = middle
-    out = np.empty(len(values))
-    for j in range(len(values)):
-        out[j] = min(1.0, max(0.0, values[j] - high * step[j]))
-    return out
-
-
-def _greatest(worth: NDArray[np.float64], p: int) -> float:
-    return float(np.partition(worth, len(worth) - p)[len(worth) - p :].sum())
-
-
-def cover_bound(
-    group: Grouped, by_site: tuple[NDArray[np.int64], NDArray[np.int32]], p: int, value: float,
-    start: NDArray[np.int64], gap: float, seconds: float,
-) -> CoverBound:  # fmt: skip
-    """Prices that prove a ceiling; stops when it is within `gap` of `value` (a choice that is known), when the
-    relaxation is solved to a tenth of that, or after `seconds`."""
-    begun = time.monotonic()
-    indptr, site, weight = group.arrays
-    ptr, member = by_site
-    sites = group.sites
-    share = np.full(sites, 0.5 * p / sites)
-    share[start] += 0.5
-    whole = np.zeros(sites)
-    _worths(ptr, member, weight, whole)
-    positive = whole[whole > 0]
-    site_step = 1.0 / np.maximum(whole, 0.5 * positive.min() if len(positive) else 1.0)
-    row_step = weight / np.maximum(np.diff(indptr), 1)
-    share = _to_p(share, site_step, p)
-    price = np.zeros(group.groups)
-    _price_step(indptr, site, weight, share, price, row_step)
+@njit(nogil=True, cache=True)
+def _worth_of(indptr, site, price, sites):
     worth = np.zeros(sites)
-    _worths(ptr, member, price, worth)
-    best = (np.inf, price.copy(), worth.copy())
-    relaxed, shares = 0.0, share.copy()
-    sum_share, sum_price, count, last = np.zeros(sites), np.zeros(group.groups), 0, np.inf
-    averaged = np.zeros(sites)
-    rounds = 0
+    for i in range(len(price)):
+        for q in range(indptr[i], indptr[i + 1]):
+            worth[site[q]] += price[i]
+    return worth
+
+
+def bound(
+    group: Grouped,
+    p: int | None,
+    *,
+    fixed_in: NDArray[np.integer] | None = None,
+    fixed_out: NDArray[np.integer] | None = None,
+    charge: Floats | None = None,
+    warm: CoverBound | None = None,
+    start: NDArray[np.integer] | None = None,
+    value: float = -np.inf,
+    gap: float = 1e-4,
+    settled: float = 1e-5,
+    seconds: float = np.inf,
+    rounds: int = 1_000_000,
+    should_stop: Callable[[], bool] | None = None,
+    told: Callable[[float], None] | None = None,
+) -> CoverBound:
+    """The best ceiling found for what p sites (None: any number, each at its charge) cover, less the charges.
+
+    fixed_in, fixed_out: numbers of sites held. charge (sites,): taken off for each open site. warm: a bound of the same
+    groups to go on from (other fixings, charges and p are allowed). start: sites of a known choice, without warm. Stops
+    when the ceiling is within `gap` of `value` (what a known choice covers) or below it, when the relaxation is settled
+    to `settled` of the ceiling, after `seconds`, after `rounds` iterations, or when should_stop() says so; told(ceiling)
+    whenever it fell. The answer depends on the clock only where `seconds` cuts it short.
+    """
+    begun = time.monotonic()
+    ready, sites = _prepared(group), group.sites
+    line, weight = ready.chains, ready.weight
+    low, high = np.zeros(sites), np.ones(sites)
+    if fixed_in is not None:
+        low[fixed_in] = 1.0
+    if fixed_out is not None:
+        high[fixed_out] = 0.0
+    price_of_site = np.zeros(sites) if charge is None else np.asarray(charge, np.float64)
+    if warm is not None:
+        share, price, balance = (
+            np.clip(warm.open_share, low, high),
+            warm.price[line.order].copy(),
+            warm.balance,
+        )
+    else:
+        share, price, balance = np.full(sites, 0.5 * (sites if p is None else p) / max(sites, 1)), None, 8.0
+        if start is not None:
+            share[start] += 0.5
+    wanted = -1.0 if p is None else float(np.clip(p, low.sum(), high.sum()))
+    if p is not None:
+        share, _shift = first_order.to_p(share, ready.site_step, low, high, wanted, 0.0)
+    else:
+        share = np.clip(share, low, high)
+    below, reached, worth = np.empty(len(weight)), np.empty(len(weight)), np.empty(sites)
+    first_order.covered(line.parent, line.ptr, line.change, share, reached)
+    if price is None:
+        price = np.where(reached < 1.0, 0.5 * weight, 0.0)
+    first_order.worths(line.parent, line.ptr, line.change, price, below, worth)
+    scalars = np.zeros(first_order.SCALARS)
+    scalars[first_order.BALANCE] = balance
+    scalars[first_order.RELAXED] = float(weight @ np.minimum(1.0, reached) - price_of_site @ share)
+    scalars[first_order.BOUND] = float((weight - price).sum()) + first_order.best_worth(
+        worth - price_of_site, low, high, wanted
+    )
+    best_price, best_share = price.copy(), share.copy()
+    anchor = share.copy(), price.copy(), reached.copy(), worth.copy()
+    look = first_order.CHECK_EVERY
+    work = 2 * len(weight) + 2 * len(line.change) + 20 * sites
+    look *= int(np.clip(WORK_A_LOOK / (look * max(work, 1)), 1, 25))
+    ceiling, done = np.inf, 0
     while True:
-        forward = _to_p(share + site_step * worth, site_step, p)
-        _price_step(indptr, site, weight, 2.0 * forward - share, price, row_step)
-        share = forward
-        _worths(ptr, member, price, worth)
-        sum_share += share
-        sum_price += price
-        count += 1
-        rounds += 1
-        if rounds % CHECK_EVERY:
-            continue
-        mean_share, mean_price = sum_share / count, sum_price / count
-        _worths(ptr, member, mean_price, averaged)
-        at_mean = float((weight - mean_price).sum()) + _greatest(averaged, p)
-        here = float((weight - price).sum()) + _greatest(worth, p)
-        value_mean = _covered_by_shares(indptr, site, weight, mean_share)
-        value_here = _covered_by_shares(indptr, site, weight, share)
-        for ceiling, prices, worths in ((at_mean, mean_price, averaged), (here, price, worth)):
-            if ceiling < best[0]:
-                best = (ceiling, prices.copy(), worths.copy())
-        for worth_of, given in ((value_mean, mean_share), (value_here, share)):
-            if worth_of > relaxed:
-                relaxed, shares = worth_of, given.copy()
-        if best[0] - value <= gap * best[0] or best[0] - relaxed <= max(0.1 * gap, 1e-7) * best[0]:
+        if scalars[first_order.BOUND] < ceiling:
+            ceiling = float(scalars[first_order.BOUND])
+            if told is not None:
+                told(ceiling)
+        size = max(abs(ceiling), 1e-300)
+        if ceiling - value <= gap * size or ceiling - scalars[first_order.RELAXED] <= settled * size:
             break
-        if time.monotonic() - begun > seconds:
+        if (
+            done >= rounds
+            or time.monotonic() - begun > seconds
+            or (should_stop is not None and should_stop())
+        ):
             break
-        gap_mean, gap_here = at_mean - value_mean, here - value_here
-        if min(gap_mean, gap_here) < 0.3 * last or count >= 400:
-            if gap_mean < gap_here:
-                share, price, worth = mean_share, mean_price, averaged.copy()
-            last, count = min(gap_mean, gap_here), 0
-            sum_share[:] = 0.0
-            sum_price[:] = 0.0
-    # Prices are summed anew so that the proof does not rest on sums kept along the way.
-    return CoverBound(max(bound_of(group, by_site, p, best[1]), 0.0), best[1], best[2], shares, relaxed, p)
+        turn = min(look, rounds - done)
+        first_order.advance(
+            turn, line.parent, line.ptr, line.change, weight, ready.row_step, ready.site_step, low, high, wanted,
+            price_of_site, share, price, reached, worth, *anchor, scalars, best_price, best_share,
+        )  # fmt: skip
+        done += turn
+    # Prices go back to the groups' own order and are summed anew, so that the proof does not rest on sums kept along
+    # the way.
+    proof = np.empty(len(weight))
+    proof[line.order] = best_price
+    net = _worth_of(group.indptr, group.site, proof, sites) - price_of_site
+    return CoverBound(
+        bound_of(group, None if p is None else int(wanted), proof, low, high, price_of_site), proof, net, best_share,
+        float(scalars[first_order.RELAXED]), None if p is None else int(wanted), low, high,
+        float(scalars[first_order.BALANCE]), done,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array
 
 from engine.checks import InvalidInput
-from engine.location.cover_bound import cover_bound
+from engine.location.cover_bound import bound as cover_bound
 from engine.location.cover_search import add_greedily, covered_weight, interchange, perturb
 from engine.location.grouping import Grouped, grouped, grouped_free
 from engine.location.mip import Solved, minimise
@@ -136,7 +136,15 @@ def maximal_cover(cover: Cover, p: int, seconds: float = 300.0, seed: int = 0, g
     chosen = add_greedily(*group.arrays, *by_site, p)
     interchange(*group.arrays, *by_site, chosen)
     value = covered_weight(*group.arrays, chosen, group.sites)
-    bound = cover_bound(group, by_site, p, value, chosen, max(gap, 1e-9), 0.45 * max(left(), 0.1))
+    bound = cover_bound(
+        group,
+        p,
+        start=chosen,
+        value=value,
+        gap=max(gap, 1e-9),
+        settled=max(0.1 * gap, 1e-7),
+        seconds=0.45 * max(left(), 0.1),
+    )
     rounded = np.argsort(-bound.open_share, kind="stable")[:p].astype(np.int64)
     interchange(*group.arrays, *by_site, rounded)
     worth = covered_weight(*group.arrays, rounded, group.sites)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -31,6 +32,7 @@ class Grouped:
     uncovered: float
     _by_site: list[tuple[Ints, NDArray[np.int32]]] = field(default_factory=list)
     middle: Floats | None = None
+    _prepared: list[Any] = field(default_factory=list)
 
     @property
     def groups(self) -> int:

@@ -10,18 +10,21 @@ from scipy.optimize import linprog
 
 from engine.checks import InvalidInput
 from engine.location import (
+    Cover,
     Sites,
     Warehouses,
     backup_cover,
     capacitated,
     cover_within,
+    first_order,
     maximal_cover,
     p_centre,
     p_median,
     partial_cover,
     set_cover,
 )
-from engine.location.cover_bound import bound_of, cover_bound
+from engine.location.chains import chains
+from engine.location.cover_bound import bound, bound_of
 from engine.location.grouping import grouped
 from engine.location.records import located
 
@@ -137,8 +140,8 @@ def test_any_prices_give_a_ceiling_for_maximal_covering(seed):
         sites.weight[covers[:, chosen].any(axis=1)].sum() for chosen in choices(sites.cost.shape[1], p)
     )
     price = random.random(group.groups) * group.weight * 1.2
-    assert bound_of(group, group.by_site(), p, price) >= best - 1e-9
-    found = cover_bound(group, group.by_site(), p, 0.0, np.arange(p), 1e-9, 0.05)
+    assert bound_of(group, p, price) >= best - 1e-9
+    found = bound(group, p, start=np.arange(p), settled=1e-9, rounds=400)
     assert found.value >= best - 1e-9
     # What the bound calls decided is so in every choice that is better than a given one, here than just below the best.
     surely_in, surely_out = found.decided(best - 1e-6)
@@ -182,3 +185,54 @@ def test_a_search_without_a_choice_does_not_pass_for_a_proof_that_there_is_none(
     assert (answer.status, answer.value, answer.sites.tolist()) == ("optimal", 6_000.0, [6])
     cost[2, 6] = np.inf
     assert p_median(Sites(cost, np.ones(6)), 1, seconds=10).status == "infeasible"
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=60)
+def test_a_bound_with_sites_fixed_and_charged_is_above_every_such_choice(seed):
+    sites, p, limit, random = town(seed)
+    group = grouped(cover_within(sites, limit))
+    if not group.groups:
+        return
+    m = sites.cost.shape[1]
+    covers, charge = sites.cost <= limit, random.random(m) * 15
+    state = random.integers(0, 4, m)
+    held, barred = np.flatnonzero(state == 0), np.flatnonzero(state == 1)
+
+    def worth(chosen):
+        return sites.weight[covers[:, chosen].any(axis=1)].sum() - charge[chosen].sum()
+
+    sets = [
+        c for k in range(m + 1) for c in choices(m, k) if set(held) <= set(c) and not set(barred) & set(c)
+    ]
+    free = bound(group, None, fixed_in=held, fixed_out=barred, charge=charge, settled=1e-9, rounds=800)
+    assert free.value >= max(worth(c) for c in sets) - 1e-9
+    of_size = [worth(c) for c in sets if len(c) == p]
+    again = bound(
+        group, p, fixed_in=held, fixed_out=barred, charge=charge, warm=free, settled=1e-9, rounds=800
+    )
+    assert not of_size or again.value >= max(of_size) - 1e-9
+    assert again.relaxed <= again.value + 1e-9
+    anything = random.random(group.groups) * group.weight
+    assert not of_size or bound_of(group, p, anything, again.low, again.high, charge) >= max(of_size) - 1e-9
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=100)
+def test_rows_told_as_differences_add_up_to_the_same_sums(seed):
+    random = np.random.default_rng(seed)
+    sites = int(random.integers(1, 9))
+    demands = int(random.integers(1, 60))
+    lengths = random.integers(0, sites + 1, demands)
+    site = np.concatenate([random.choice(sites, k, replace=False) for k in lengths])
+    group = grouped(Cover(np.r_[0, np.cumsum(lengths)], site, random.random(demands), sites))
+    line = chains(group.indptr, group.site, sites)
+    assert sorted(line.order.tolist()) == list(range(group.groups))
+    assert (line.parent < np.arange(group.groups)).all()
+    table = np.zeros((group.groups, sites))
+    table[np.repeat(np.arange(group.groups), np.diff(group.indptr)), group.site] = 1
+    share, price = random.random(sites), random.random(group.groups)
+    reached, worth, room = np.empty(group.groups), np.empty(sites), np.empty(group.groups)
+    first_order.covered(line.parent, line.ptr, line.change, share, reached)
+    first_order.worths(line.parent, line.ptr, line.change, price[line.order], room, worth)
+    assert np.allclose(reached, (table @ share)[line.order]) and np.allclose(worth, price @ table)
