@@ -163,7 +163,7 @@ def test_a_job_that_fails_leaves_a_version_that_says_so(priced, compute, monkeyp
     def broken(*_args, **_more):
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr(siting, "suggest_sites", broken)
+    monkeypatch.setattr(siting, "solve", broken)
     version = plans.suggest_plan(
         user=None, city=priced.city, runs=compute(priced), budget_fen=70_000, name="方案"
     )
