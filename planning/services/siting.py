@@ -265,7 +265,7 @@ def _write_no_plan(
         progress.hold()
         PlanVersion.objects.filter(pk=version.pk, state=VersionState.COMPUTING).update(
             state=VersionState.NO_PLAN, status=answer.status, seconds=round(answer.seconds, 2), engine_version=ENGINE_VERSION,
-            candidates=count, facts=facts | {"relaxations": told}, trail=[],
+            candidates=count, facts=facts | {"relaxations": told, "relaxations_proven": bool(answer.notes.get("relaxations_proven"))}, trail=[],
         )  # fmt: skip
 
 

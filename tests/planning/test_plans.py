@@ -6,34 +6,12 @@ from core.errors import DomainError
 from core.services import jobs
 from inventory.models import AssetOption
 from planning.choices import VersionState
-from planning.models import AreaResult, CellResult, CostRate, FacilityResult, Run
+from planning.models import AreaResult, CellResult, FacilityResult, Run
 from planning.services import plans
 from planning.services.plan_freeze import freeze_version
 from tests.planning.town import SERVICE
 
 STATES = ("need", "served", "late", "no_room", "out_of_reach")
-
-
-@pytest.fixture
-def priced(town):
-    """Prices: extend A by 30 for 40,000; stock B for 8,000; renew C for 20,000; convert D for 50,000; yard 100,000."""
-    for kind, fixed, unit, share in (
-        ("extend", 10_000, 1_000, 0.5),
-        ("stock", 5_000, 100, None),
-        ("upgrade", 20_000, 0, None),
-    ):
-        CostRate.objects.create(
-            service=town.service,
-            kind=kind,
-            fixed_fen=fixed,
-            per_unit_fen=unit,
-            max_share=share,
-            hours=24,
-            source="worked example",
-        )
-    town.roles[3].conversion_cost_fen = 50_000
-    town.roles[3].save()
-    return town
 
 
 def suggested(town, runs, budget, **more):
