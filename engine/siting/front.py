@@ -13,6 +13,7 @@ is worth more than (siting.bound). How near the found plans are to it is told fo
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -258,7 +259,7 @@ class _Hunt:
             if self.halt() or len(best) >= wanted:
                 return
             costs = sorted({0, *(self.found[key][1] for key in best)})
-            gaps = [(b - a, a, b) for a, b in zip(costs, costs[1:]) if b - 1 not in seen and b - a > 1]
+            gaps = [(b - a, a, b) for a, b in itertools.pairwise(costs) if b - 1 not in seen and b - a > 1]
             if not gaps:
                 return
             # One fen less than the dearer neighbour: whatever fits in between is another plan.

@@ -17,6 +17,7 @@ from core.errors import DomainError
 from core.models import Job
 from core.services import audit, jobs
 from core.services.jobs import Progress
+from engine.archive import content_hash
 from planning.bridge.options import Candidate, RateCard
 from planning.bridge.siting_question import Known, clean_question
 from planning.bridge.world import Situation
@@ -44,7 +45,7 @@ def phase_again(
     )
     params = {"version": version.pk, "question": clean}
     with transaction.atomic():
-        one_at_a_time(f"phase-{version.pk}")
+        one_at_a_time(content_hash({}, ["phase", version.pk]))
         alive = phasing_job(version)
         if alive is not None and alive.params != params:
             raise DomainError(

@@ -203,7 +203,7 @@ def test_stopping_keeps_what_there_is_and_cancelling_keeps_nothing():
         question,
         peacetime,
         time_limit_s=30,
-        should_finish=lambda: calls.append(1) or len(calls) > 40,
+        should_finish=lambda: calls.append(1) or len(calls) > 12,
     )
     assert kept.status == "stopped" and kept.plans and kept.seconds < 20
     gone = trade_offs(worlds, options, question, peacetime, should_stop=lambda: True)
