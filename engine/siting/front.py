@@ -112,19 +112,19 @@ def trade_offs(
         raise InvalidInput(["peacetime_fen_year: one whole number per option"])
     asked = _axes(question, options, worth)
     check_question(asked, len(worlds), len(options), worlds[0].demand.cells)
-    hunt = _Hunt(
-        worlds,
-        options,
-        asked,
-        worth,
-        started,
-        float(time_limit_s),
-        seed,
-        progress,
-        should_stop,
-        should_finish,
-    )
     try:
+        hunt = _Hunt(
+            worlds,
+            options,
+            asked,
+            worth,
+            started,
+            float(time_limit_s),
+            seed,
+            progress,
+            should_stop,
+            should_finish,
+        )
         return hunt.run(wanted)
     except Cancelled:
         return TradeOffs((), (), None, 0, "cancelled", seed, time.monotonic() - started)
