@@ -8,6 +8,7 @@ from planning.api import (
     hazards,
     layers,
     networks,
+    plan_questions,
     plans,
     population,
     reach,
@@ -99,6 +100,17 @@ urlpatterns: list[URLPattern] = [
     ),
     path(VERSION, plans.VersionViewSet.as_view({"get": "retrieve"}), name="plan-version"),
     path(f"{VERSION}freeze/", plans.VersionViewSet.as_view({"post": "freeze"}), name="plan-version-freeze"),
+    path(
+        f"{VERSION}finish/",
+        plan_questions.VersionQuestionViewSet.as_view({"post": "finish"}),
+        name="plan-version-finish",
+    ),
+    path(
+        f"{VERSION}relax/",
+        plan_questions.VersionQuestionViewSet.as_view({"post": "relax"}),
+        name="plan-version-relax",
+    ),
+    path("plan-options/", plan_questions.PlanOptionViewSet.as_view({"get": "list"}), name="plan-options"),
     path(f"{VERSION}edit/", plans.VersionViewSet.as_view({"post": "edit"}), name="plan-version-edit"),
     path(
         f"{VERSION}options/",
