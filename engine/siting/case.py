@@ -20,7 +20,7 @@ from engine.coverage import role_ready, role_supply, served_in_time
 from engine.siting.blocks import collapse
 from engine.siting.model import SitingModel, _conflicts, _felt, option_units
 from engine.siting.question import FAIREST, Question
-from engine.world import CLOSING_KINDS, REASON_CLOSED, Option, World
+from engine.world import CLOSING_KINDS, READYING_KINDS, REASON_CLOSED, Option, World
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -132,7 +132,7 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
         units, pushed = option_units(world, options)
         added.append(units)
         aside.update(pushed)
-    aside |= _changes_of_use(worlds, options, np.flatnonzero(closing))
+    aside |= _changes_of_use(worlds, options, np.flatnonzero(closing)) | _setbacks(worlds, options)
     out = banned.copy()
     out[list(aside)] = True
     useful = (merit > 0) | (charge < 0)
@@ -212,7 +212,8 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
     sets: list[tuple[Ints, bool]] = []
     ended = np.zeros(len(options), bool)
     ended[done] = True
-    groups = [(members, False) for members in _conflicts(worlds, options)] + _retirings(options, closing)
+    groups = [(members, False) for members in _conflicts(worlds, options)]
+    groups += [(members, False) for members in _retirings(worlds[0], options, closing)]
     for members, spacing in groups + [(np.asarray(m, np.int64).tolist(), True) for m in q.apart]:
         listed = np.unique(np.asarray(members, np.int64))
         inside = position[listed][position[listed] >= 0]
@@ -282,13 +283,39 @@ def _changes_of_use(worlds: Sequence[World], options: Sequence[Option], retiring
     return found
 
 
-def _retirings(options: Sequence[Option], closing: NDArray[np.bool_]) -> list[tuple[list[int], bool]]:
-    """A role is retired or made ready, not both, and retired once."""
-    by_role: dict[int, list[int]] = {}
+def _setbacks(worlds: Sequence[World], options: Sequence[Option]) -> set[int]:
+    """Stocking or upgrading that would make a ready role slow, or let a slow one push a ready one aside: left out."""
+    found = set()
+    listed = [i for i, option in enumerate(options) if option.kind in READYING_KINDS]
+    for world in worlds if listed else ():
+        supply, ready, roles = role_supply(world)[0], role_ready(world), world.supply
+        for number in listed:
+            option = options[number]
+            limit = world.standards[option.service].conversion_limit_hours
+            if limit is None or option.hours <= limit:
+                continue
+            role = option.role
+            rivals = roles.role_exclusive & (roles.role_site == option.site) & (supply > 0)
+            pushes = not roles.role_usable[role] and roles.role_exclusive[role] and rivals.any()
+            if pushes or (supply[role] > 0 and ready[role]):
+                found.add(number)
+    return found
+
+
+def _retirings(world: World, options: Sequence[Option], closing: NDArray[np.bool_]) -> list[list[int]]:
+    """A role is retired once or made ready, not both; and to retire an exclusive role while another one of its place is
+    made ready would be a change of use."""
+    roles, by_role, ending = world.supply, {}, {}  # type: ignore[var-annotated]
     for number, option in enumerate(options):
-        if option.role >= 0 and option.kind not in ("convert", "build", "extend"):
+        if option.kind in CLOSING_KINDS + READYING_KINDS:
             by_role.setdefault(option.role, []).append(number)
-    return [(m, False) for m in by_role.values() if len(m) > 1 and closing[m].any()]
+        if closing[number] and roles.role_exclusive[option.role]:
+            ending.setdefault(option.site, []).append(number)
+    found = [members for members in by_role.values() if len(members) > 1 and closing[members].any()]
+    for number, option in enumerate(options):
+        if option.kind in READYING_KINDS and roles.role_exclusive[option.role]:
+            found += [[number, e] for e in ending.get(option.site, []) if options[e].role != option.role]
+    return found
 
 
 def _block(world, service, options, mine, label):

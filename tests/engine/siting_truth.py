@@ -67,6 +67,9 @@ class Truth:
         places = [o.site for o in picked if o.kind in READYING_KINDS and roles.role_exclusive[o.role]]
         if any(len(set(items)) < len(items) for items in (acted, keys, places)):
             return False
+        ended = {o.site for o in picked if o.kind in CLOSING_KINDS and roles.role_exclusive[o.role]}
+        if ended & set(places):  # a change of use
+            return False
         if self.left_out & set(chosen) or not set(q.must) <= set(chosen) or set(q.banned) & set(chosen):
             return False
         if q.budget_fen is not None and sum(o.cost_fen for o in picked) > q.budget_fen:
