@@ -1,4 +1,4 @@
-"""Plans: ask for a suggestion, edit a change-set by hand, freeze a version."""
+"""Plans: ask for a suggestion, relax a question without a plan, finish a search early."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.services.refs import next_ref
 from engine import ENGINE_VERSION
 from engine.archive import content_hash
 from facilities.models import ServiceType
-from planning.bridge.options import Candidate, RateCard
+from planning.bridge.options import RateCard
 from planning.bridge.siting_relaxed import can_relax, relaxed
 from planning.choices import Aim, Rule, VersionState
 from planning.models import Plan, PlanVersion, Run
@@ -213,108 +213,3 @@ def _new_version(
     version.baseline_runs.set(runs)
     version.services.set(services)
     return version
-
-
-def edit_version(
-    *,
-    user: Any,
-    version: PlanVersion,
-    remove: Iterable[int] = (),
-    add: Iterable[str] = (),
-    budget_fen: int | None = None,
-) -> PlanVersion:
-    """A new draft version without the interventions of the orders `remove` and with the options of the keys `add`
-    (see `open_options`), scored again by its job. The version edited stays as it is."""
-    if user is not None:
-        policies.demand(user, "plan.edit", version.plan.city)
-    if version.state not in (VersionState.DRAFT, VersionState.FROZEN):
-        raise DomainError("version-not-ready", _("Only a computed version can be edited."))
-    keys = list(version.facts.get("keys") or [])
-    gone = {int(order) for order in remove}
-    if wrong := sorted(order for order in gone if not 1 <= order <= len(keys)):
-        raise DomainError(
-            "unknown-order",
-            _("There is no intervention %(words)s.") % {"words": ", ".join(map(str, wrong))},
-            status=422,
-        )
-    wanted = [key for order, key in enumerate(keys, start=1) if order not in gone]
-    wanted += [key for key in dict.fromkeys(add) if key not in wanted]
-    offered = {one.key: one for one in _candidates(version)}
-    if unknown := [key for key in wanted if key not in offered]:
-        raise DomainError(
-            "unknown-option",
-            _("This is not possible here: %(words)s.") % {"words": ", ".join(unknown)},
-            status=422,
-        )
-    _no_clash([offered[key] for key in wanted])
-    budget = int(version.budget_fen if budget_fen is None else budget_fen)
-    cost = sum(offered[key].cost_fen for key in wanted)
-    if cost > budget:
-        raise DomainError(
-            "over-budget",
-            _("The change-set costs more than the budget."),
-            status=422,
-            cost_fen=cost,
-            budget_fen=budget,
-        )
-    with transaction.atomic():
-        new = _new_version(
-            version.plan, user, siting.baseline(version), budget, list(version.services.all()), version.weights,
-            version.time_limit_seconds, version.seed, aim=version.aim, rule=version.rule, question=version.question,
-            parent=version,
-        )  # fmt: skip
-        # The bound holds for every plan within the same budget and question, so also for the edited one.
-        bound = version.bound if budget == version.budget_fen else None
-        new.facts = {
-            "origin": "edited",
-            "kinds": version.facts.get("kinds") or [],
-            "from_version": version.number,
-            "parent_bound": bound,
-        }
-        new.job, _created = jobs.submit(
-            kind=siting.RESCORE, user=user, city=version.plan.city, title=version.plan.name,
-            title_en=version.plan.name_en,
-            params={"version": new.pk, "keys": wanted},
-        )  # fmt: skip
-        new.save()
-        audit.record(
-            user=user, act="plan.edit", subject=version.plan,
-            before={"version": version.number, "keys": keys}, after={"version": new.number, "keys": wanted},
-        )  # fmt: skip
-    return new
-
-
-def _no_clash(chosen: Sequence[Candidate]) -> None:
-    """A place takes one exclusive role, and an asset becomes one thing."""
-    seen: set[int] = set()
-    for one in chosen:
-        if one.exclusive_key in seen:
-            raise DomainError(
-                "roles-clash",
-                _("Two of these interventions exclude each other at the same place."),
-                status=422,
-            )
-        seen.add(one.exclusive_key)
-
-
-def _candidates(version: PlanVersion) -> list[Candidate]:
-    situations = siting.situations_of(version, siting.baseline(version))
-    return siting.options_of(version, situations, RateCard.now())[0]
-
-
-def open_options(*, version: PlanVersion, limit: int = 500) -> list[dict[str, Any]]:
-    """Options of the version's question that are not in its change-set, largest first: key, kind, service, units, cost."""
-    taken = set(version.facts.get("keys") or [])
-    listed = [one for one in _candidates(version) if one.key not in taken]
-    listed.sort(key=lambda one: (-one.units, one.key))
-    return [
-        {
-            "key": one.key,
-            "kind": one.kind,
-            "service": one.service,
-            "units": one.units,
-            "cost_fen": one.cost_fen,
-            "hours": one.hours,
-        }
-        for one in listed[:limit]
-    ]

@@ -98,6 +98,12 @@ def options_of(
     return candidates(situations, rates, services, kinds, sizes=bool(asked_in(version.question, "sizes")))
 
 
+def rates_of(version: PlanVersion) -> RateCard:
+    """The prices that the version was worked out with; today's where it does not tell."""
+    kept = version.facts.get("rates")
+    return RateCard.kept(kept) if kept else RateCard.now()
+
+
 def budget_asked(version: PlanVersion) -> int | None:
     """The budget that the version's question names, None where it names none; see plans.suggest_plan."""
     asked = version.facts.get("budget_asked", version.budget_fen)
@@ -206,7 +212,8 @@ def rescore(job: Job, progress: Progress) -> dict[str, Any]:
     travel_times.prepare(job, progress, runs, 0.0, 0.05)
     progress(0.05, str(_("Reading the baseline")), at_once=True)
     situations = situations_of(version, runs)
-    listed, _left_out = options_of(version, situations, RateCard.now())
+    rates = rates_of(version)
+    listed, _left_out = options_of(version, situations, rates)
     by_key = {one.key: one for one in listed}
     if gone := [key for key in job.params["keys"] if key not in by_key]:
         raise DomainError(
@@ -234,7 +241,7 @@ def rescore(job: Job, progress: Progress) -> dict[str, Any]:
     tail = float(asked_in(version.question, "tail"))
     facts = version.facts | {
         "robust": told_by_run([run.ref for run in runs], worlds, answer, weights, tail),
-        "rates": RateCard.now().frozen(),
+        "rates": rates.frozen(),
     }
     _complete(job, progress, version, runs, situations, [wanted[number] for number in [*first, *rest]], padded, facts,
               asked=None, candidates_count=len(listed))  # fmt: skip

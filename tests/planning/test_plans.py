@@ -7,7 +7,7 @@ from core.services import jobs
 from inventory.models import AssetOption
 from planning.choices import VersionState
 from planning.models import AreaResult, CellResult, FacilityResult, Run
-from planning.services import plans
+from planning.services import plan_edits, plans
 from planning.services.plan_freeze import freeze_version
 from tests.planning.town import SERVICE
 
@@ -112,8 +112,8 @@ def test_the_same_question_is_answered_by_the_stored_version(priced, compute):
 def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, compute):
     version = suggested(priced, compute(priced), 70_000)
     stocked = version.interventions.get(kind="stock")
-    option = next(row for row in plans.open_options(version=version) if row["kind"] == "convert")
-    edited = plans.edit_version(
+    option = next(row for row in plan_edits.open_options(version=version) if row["kind"] == "convert")
+    edited = plan_edits.edit_version(
         user=None, version=version, remove=[stocked.order], add=[option["key"]], budget_fen=150_000
     )
     jobs.perform(edited.job.ref)
@@ -124,7 +124,7 @@ def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, co
     version.refresh_from_db()
     assert version.interventions.count() == 3
     with pytest.raises(DomainError) as refused:
-        plans.edit_version(user=None, version=version, add=[option["key"]])
+        plan_edits.edit_version(user=None, version=version, add=[option["key"]])
     assert refused.value.code == "over-budget"
 
 
