@@ -198,7 +198,8 @@ def descend(
         slot = (newest + 1) % memory if count else 0
         bend, moved, turned = _kept(x, trial, gradient, trial_gradient, steps[slot], turns[slot])
         x, trial, value, gradient = trial, x, trial_value, trial_gradient
-        fresh = bend > 1e-12 * np.sqrt(moved * turned)
+        # What is too small for float32 to hold would divide by zero.
+        fresh = bend > max(1e-12 * np.sqrt(moved * turned), 1e-30)
         if fresh:
             newest, count = slot, min(count + 1, memory)
         else:
