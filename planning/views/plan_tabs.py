@@ -12,6 +12,7 @@ from planning.selectors.plan_comments import open_count
 TABS: list[tuple[str, Any]] = [
     ("plan", _("Change set")),
     ("plan_areas", _("By area")),
+    ("plan_years", _("Years and money")),
     ("plan_compare", _("Compare")),
     ("plan_comments", _("Comments")),
     ("plan_files", _("Files and record")),
