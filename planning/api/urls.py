@@ -5,10 +5,12 @@ from planning.api import (
     analyses,
     batches,
     demand,
+    explanations,
     hazards,
     layers,
     networks,
     plan_questions,
+    plan_years,
     plans,
     population,
     reach,
@@ -23,6 +25,7 @@ VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
+    *plan_years.urlpatterns,
     path(
         "scenarios/<str:scenario_ref>/course/",
         scenario_templates.ScenarioCourseViewSet.as_view({"get": "retrieve"}),
@@ -112,6 +115,21 @@ urlpatterns: list[URLPattern] = [
     ),
     path("plan-options/", plan_questions.PlanOptionViewSet.as_view({"get": "list"}), name="plan-options"),
     path(f"{VERSION}edit/", plans.VersionViewSet.as_view({"post": "edit"}), name="plan-version-edit"),
+    path(
+        f"{VERSION}explanation/",
+        explanations.ExplanationViewSet.as_view({"get": "retrieve", "post": "ask"}),
+        name="plan-version-explanation",
+    ),
+    path(
+        f"{VERSION}explanation/rejected/",
+        explanations.ExplanationViewSet.as_view({"get": "rejected"}),
+        name="plan-version-rejected",
+    ),
+    path(
+        f"{VERSION}resolve/",
+        explanations.ExplanationViewSet.as_view({"post": "resolve"}),
+        name="plan-version-resolve",
+    ),
     path(
         f"{VERSION}options/",
         plans.VersionViewSet.as_view({"get": "open_options"}),

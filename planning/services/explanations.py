@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
-from core.errors import DomainError
+from core.errors import DomainError, Forbidden
 from core.models import Job
 from core.services import jobs
 from engine import ENGINE_VERSION
@@ -33,8 +33,8 @@ def ask(version: PlanVersion) -> None:
 def start(*, user: Any, version: PlanVersion) -> Job | None:
     """The job that explains the version, also one that was computed long ago; None when it is explained already. Asked
     twice, it is asked once. `user` None: a command."""
-    if user is not None:
-        policies.demand(user, "view", version.plan.city)
+    if user is not None and not policies.holds(user, "plan.comment", version.plan.city_id):
+        raise Forbidden(_("Your roles do not allow this here."), act="plan.comment")
     if version.state not in COMPUTED:
         raise DomainError("version-not-ready", _("Only a computed version can be explained."))
     if explained(version):

@@ -1,6 +1,10 @@
 """Why places are in a plan or not, in the hand-worked town; locked, banned, edited and solved again."""
 
+import json
+
 import pytest
+from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
 
 from core.errors import DomainError
 from core.models import Job
@@ -201,3 +205,84 @@ def test_the_value_of_an_explained_plan_is_the_versions_own(version, priced, com
     told = explained(version)
     assert told.facts["value"] == pytest.approx(version.value)
     assert sum(row["lost"] for row in told.chosen.values()) <= version.value + 1e-9
+
+
+# --- API and commands --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lin(person):
+    client = APIClient()
+    client.force_authenticate(person("lin", "planner"))
+    return client
+
+
+def test_the_api_tells_reasons_with_filters_and_pages(version, lin):
+    address = f"/api/v1/plans/{version.plan.ref}/versions/1/explanation/"
+    assert lin.get(address).json()["state"] == "none"
+    assert lin.get(address + "rejected/").status_code == 409
+    answer = lin.post(address)
+    assert answer.status_code == 202 and answer["Location"].startswith("/api/v1/jobs/")
+    assert lin.get(address).json()["state"] == "computing"
+    jobs.perform(answer.json()["job"]["ref"])
+    said = lin.get(address).json()
+    assert said["state"] == "ready" and [row["order"] for row in said["chosen"]] == [1, 2, 3]
+    assert said["rejected"] == {"count": 2, "by_reason": {"dear": 1, "covered": 1}}
+    assert lin.post(address).status_code == 200
+    page = lin.get(address + "rejected/?ordering=-cost_fen&page_size=1").json()
+    assert page["count"] == 2 and page["results"][0]["name_en"] == "Old yard" and page["next"]
+    assert "budget" in page["results"][0]["words"]
+    assert lin.get(address + "rejected/?reason=covered&search=place").json()["count"] == 1
+    assert lin.get(address + "rejected/?ordering=wrong").status_code in (400, 422)
+
+
+def test_the_api_solves_again_and_refuses_whom_it_must(version, lin, person):
+    address = f"/api/v1/plans/{version.plan.ref}/versions/1/"
+    key = version.facts["keys"][0]
+    answer = lin.post(address + "resolve/", {"banned": [key]}, format="json")
+    assert answer.status_code == 202 and answer.json()["version"] == 2
+    assert PlanVersion.objects.get(plan=version.plan, number=2).question == {"banned": [key]}
+    again = lin.post(address + "resolve/", {"banned": [key]}, format="json")
+    assert again.json()["version"] == 2
+    refused = lin.post(address + "resolve/", {"banned": [key], "must": [key]}, format="json")
+    assert refused.status_code == 422 and refused.json()["code"] == "locked-and-banned"
+    other = APIClient()
+    other.force_authenticate(person("wang", "reviewer"))
+    assert other.post(address + "resolve/", {"banned": [key]}, format="json").status_code == 403
+    other.force_authenticate(person("chen", ""))
+    assert other.get(address + "explanation/").status_code == 404
+
+
+def test_the_api_of_a_district_planner_has_no_sums_of_the_city(version, person, priced):
+    explained(version)
+    client = APIClient()
+    client.force_authenticate(person("east", "planner", priced.right))
+    said = client.get(f"/api/v1/plans/{version.plan.ref}/versions/1/explanation/").json()
+    assert len(said["chosen"]) == 2 and said["rejected"]["count"] == 1 and "value" not in said["facts"]
+
+
+def test_commands_explain_edit_and_solve_again(version, capsys):
+    call_command("plan_explain", version.plan.ref, "--inline", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert said["state"] == "ready" and said["rejected"]["matching"] == 2
+    call_command("plan_explain", version.plan.ref)
+    assert "Place 1" in capsys.readouterr().out
+    call_command("plan_edit", version.plan.ref, "--version", "1", "--remove", "1", "--inline", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert said["version"] == 2 and len(said["interventions"]) == 2 and said["breaks"] == []
+    call_command(
+        "plan_edit",
+        version.plan.ref,
+        "--version",
+        "1",
+        "--resolve",
+        "--ban",
+        version.facts["keys"][0],
+        "--inline",
+        "--json",
+    )
+    assert json.loads(capsys.readouterr().out)["version"] == 3
+    with pytest.raises(CommandError):
+        call_command("plan_edit", version.plan.ref, "--lock", "x")
+    with pytest.raises(CommandError):
+        call_command("plan_explain", "P-none")
