@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.siting.exact import Found
-from engine.siting.frame import Frame, Goal, measure_world
+from engine.siting.frame import Frame, Goal, blur, measure_world
 from engine.siting.lines import cut_lines, lines
 from engine.siting.polishing import Polisher
 from engine.siting.prices import PriceSearch, Prices
@@ -81,6 +81,8 @@ class Decomposition:
         largest = max(abs(self.bound), abs(self.value))
         if not np.isfinite(largest):
             return np.inf
+        if self.sign * (self.bound - self.value) <= blur(self.case, self.goal):
+            return 0.0
         return self.sign * (self.bound - self.value) / largest if largest > 0 else 0.0
 
     def prove(self, bound: float) -> None:

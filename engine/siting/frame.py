@@ -113,6 +113,15 @@ class Goal:
     keep: float | None = None
 
 
+def blur(case: Case, goal: Goal) -> float:
+    """Differences of the goal that are arithmetic, not people: a hundred-millionth of all that is at stake."""
+    if goal.keep is None and case.question.aim == FAIREST:
+        return 1e-8
+    if goal.keep is None and goal.world < 0 and case.question.aim == CHEAPEST:
+        return 1e-8 * max(float(np.abs(case.charge).sum()), 1.0)
+    return 1e-8 * max(float(case.weights @ case.need), float(case.need.max(initial=0.0)), 1.0)
+
+
 def goal_value(case: Case, y: Floats, taken: NDArray[np.bool_], goal: Goal) -> float:
     """The goal in the sense of the aim (small is good for the cheapest), from what is served."""
     if goal.keep is not None:

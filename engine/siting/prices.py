@@ -99,6 +99,8 @@ class PriceSearch:
         """omega (measures,), worth_of (d,): of each decision beside people. go_on(share): may the search go on, when
         this share of its temperatures is done. cap: one more row (amount (d,), most)."""
         m, d = self.m, self.case.decisions
+        if not m.edges or not d:
+            return Prices(np.zeros(m.groups), np.zeros(m.nodes), np.zeros(len(self.most)), np.zeros(d))
         rows = self.rows if cap is None else np.vstack([self.rows, cap[0]])
         most = self.most if cap is None else np.append(self.most, cap[1])
         pay = omega[self.case.group_measure] * self.case.group_value

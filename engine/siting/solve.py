@@ -18,7 +18,7 @@ from engine.checks import check_siting
 from engine.siting import decompose, exact
 from engine.siting.case import Case, build_case
 from engine.siting.exact import Found
-from engine.siting.frame import Goal
+from engine.siting.frame import Goal, blur
 from engine.siting.infeasible import relaxations
 from engine.siting.measuring import Measured, measure, order, stated_value
 from engine.siting.question import CHEAPEST, FAIREST, REGRET, Answer, Question, check_question
@@ -180,13 +180,14 @@ def _alone(valuer: Valuer, seed: int, clock: Clock, start, notes) -> tuple[Goal,
     for number, world in enumerate(case.live):
         clock.tell(0.05 + 0.15 * number / len(case.live), "proof")
         share = clock.left() * 0.5 / (len(case.live) - number)
-        found = _optimise(valuer, Goal(world=int(world)), seed, clock, start, share)
+        goal = Goal(world=int(world))
+        found = _optimise(valuer, goal, seed, clock, start, share)
         if found.infeasible:
             clock.quiet = False
             return Goal(), Goal(), found
         high[world] = min(found.bound, 1.0 if case.question.aim == FAIREST else float(case.need[world] - case.today[world]))
         low[world] = found.value if found.taken is not None else -np.inf
-        if high[world] - low[world] <= OPTIMAL_GAP * abs(high[world]):
+        if high[world] - low[world] <= max(OPTIMAL_GAP * abs(high[world]), blur(case, goal)):
             high[world] = low[world]
     clock.quiet = False
     notes["best_alone"] = [float(v) if np.isfinite(v) else None for v in low]
@@ -207,9 +208,7 @@ def _then_most(valuer: Valuer, goal: Goal, found: Found, seed: int, clock: Clock
     notes["then_most_bound"] = float(second.bound) if np.isfinite(second.bound) else None
     if second.taken is None or second.value <= first:
         return found.taken
-    again = valuer.value(second.taken, goal)
-    slip = 1e-7 * max(abs(found.value), 1e-3)
-    return second.taken if again.kept and again.value >= found.value - slip else found.taken
+    return second.taken
 
 
 def without_idle(valuer: Valuer, taken: Flags, goal: Goal) -> Flags:
@@ -245,7 +244,7 @@ def _answer(worlds, options, case: Case, goal: Goal, taken, bound, source, seed,
 def finished(worlds, options, question, ordered, measured: Measured, before, value, bound, source, seed, clock, notes, case):
     """The Answer of a measured plan."""
     flip = question.aim == CHEAPEST
-    slip = 1e-9 * max(abs(value), 1.0)  # what the solver's arithmetic may have lost
+    slip = blur(case, Goal())
     bound = min(float(bound), value) if flip else max(float(bound), value)
     if abs(bound - value) <= slip:
         bound = value

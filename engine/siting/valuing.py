@@ -8,7 +8,7 @@ in the order of their prices, add the corner, price again (Dantzig, Wolfe 1960).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 TOLERANCE = 1e-9
+KEPT_TOO = 1e-7  # of an aim that is kept while a second one is followed
 MOST_ROUNDS = 200
 
 
@@ -92,9 +93,11 @@ class Valuer:
         if self.targets:
             y, omega, slack = self._mixed(taken, None, corners)
             kept = slack <= 1e-8
-        by_area = case.question.aim == FAIREST and goal.keep is None
-        if by_area and kept:
-            y, omega, _ = self._mixed(taken, goal, corners)
+        if case.question.aim == FAIREST and kept:
+            aim = replace(goal, keep=None)
+            y, omega, _ = self._mixed(taken, aim, corners)
+            if goal.keep is not None:
+                kept = goal_value(case, y, taken, aim) >= goal.keep - KEPT_TOO * max(abs(goal.keep), 1e-3)
         return Value(goal_value(case, y, taken, goal), y, kept and self._kept(y), omega)
 
     def _kept(self, y: Floats) -> bool:
