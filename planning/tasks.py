@@ -12,6 +12,7 @@ from planning.services import (  # noqa: F401
     hazard_imports,
     network_imports,
     network_reports,
+    plan_export,
     plan_years,
     population_imports,
     runs,

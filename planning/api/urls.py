@@ -10,6 +10,7 @@ from planning.api import (
     layers,
     networks,
     plan_questions,
+    plan_records,
     plan_years,
     plans,
     population,
@@ -102,6 +103,31 @@ urlpatterns: list[URLPattern] = [
         "plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"
     ),
     path(VERSION, plans.VersionViewSet.as_view({"get": "retrieve"}), name="plan-version"),
+    path(
+        f"{VERSION}areas/",
+        plan_records.PlanAreasViewSet.as_view({"get": "retrieve"}),
+        name="plan-version-areas",
+    ),
+    path(
+        f"{VERSION}compare/",
+        plan_records.PlanComparisonViewSet.as_view({"get": "retrieve"}),
+        name="plan-version-compare",
+    ),
+    path(
+        f"{VERSION}comments/",
+        plan_records.PlanCommentViewSet.as_view({"get": "list", "post": "create"}),
+        name="plan-version-comments",
+    ),
+    path(
+        f"{VERSION}comments/<int:pk>/resolve/",
+        plan_records.PlanCommentViewSet.as_view({"post": "resolve"}),
+        name="plan-version-comment-resolve",
+    ),
+    path(
+        f"{VERSION}export/",
+        plan_records.PlanExportViewSet.as_view({"get": "retrieve"}),
+        name="plan-version-export",
+    ),
     path(f"{VERSION}freeze/", plans.VersionViewSet.as_view({"post": "freeze"}), name="plan-version-freeze"),
     path(
         f"{VERSION}finish/",

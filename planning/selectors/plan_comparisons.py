@@ -161,8 +161,8 @@ def _bases(
         for difference in one.differences:
             told.setdefault((difference.code, str(difference.before) + str(difference.after)), difference)
     found += [Base(one.code, one.label, one.before, one.after) for one in told.values()]
-    differ("prices", _("prices"), _rates)
-    found = [one if one.code != "prices" else _prices(a, b) for one in found]
+    if prices := _prices(a, b):
+        found.append(prices)
     differ("engine", _("engine"), lambda one: one.engine_version, False)
     differ("aim", _("aim"), lambda one: str(one.get_aim_display()))
     differ("rule", _("rule over scenarios"), lambda one: str(one.get_rule_display()))
@@ -182,20 +182,21 @@ def _services(version: PlanVersion) -> list[str]:
     return sorted(version.services.values_list("code", flat=True))
 
 
-def _rates(version: PlanVersion) -> Any:
-    """The rate card as it was, or None for a version that was edited by hand and tells none of its own."""
-    return version.facts.get("rates")
-
-
-def _prices(a: PlanVersion, b: PlanVersion) -> Base:
-    """How many rates of the card differ; which, the workbook of each version tells."""
-    cards = [{tuple(row[:3]): row[3:] for row in _rates(one) or []} for one in (a, b)]
-    if not cards[0] or not cards[1]:
-        unknown = [
-            _("not recorded") if not card else _("%(count)s rates") % {"count": len(card)} for card in cards
-        ]
-        return Base("prices", _("prices"), str(unknown[0]), str(unknown[1]))
-    differing = sum(1 for key in cards[0].keys() | cards[1].keys() if cards[0].get(key) != cards[1].get(key))
+def _prices(a: PlanVersion, b: PlanVersion) -> Base | None:
+    """How many rates of the card differ; which, the workbook of each version tells. None where none does. A card that grew
+    new columns since is compared by those that both have."""
+    cards = [{tuple(row[:3]): row[3:] for row in one.facts.get("rates") or []} for one in (a, b)]
+    if not any(cards):
+        return None
+    if not all(cards):
+        told = [_("%(count)s rates") % {"count": len(card)} if card else _("not recorded") for card in cards]
+        return Base("prices", _("prices"), str(told[0]), str(told[1]))
+    differing = 0
+    for key in cards[0].keys() | cards[1].keys():
+        mine, other = cards[0].get(key), cards[1].get(key)
+        differing += mine is None or other is None or any(x != y for x, y in zip(mine, other, strict=False))
+    if not differing:
+        return None
     words = _("%(count)s rates of the card are others") % {"count": differing}
     return Base("prices", _("prices"), str(_("%(count)s rates") % {"count": len(cards[0])}), str(words))
 
