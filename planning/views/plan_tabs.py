@@ -11,6 +11,7 @@ from planning.selectors.plan_comments import open_count
 # (address name, words), in the order a planner works through them. Each address takes the plan's reference.
 TABS: list[tuple[str, Any]] = [
     ("plan", _("Change set")),
+    ("plan_asked", _("Question")),
     ("plan_areas", _("By area")),
     ("plan_years", _("Years and money")),
     ("plan_compare", _("Compare")),

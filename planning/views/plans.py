@@ -14,13 +14,12 @@ from core.templatetags.pingji import is_chinese, local_name, money_unit, num, pc
 from core.views.pages import page, page_of
 from inventory.choices import InterventionKind
 from planning.choices import VersionState
-from planning.forms import SuggestForm
-from planning.models import AreaRange, Plan
+from planning.models import AreaRange
 from planning.selectors import change_sets, gaps
 from planning.selectors.ranges import total_ranges
-from planning.services import plans as services
 from planning.services.plan_freeze import freeze_version
 from planning.views import mapwords
+from planning.views.plan_progress import unfinished
 
 PLAN_SHOWS = ("difference", "before", "after")
 
@@ -157,7 +156,13 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
         "versions": list(plan.versions.order_by("-number")),
         "may_edit": policies.allows(request.user, "plan.edit", request.city),
     }
-    if version is None or version.state in {VersionState.COMPUTING, VersionState.FAILED}:
+    if version is not None and version.state in {
+        VersionState.COMPUTING,
+        VersionState.FAILED,
+        VersionState.NO_PLAN,
+    }:
+        return unfinished(request, version, context)
+    if version is None:
         return render(request, "planning/plan.html", context)
     interventions = change_sets.interventions_of(version, user=request.user)
     pairs = change_sets.pairs(version)
@@ -205,46 +210,6 @@ def _config(request: HttpRequest, context: dict[str, Any], view: dict[str, Any] 
         more = {"compare": pair.after.ref} if pair.after else {}
         config["tiles"]["cells"] = mapwords.cell_tiles(pair.before, service, **more)
     return config
-
-
-def _suggest(request: HttpRequest, plan: Plan | None) -> HttpResponse:
-    policies.demand(request.user, "plan.edit", request.city)
-    runs = gaps.latest_of_each(user=request.user, city=request.city)
-    offered = gaps.baseline_runs(user=request.user, city=request.city).filter(pk__in=[run.pk for run in runs])
-    posted = request.POST.copy() if request.method == "POST" else None
-    if posted is not None and plan is not None:
-        posted["name"] = plan.name
-    form = SuggestForm(posted, runs=offered)
-    if posted is not None and form.is_valid():
-        data = form.cleaned_data
-        version = services.suggest_plan(
-            user=request.user, city=request.city, plan=plan, name=data["name"], budget_fen=form.budget_fen(),
-            runs=list(data["runs"]), services=list(data["services"]), time_limit_seconds=data["time_limit_seconds"],
-        )  # fmt: skip
-        return redirect("plan", ref=version.plan.ref)
-    first = offered.first()
-    asked = request.GET.get("run", "")
-    same = [run.ref for run in offered if first and run.scenario_id == first.scenario_id]
-    chosen_services = [service.code for service in (gaps.services_of(first) if first else [])]
-    context = {
-        "form": form, "plan": plan,
-        "chosen_runs": posted.getlist("runs") if posted is not None else ([asked] if asked else same),
-        "chosen_services": posted.getlist("services") if posted is not None else request.GET.getlist("service") or chosen_services,
-        "facts": [{"label": label, "value": num(value)} for label, value in change_sets.candidate_counts(request.city)],
-    }  # fmt: skip
-    return render(request, "planning/suggest.html", context, status=422 if form.errors else 200)
-
-
-@page
-def plan_new(request: HttpRequest) -> HttpResponse:
-    return _suggest(request, None)
-
-
-@page
-def plan_suggest(request: HttpRequest, ref: str) -> HttpResponse:
-    return _suggest(
-        request, get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
-    )
 
 
 @require_POST
