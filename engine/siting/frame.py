@@ -226,7 +226,7 @@ class Frame:
             if spacing and APART in elastic:
                 columns, values = np.append(columns, self._slack(APART, 1.0)), np.append(values, -1.0)
             p.limit(columns, values, high=1.0)
-        if case.barred:  # a must that cannot be done at all
+        if any(f"must:{number}" not in elastic for number in case.barred):  # a must that cannot be done at all
             p.limit([], [], low=1.0)
 
     def stated(self, objective: float) -> float:

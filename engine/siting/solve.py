@@ -135,11 +135,11 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
     if question.rule == REGRET and question.aim != CHEAPEST:
         goal, surest, infeasible = _alone(valuer, seed, clock, start, notes)
         if infeasible is not None:
-            return _infeasible(worlds, case, infeasible, seed, clock, notes)
+            return _infeasible(worlds, options, case, infeasible, seed, clock, notes)
     clock.tell(0.2, "proof")
     found = _optimise(valuer, goal, seed, clock, start, clock.left())
     if found.infeasible:
-        return _infeasible(worlds, case, found, seed, clock, notes)
+        return _infeasible(worlds, options, case, found, seed, clock, notes)
     bound = found.bound
     if goal.best is not surest.best and np.isfinite(bound):
         # What each world could have alone is known between two ends: the bound takes the lower, the value the higher.
@@ -266,9 +266,11 @@ def finished(worlds, options, question, ordered, measured: Measured, before, val
     )  # fmt: skip
 
 
-def _infeasible(worlds, case: Case, found: Found, seed: int, clock: Clock, notes) -> Answer:
+def _infeasible(worlds, options, case: Case, found: Found, seed: int, clock: Clock, notes) -> Answer:
     clock.tell(0.6, "relax")
-    listed, proven = relaxations(case, clock=clock, seed=seed, small=case.model.edges <= SMALL_MODEL_EDGES)
+    listed, proven = relaxations(
+        worlds, options, case.question, clock=clock, seed=seed, small=case.model.edges <= SMALL_MODEL_EDGES
+    )
     notes["relaxations_proven"] = proven
     answer = _nothing(worlds, case.question, "infeasible", seed, clock)
     return replace(

@@ -3,6 +3,7 @@ people assigned on the raw cells by scipy. Shares nothing with the solvers but a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -239,6 +240,56 @@ class Truth:
         return (min(worths) if q.aim == "cheapest" else max(worths)), feasible, best
 
 
+def relaxed(question: Question, changes, tighter: float = 0.0) -> Question:
+    """The question with these Relaxations granted; less one step (a fen, a piece, `tighter` of a share) where tighter."""
+    q = question
+    step = 1 if tighter else 0
+    for change in changes:
+        name = change.name
+        if name == "budget":
+            q = replace(q, budget_fen=int(change.needed) - step)
+        elif name == "target":
+            q = replace(q, target=max(change.needed - 2e-7, 0.0) + tighter)
+        elif name.startswith("area:"):
+            wanted = np.array(q.area_target, float)
+            wanted[int(name[5:])] = max(change.needed - 2e-7, 0.0) + tighter
+            q = replace(q, area_target=wanted)
+        elif name.startswith("must:"):
+            q = replace(q, must=tuple(i for i in q.must if i != int(name[5:])))
+        elif name == "apart":
+            q = replace(q, apart=())
+        elif name == "banned":
+            q = replace(q, banned=())
+        else:
+            q = replace(q, limits=tuple(
+                limit if limit.name != name
+                else replace(limit, most=int(change.needed) - step) if limit.most is not None
+                else replace(limit, least=int(change.needed) + step) for limit in q.limits
+            ))  # fmt: skip
+    return q
+
+
+def each_limit_gone(question: Question):
+    """(name, the question without that limit) for every single limit."""
+    q = question
+    if q.budget_fen is not None:
+        yield "budget", replace(q, budget_fen=None)
+    if q.target is not None:
+        yield "target", replace(q, target=0.0)
+    for a in [] if q.area_target is None else np.flatnonzero(np.isfinite(q.area_target)):
+        wanted = np.array(q.area_target, float)
+        wanted[a] = np.nan
+        yield f"area:{a}", replace(q, area_target=wanted)
+    for limit in q.limits:
+        yield limit.name, replace(q, limits=tuple(other for other in q.limits if other is not limit))
+    for number in q.must:
+        yield f"must:{number}", replace(q, must=tuple(i for i in q.must if i != number))
+    if q.apart:
+        yield "apart", replace(q, apart=())
+    if q.banned:
+        yield "banned", replace(q, banned=())
+
+
 def random_question(seed: int, aim: str, rule: str, *, options=5):
     """(worlds, options, Question) in which everything may happen: retiring, limits of both kinds, must, spacing, merit."""
     rng = np.random.default_rng([seed, 11])
@@ -283,11 +334,11 @@ def random_question(seed: int, aim: str, rule: str, *, options=5):
         else None,
         limits=tuple(limits),
         must=(int(rng.integers(0, options)),) if rng.random() < 0.2 else (),
-        banned=(),
+        banned=(int(rng.integers(0, options)),) if rng.random() < 0.1 else (),
         apart=(np.unique(rng.integers(0, options, 2)),) if rng.random() < 0.3 else (),
         merit=np.round(rng.normal(0, 2, options), 1) if rng.random() < 0.35 else None,
         charge=rng.integers(0, 30, options) if wants and rng.random() < 0.4 else None,
         area=area if by_area else None,
         areas=areas if by_area else 0,
     )
-    return worlds, listed, question
+    return worlds, listed, replace(question, banned=tuple(i for i in question.banned if i not in question.must))
