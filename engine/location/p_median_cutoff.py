@@ -101,7 +101,7 @@ def p_median_cutoff(
     A first choice by greedy and interchange; prices by steps along a kept direction, each point a floor; averaged openings
     seed further choices; what the floor leaves open is shaken and exchanged. Stops at a proved gap of at most `gap`,
     after `seconds`, when should_stop() says so, or when neither side moves any more. live(value, bound) whenever either
-    is better. `price` of the answer (rows of `near`,) proves its bound: see p_median_check. Source: Narula, Ogbu and
+    is better. `prices` of the answer (rows of `near`,) proves its bound: see p_median_check. Source: Narula, Ogbu and
     Samuelsson 1977; Resende and Werneck 2007; Barahona and Anbil 2000.
     """
     begun = time.monotonic()
@@ -160,7 +160,7 @@ def p_median_cutoff(
     answer = located("p-median", chosen, cost, min(floor, cost), time.monotonic() - begun, seed, SOURCE, assigned)
     if live is not None:
         live(answer.value, answer.bound)
-    return replace(answer, price=ascent.best_price)
+    return replace(answer, prices=ascent.best_price)
 
 
 def _whole(near: Nearby, p: int, penalty: float, seconds: float, seed: int, begun: float) -> Located:

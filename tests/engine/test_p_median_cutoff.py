@@ -59,9 +59,9 @@ def test_it_finds_what_trying_everything_finds_and_its_floor_is_below_it_at_ever
     assert all(value >= best * (1 - 1e-6) and bound <= best * (1 + 1e-6) for value, bound in heard)
     if not large:
         assert answer.status == "optimal"
-    elif answer.price is not None:
+    elif answer.prices is not None:
         floor, cost = check_places(
-            x, y, people, sx, sy, cutoff, penalty, p, price_of_demands(near, answer.price, penalty), answer.sites
+            x, y, people, sx, sy, cutoff, penalty, p, price_of_demands(near, answer.prices, penalty), answer.sites
         )
         assert floor >= answer.bound * (1 - 1e-9) and cost == pytest.approx(answer.value, rel=1e-12)
 
