@@ -23,7 +23,13 @@ from planning.selectors import change_sets, gaps
 from planning.services import plans as services
 from planning.views.plan_pages import version_asked, version_context
 from planning.views.plan_question import plan_address
-from planning.views.question_words import aim_figure, limits_told, relaxations_told, rows_by_run
+from planning.views.question_words import (
+    aim_figure,
+    limits_told,
+    question_body,
+    relaxations_told,
+    rows_by_run,
+)
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 180, 64, 12, 12, 26
 
@@ -166,7 +172,7 @@ def plan_asked(request: HttpRequest, ref: str) -> HttpResponse:
         "whole_city": _whole(request),
         "runs": rows_by_run(version),
         "title": _("What was asked"),
-        "document": json.dumps(version.question, ensure_ascii=False, indent=1),
+        "document": json.dumps(question_body(version), ensure_ascii=False, indent=1),
     }
     return render(request, "planning/plan_asked.html", context)
 

@@ -18,6 +18,22 @@ from planning.selectors.plan_places import named_options
 from planning.services.siting import budget_asked
 
 
+def question_body(version: PlanVersion) -> dict[str, Any]:
+    """The whole question as the API takes it for a further version of the plan."""
+    return {
+        "runs": [run.ref for run in version.baseline_runs.order_by("scenario_id", "time_of_day", "pk")],
+        "aim": version.aim,
+        "rule": version.rule,
+        "budget_fen": None if version.question.get("years") else budget_asked(version),
+        "services": sorted(version.services.values_list("code", flat=True)),
+        "weights": version.weights,
+        "kinds": version.facts.get("kinds") or [],
+        "question": version.question,
+        "time_limit_seconds": version.time_limit_seconds,
+        "seed": version.seed,
+    }
+
+
 def kind_label(code: str) -> str:
     return str(InterventionKind(code).label) if code in InterventionKind.values else code
 
@@ -80,6 +96,8 @@ def limits_told(version: PlanVersion, *, user: Any) -> list[dict[str, Any]]:
             else ""
         )
         say(_("How the runs count together"), version.get_rule_display(), tail)
+    if named := [local_name(one) for one in version.services.all()]:
+        say(_("Services"), joined(named))
     budget = budget_asked(version)
     say(_("Budget"), yuan(budget) if budget is not None else _("not limited"))
     if years := document.get("years"):
