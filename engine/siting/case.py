@@ -144,7 +144,7 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
     ends = closing & must & ~out
     may_end = closing & ~must & ~out & useful
 
-    blocks, steady, today, need = [], [], np.zeros(len(worlds)), np.zeros(len(worlds))
+    blocks, today, need = [], np.zeros(len(worlds)), np.zeros(len(worlds))
     measures = len(worlds) * (q.areas + 1 if split else 1)
     steady_sum, area_need = np.zeros(measures), np.zeros((len(worlds), q.areas))
     base = np.zeros((len(worlds), worlds[0].services), np.int64)
@@ -225,7 +225,9 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
             continue
         amount = np.zeros(len(decision), np.int64)
         amount[inside] = np.where(inverted[inside], -1, 1)
-        rows.append(Row(APART if spacing else EXCLUSIVE, amount, 1 - taken_up - int(inverted[inside].sum()), asked=1))
+        rows.append(
+            Row(APART if spacing else EXCLUSIVE, amount, 1 - taken_up - int(inverted[inside].sum()), asked=1)
+        )
     cost_of, cost_done = over(cost)
     merit_of, merit_done = over(merit)
     charge_of, charge_done = over(charge)
@@ -272,7 +274,9 @@ def _changes_of_use(worlds: Sequence[World], options: Sequence[Option], retiring
         supply, _ = role_supply(world)
         roles = world.supply
         in_play = world.demand.need.sum(axis=1) > 0
-        waiting = roles.role_exclusive & roles.role_usable & (roles.role_capacity > 0) & in_play[roles.role_service]
+        waiting = (
+            roles.role_exclusive & roles.role_usable & (roles.role_capacity > 0) & in_play[roles.role_service]
+        )
         for number in retiring:
             role = options[number].role
             if roles.role_exclusive[role] and supply[role] > 0:
@@ -331,7 +335,10 @@ def _block(world, service, options, mine, label):
     in_cell, in_place = _felt(cell, facility, flow, len(wanted), len(roles), deficit)
     places = np.flatnonzero(in_place)
     sites = np.concatenate(
-        [world.supply.role_site[roles[places]].astype(np.int64), np.array([options[i].site for i, _ in mine], np.int64)]
+        [
+            world.supply.role_site[roles[places]].astype(np.int64),
+            np.array([options[i].site for i, _ in mine], np.int64),
+        ]
     )
     distinct, at = np.unique(sites, return_inverse=True)
     reach = world.reach[service]
@@ -340,7 +347,9 @@ def _block(world, service, options, mine, label):
     start = row_ptr[:-1][at]
     index = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths - start, lengths)
     option = np.concatenate([np.full(len(places), -1, np.int64), np.array([i for i, _ in mine], np.int64)])
-    units = np.concatenate([world.supply.role_capacity[roles[places]], np.array([u for _, u in mine], np.int64)])
+    units = np.concatenate(
+        [world.supply.role_capacity[roles[places]], np.array([u for _, u in mine], np.int64)]
+    )
     keep = lengths > 0
     inside = group >= 0
     groups = int(group.max()) + 1

@@ -19,8 +19,7 @@ from engine.siting.exact import Found
 from engine.siting.frame import Frame, Goal, blur, measure_world
 from engine.siting.lines import cut_lines, lines
 from engine.siting.polishing import Polisher
-from engine.siting.prices import PriceSearch, Prices
-from engine.siting.question import CHEAPEST, FAIREST
+from engine.siting.prices import PriceSearch
 from engine.siting.valuing import Value, Valuer
 
 Ints = NDArray[np.int64]
@@ -67,7 +66,7 @@ class Master:
 class Decomposition:
     def __init__(self, valuer: Valuer, goal: Goal, seed: int, clock) -> None:
         self.valuer, self.case, self.goal, self.clock, self.seed = valuer, valuer.case, goal, clock, seed
-        self.flip = goal.keep is None and goal.world < 0 and self.case.question.aim == CHEAPEST
+        self.flip = goal.small(self.case)
         self.sign = -1.0 if self.flip else 1.0
         self.master = Master(valuer, goal)
         self.bound = -self.sign * -np.inf
@@ -108,7 +107,9 @@ class Decomposition:
 
     def relaxed(self, seconds: float) -> tuple[Floats, Floats] | None:
         """(x, prices) of the master's linear program; its value is a bound. None where there is no plan."""
-        solved = self.master.frame.program.solve(seconds, relaxed=True, seed=self.seed, should_stop=self.clock.over)
+        solved = self.master.frame.program.solve(
+            seconds, relaxed=True, seed=self.seed, should_stop=self.clock.over
+        )
         if solved.infeasible:
             return None
         if solved.x is None or solved.duals is None or not solved.closed:
@@ -124,7 +125,7 @@ class Decomposition:
             if not np.isfinite(level):
                 level = float(np.maximum(case.charge, 0).sum())
             return np.zeros(case.decisions), (case.charge, max(level - case.charge_done, 1.0))
-        if self.goal.world >= 0 or self.goal.keep is not None or case.question.aim == FAIREST:
+        if self.goal.world >= 0 or self.goal.keep is not None or self.goal.by_area(case):
             return np.zeros(case.decisions), None
         return case.merit, None
 
@@ -197,8 +198,8 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
     """Rounds of prices and lines until they gain little or half the time is gone. False: no plan keeps the limits."""
     case, clock = work.case, work.clock
     search, prices = PriceSearch(case), None  # type: PriceSearch, Prices | None
-    total = max(left(), 0.1)
-    for number in range(30):
+    total, middle = max(left(), 0.1), None
+    for number in range(60):
         if over() or left() < 0.5 * total or work.gap <= CLOSED:
             break
         clock.tell(0.3 + 0.2 * (1 - max(left(), 0.0) / total), "bound")
@@ -206,9 +207,10 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
         if len(omega) == 0 or not omega.any():
             omega = case.weights[measure_world(case)]
         else:
+            # Corners of the linear program jump: go half the way from where the search stands.
             even = case.weights[measure_world(case)] + 1e-3 * case.weights.max()
-            mix = 0.3 if number == 0 else 0.02  # corners of the linear program jump: stay a little in the middle
-            omega = omega / omega.sum() * (1 - mix) + even / even.sum() * mix
+            middle = even / even.sum() if middle is None else middle
+            middle = omega = 0.5 * middle + 0.5 * omega / omega.sum()
         worth, cap = work.worth_of()
         if cap is None and worth.any():
             omega = omega * float(case.weights.sum()) * (1 if not case.apart_areas else omega.size)
@@ -219,7 +221,13 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
             now = time.monotonic()
             return now - begun < (stop_at - begun) * share and not over()
 
-        prices = search.search(omega / max(float(omega.max()), 1e-300), worth / max(float(omega.max()), 1e-300), prices, go_on, cap)
+        prices = search.search(
+            omega / max(float(omega.max()), 1e-300),
+            worth / max(float(omega.max()), 1e-300),
+            prices,
+            go_on,
+            cap,
+        )
         scaled = omega / omega.max()
         pay = scaled[case.group_measure] * case.group_value
         work.master.add(scaled, *lines(case, scaled, prices.price * pay))
@@ -229,6 +237,6 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
             return False
         state = new
         gained = abs(before - work.bound)
-        if np.isfinite(before) and number > 2 and gained <= ENOUGH * abs(work.bound):
+        if np.isfinite(before) and number > 8 and gained <= ENOUGH * abs(work.bound):
             break
     return True

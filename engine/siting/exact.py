@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.siting.frame import Frame, Goal
-from engine.siting.question import CHEAPEST
 from engine.siting.valuing import Valuer
 
 
@@ -91,7 +90,7 @@ def optimise(
     frame = Frame.of(case)
     frame.aim(goal)
     tie_flows(frame)
-    flip = goal.keep is None and case.question.aim == CHEAPEST
+    flip = goal.small(case)
     worst = np.inf if flip else -np.inf
     bound, found = -worst, None
 

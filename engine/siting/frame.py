@@ -105,27 +105,48 @@ def tail_mean(loss: Floats, weights: Floats, tail: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Goal:
     """What a solver is after: the question's own aim; or what `world` alone could have (the measure regret is taken
-    from); or, with `keep`, the most served in all while the aim stays at least there. best (w,): what each world could
-    have alone, where the rule is regret."""
+    from); or the largest share of `area` (under the rule "worst" in any world); or, with `keep`, the most served in all
+    while the aim stays at least there. best (w,): what each world could have alone, where the rule is regret."""
 
     world: int = -1
+    area: int = -1
     best: Floats | None = None
     keep: float | None = None
+
+    def small(self, case: Case) -> bool:
+        """The smaller, the better."""
+        return case.question.aim == CHEAPEST and self.keep is None and self.world < 0 and self.area < 0
+
+    def by_area(self, case: Case) -> bool:
+        """Who goes where decides how good a plan is."""
+        return self.area >= 0 or case.question.aim == FAIREST
 
 
 def blur(case: Case, goal: Goal) -> float:
     """Differences of the goal that are arithmetic, not people: a hundred-millionth of all that is at stake."""
-    if goal.keep is None and case.question.aim == FAIREST:
+    if goal.area >= 0 or (goal.keep is None and case.question.aim == FAIREST):
         return 1e-8
-    if goal.keep is None and goal.world < 0 and case.question.aim == CHEAPEST:
+    if goal.small(case):
         return 1e-8 * max(float(np.abs(case.charge).sum()), 1.0)
     return 1e-8 * max(float(case.weights @ case.need), float(case.need.max(initial=0.0)), 1.0)
+
+
+def area_worlds(case: Case, area: int) -> list[Floats]:
+    """Weights (w,) over worlds in which an area's share is looked at: of all, or of each under the rule "worst"."""
+    each = (
+        [_world_weights(case, int(w)) for w in case.live] if case.question.rule == WORST else [case.weights]
+    )
+    return [f for f in each if f @ case.area_need[:, area] > 0]
 
 
 def goal_value(case: Case, y: Floats, taken: NDArray[np.bool_], goal: Goal) -> float:
     """The goal in the sense of the aim (small is good for the cheapest), from what is served."""
     if goal.keep is not None:
         return float(case.weights @ (world_served(case, y) - case.today))
+    if goal.area >= 0:
+        each = area_worlds(case, goal.area)
+        served = y.reshape(len(case.weights), -1)[:, goal.area + 1]
+        return float(min(((f @ served) / (f @ case.area_need[:, goal.area]) for f in each), default=1.0))
     if goal.world >= 0:
         if case.question.aim == FAIREST:
             return float(worst_shares(case, y)[goal.world])
@@ -226,7 +247,9 @@ class Frame:
             if spacing and APART in elastic:
                 columns, values = np.append(columns, self._slack(APART, 1.0)), np.append(values, -1.0)
             p.limit(columns, values, high=1.0)
-        if any(f"must:{number}" not in elastic for number in case.barred):  # a must that cannot be done at all
+        if any(
+            f"must:{number}" not in elastic for number in case.barred
+        ):  # a must that cannot be done at all
             p.limit([], [], low=1.0)
 
     def stated(self, objective: float) -> float:
@@ -243,7 +266,9 @@ class Frame:
 
     def aim(self, goal: Goal) -> None:
         """Add the goal's rows and make it the objective."""
-        if goal.world >= 0:
+        if goal.area >= 0:
+            self._share_of(goal.area)
+        elif goal.world >= 0:
             self._alone(goal.world)
         else:
             self._aim(goal.best)
@@ -263,6 +288,17 @@ class Frame:
             p.limit([t, self.y[mine[a + 1]]], [1.0, -1.0 / case.area_need[world, a]], high=0.0)
         p.aim([t], [1.0])
 
+    def _share_of(self, area: int) -> None:
+        """The largest share of one area."""
+        case, p, world = self.case, self.program, measure_world(self.case)
+        mine = np.flatnonzero(measure_area(case) == area)
+        t = int(p.add(1, -INF, 1.0)[0])
+        for factor in area_worlds(case, area):
+            used = mine[factor[world[mine]] > 0]
+            value = -factor[world[used]] / float(factor @ case.area_need[:, area])
+            p.limit([t, *self.y[used]], [1.0, *value], high=0.0)
+        p.aim([t], [1.0])
+
     def _aim(self, best: Floats | None) -> None:
         case, p, q = self.case, self.program, self.case.question
         x, y, worlds = self.x, self.y, measure_world(self.case)
@@ -280,7 +316,11 @@ class Frame:
             p.aim(np.concatenate([x, y]), np.concatenate([case.merit, case.weights[worlds]]))
             return
         # -gap of world w is sum y - need; V is sum y - today.
-        floor = case.need if q.rule != REGRET else case.today + (np.zeros(len(case.need)) if best is None else best)
+        floor = (
+            case.need
+            if q.rule != REGRET
+            else case.today + (np.zeros(len(case.need)) if best is None else best)
+        )
         if q.rule in (WORST, REGRET):
             t = int(p.add(1, -INF, INF)[0])
             for w in live:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from engine.siting import decompose
 from engine.siting.case import APART, EXCLUSIVE, Case, build_case
 from engine.siting.exact import tie_flows
-from engine.siting.frame import Frame, Goal, targets, world_served
+from engine.siting.frame import Frame, Goal, area_worlds, targets, world_served
 from engine.siting.program import Solved
 from engine.siting.question import CHEAPEST, EXPECTED, MOST, WORST, Question, Relaxation
 from engine.siting.valuing import Valuer
@@ -26,6 +27,8 @@ from engine.world import Option, World
 
 Flags = NDArray[np.bool_]
 AT_LEAST_S = 5.0  # explaining may take this long even when the time for solving is up
+AT_LEAST_LARGE_S = 30.0
+BANNED = "banned"
 TINY = 1e-7
 
 
@@ -34,15 +37,15 @@ class Explainer:
     worlds: Sequence[World]
     options: Sequence[Option]
     case: Case
-    clock: object
+    clock: Any
     seed: int
     small: bool
     end: float
     proven: bool = True
+    share_s: float = 5.0
 
     def over(self) -> bool:
-        clock = self.clock
-        stop, finish = clock.should_stop, clock.should_finish  # type: ignore[attr-defined]
+        stop, finish = self.clock.should_stop, self.clock.should_finish
         return time.monotonic() > self.end or bool(stop and stop()) or bool(finish and finish())
 
     def solve(self, frame: Frame) -> Solved:
@@ -116,54 +119,119 @@ class Explainer:
         if solved.x is None:
             return []
         used = (solved.x[frame.x] > 0.5) ^ kept
-        return [Relaxation("banned", 0, int(used[listed].sum()))]
+        return [Relaxation(BANNED, 0, int(used[listed].sum()))]
 
-    # Large models: the question turned round
+    # Large models: the question turned round, so that what gave way becomes the aim
 
-    def money(self) -> list[Relaxation]:
-        """The least money that keeps everything else."""
+    def turned(self, name: str) -> list[Relaxation]:
+        """The smallest value of one limit while all others are kept."""
         q = self.case.question
-        cost = np.array([o.cost_fen for o in self.options], np.int64)
-        question = replace(q, aim=CHEAPEST, charge=cost, budget_fen=None, rule=q.rule if q.rule == WORST else EXPECTED)
-        found = self._large(build_case(self.worlds, self.options, question))
-        if found is None or q.budget_fen is None:
-            return []
-        return [Relaxation("budget", q.budget_fen, int(round(found[1])))] if found[1] > q.budget_fen else []
-
-    def people(self) -> list[Relaxation]:
-        """The largest share of all that the limits allow."""
-        q = self.case.question
-        if q.target is None:
-            return []
         rule = WORST if q.rule == WORST else EXPECTED
-        question = replace(q, aim=MOST, rule=rule, target=None, merit=None)
-        case = build_case(self.worlds, self.options, question)
-        found = self._large(case)
-        if found is None:
+        money = np.array([o.cost_fen for o in self.options], np.int64)
+        least = replace(q, aim=CHEAPEST, rule=rule, charge=money)
+        if name == "target":
+            return self._target(replace(q, aim=MOST, rule=rule, target=None, merit=None))
+        if name.startswith("area:"):
+            return self._area(int(name[5:]), rule)
+        if name == "budget":
+            found = self._large(replace(least, budget_fen=None))
+            needed = None if found is None else round(found[2])
+            return (
+                []
+                if needed is None or needed <= int(q.budget_fen or 0)
+                else [Relaxation(name, q.budget_fen, needed)]
+            )
+        if name.startswith("must:"):
+            number = int(name[5:])
+            found = self._large(replace(least, must=tuple(i for i in q.must if i != number)))
+            return [] if found is None else [Relaxation(name, 1, 0)]
+        if name in (APART, BANNED):
+            found = self._large(replace(least, apart=()) if name == APART else replace(least, banned=()))
+            if found is None:
+                return []
+            chosen = found[0].chosen(found[1])
+            if name == BANNED:
+                return [Relaxation(name, 0, int(np.isin(chosen, q.banned).sum()))]
+            return [Relaxation(name, 1, max(int(np.isin(members, chosen).sum()) for members in q.apart))]
+        relaxed = []
+        for limit in q.limits:
+            if limit.name != name:
+                continue
+            others = tuple(other for other in q.limits if other is not limit)
+            amount = np.asarray(limit.amount, np.int64)
+            for asked, sign, other in (
+                (limit.most, 1, replace(limit, most=None)),
+                (limit.least, -1, replace(limit, least=None)),
+            ):
+                if asked is None:
+                    continue
+                kept = others if other.most is None and other.least is None else (*others, other)
+                found = self._large(replace(least, limits=kept, charge=sign * amount))
+                needed = None if found is None else sign * round(found[2])
+                if needed is not None and sign * needed > sign * asked:
+                    relaxed.append(Relaxation(name, asked, needed))
+        return relaxed
+
+    def _target(self, question: Question) -> list[Relaxation]:
+        """The largest share of all that the limits allow."""
+        found, share = self._large(question), self.case.question.target
+        if found is None or share is None:
             return []
-        y = Valuer(case).value(found[0], Goal()).y
-        served, live = world_served(case, y), case.live
-        if rule == WORST:
-            shares = served[live][case.need[live] > 0] / case.need[live][case.need[live] > 0]
-            needed, whole = float(shares.min(initial=1.0)), float(case.need[live].max())
+        case, taken, _value = found
+        served, live = world_served(case, Valuer(case).value(taken, Goal()).y), case.live
+        if question.rule == WORST:
+            needing = live[case.need[live] > 0]
+            needed, whole = (
+                float((served[needing] / case.need[needing]).min(initial=1.0)),
+                float(case.need[live].max()),
+            )
         else:
             whole = float(case.weights @ case.need)
             needed = float(case.weights @ served) / whole
-        return [Relaxation("target", q.target, needed, (q.target - needed) * whole)] if needed < q.target else []
+        return [Relaxation("target", share, needed, (share - needed) * whole)] if needed < share else []
 
-    def _large(self, case: Case) -> tuple[Flags, float] | None:
-        clock = self.clock
-        was, clock.quiet = clock.quiet, True  # type: ignore[attr-defined]
-        limit, reserve = clock.limit_s, clock.reserve_s  # type: ignore[attr-defined]
-        clock.limit_s = clock.seconds() + max(self.end - time.monotonic(), 0.1)  # type: ignore[attr-defined]
-        clock.reserve_s = 0.0  # type: ignore[attr-defined]
+    def _area(self, area: int, rule: str) -> list[Relaxation]:
+        """The largest share of one area that the limits and the other targets allow."""
+        q = self.case.question
+        assert q.area_target is not None
+        wanted = np.array(q.area_target, np.float64)
+        share, wanted[area] = float(wanted[area]), 0.0
+        found = self._large(replace(q, aim=MOST, rule=rule, merit=None, area_target=wanted), Goal(area=area))
+        if found is None or found[2] >= share:
+            return []
+        whole = max(float(f @ self.case.area_need[:, area]) for f in area_worlds(self.case, area))
+        return [Relaxation(f"area:{area}", share, found[2], (share - found[2]) * whole)]
+
+    def without_targets(self) -> list[Relaxation]:
+        """Where no single change helps: what the plan that serves most within the limits leaves of each target."""
+        q = self.case.question
+        rule = WORST if q.rule == WORST else EXPECTED
+        zero = None if q.area_target is None else np.where(np.isfinite(q.area_target), 0.0, np.nan)
+        found = self._large(replace(q, aim=MOST, rule=rule, merit=None, target=None, area_target=zero))
+        if found is None:
+            return []
+        case, taken, _value = found
+        y, told = Valuer(case).value(taken, Goal()).y, {}
+        for target in targets(self.case):
+            share = float(target.weight @ y) / target.whole
+            if share < target.share - TINY and share < told.get(target.name, (2.0,))[0]:
+                told[target.name] = (share, target.share, target.whole)
+        return [Relaxation(n, asked, s, (asked - s) * whole, True) for n, (s, asked, whole) in told.items()]
+
+    def _large(self, question: Question, goal: Goal | None = None) -> tuple[Case, Flags, float] | None:
+        """(case, plan, value) of a turned question, by decomposition within this limit's share of the time."""
+        case, clock = build_case(self.worlds, self.options, question), self.clock
+        was, limit, reserve = clock.quiet, clock.limit_s, clock.reserve_s
+        clock.quiet, clock.reserve_s = True, 0.0
+        clock.limit_s = clock.seconds() + self.share_s
         try:
-            share = max((self.end - time.monotonic()) * 0.5, 0.5)
-            found = decompose.optimise(Valuer(case), Goal(), seconds=share, seed=self.seed, clock=clock)
+            found = decompose.optimise(
+                Valuer(case), goal or Goal(), seconds=self.share_s, seed=self.seed, clock=clock
+            )
         finally:
-            clock.quiet, clock.limit_s, clock.reserve_s = was, limit, reserve  # type: ignore[attr-defined]
+            clock.quiet, clock.limit_s, clock.reserve_s = was, limit, reserve
         self.proven &= found.closed
-        return None if found.taken is None else (found.taken, found.value)
+        return None if found.taken is None else (case, found.taken, found.value)
 
 
 def unpruned(worlds: Sequence[World], options: Sequence[Option], question: Question) -> Case:
@@ -185,30 +253,34 @@ def relaxations(
 ) -> tuple[list[Relaxation], bool]:
     """(what would have to give, whether each is proved the smallest). Singles first; several together where none helps."""
     case = unpruned(worlds, options, question)
-    end = time.monotonic() + max(clock.left(), AT_LEAST_S)
+    flows = small or not targets(case)
+    end = time.monotonic() + max(clock.left(), AT_LEAST_S if flows else AT_LEAST_LARGE_S)
     work = Explainer(worlds, options, case, clock, seed, small, end)
     names = [row.name for row in case.rows if row.name not in (EXCLUSIVE, APART)]
-    wanted = [target.name for target in targets(case)]
+    names += [target.name for target in targets(case)]
     if any(spacing for _, spacing in case.sets) or any(row.name == APART for row in case.rows):
         names.append(APART)
-    names, wanted = list(dict.fromkeys(names)), list(dict.fromkeys(wanted))
+    names = list(
+        dict.fromkeys([*names, *(f"must:{i}" for i in question.must), *([BANNED] if question.banned else [])])
+    )
     found: list[Relaxation] = []
-    if small or not wanted:
-        for name in names + wanted:
-            if not work.over():
-                found += work.alone(name)
-    else:
-        found += work.money() + work.people()
-        work.proven = False
-    if small or not wanted:
-        for number in question.must:
-            if not work.over():
-                found += work.without_must(int(number))
-        if question.banned and not work.over():
+    for number, name in enumerate(names):
+        if work.over():
+            break
+        work.share_s = max((end - time.monotonic()) / (len(names) - number + 1), 0.5)
+        if not flows:
+            found += work.turned(name)
+        elif name.startswith("must:"):
+            found += work.without_must(int(name[5:]))
+        elif name == BANNED:
             found += work.with_banned()
+        else:
+            found += work.alone(name)
+    if not found and not work.over() and not flows:
+        work.proven = False
+        found = work.without_targets()
     if not found and not work.over():
-        every = frozenset([*names, *wanted, *(f"must:{i}" for i in question.must)])
-        frame = Frame.of(case, every)
+        frame = Frame.of(case, frozenset(names))
         frame.least_slack()
         solved = work.solve(frame)
         if solved.x is not None:

@@ -67,7 +67,9 @@ def lines(case: Case, omega: Floats, price: Floats) -> tuple[Floats, Floats]:
     return constant, slope
 
 
-def cut_lines(case: Case, steps: list[tuple[Flags, Flags]], rank: Ints | None) -> list[tuple[Floats, Floats, Floats]]:
+def cut_lines(
+    case: Case, steps: list[tuple[Flags, Flags]], rank: Ints | None
+) -> list[tuple[Floats, Floats, Floats]]:
     """(omega, constant, slope) of the minimal cuts that Valuer.serve found on its way: each is tight at its plan."""
     found = []
     order = [0] if rank is None else np.unique(rank)

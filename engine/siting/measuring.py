@@ -59,7 +59,9 @@ def measure(
         return Measured(served, (served * value).sum(axis=1) * (weights > 0), None)
     still()
     split = areas_matter(question)
-    asked = replace(question, budget_fen=None, limits=(), must=(), banned=(), apart=(), merit=None, charge=None)
+    asked = replace(
+        question, budget_fen=None, limits=(), must=(), banned=(), apart=(), merit=None, charge=None
+    )
     if not split:
         asked = replace(asked, aim=FAIREST, rule=EXPECTED, target=None, area_target=None)
     case = build_case(changed, [], asked)
@@ -91,13 +93,18 @@ class Ordered:
     worth: Floats
 
 
-def order(case: Case, worlds: Sequence[World], options: Sequence[Option], taken: NDArray[np.bool_]) -> Ordered:
+def order(
+    case: Case, worlds: Sequence[World], options: Sequence[Option], taken: NDArray[np.bool_]
+) -> Ordered:
     """What each option adds after those before it. Starts from today: roles that might be retired are open."""
     model = case.model
     inverted = np.zeros(case.decisions, bool) if model.inverted is None else model.inverted
     state = _today(case, inverted)
     empty = state.save()
-    heap = [(-state.gain(int(d)) / max(int(model.cost[d]), 1), int(d), 0) for d in np.flatnonzero(taken & ~inverted)]
+    heap = [
+        (-state.gain(int(d)) / max(int(model.cost[d]), 1), int(d), 0)
+        for d in np.flatnonzero(taken & ~inverted)
+    ]
     heapq.heapify(heap)
     listed: list[int] = []
     while heap:
@@ -123,7 +130,9 @@ def order(case: Case, worlds: Sequence[World], options: Sequence[Option], taken:
         table, numbers = _with_done(case, worlds, options, table, numbers, list(case.done))
     value = np.array([[s.weight for s in world.standards] for world in worlds])
     service = [options[i].service for i in numbers]
-    worth = np.array([float(row @ (case.weights * value[:, k])) for row, k in zip(table, service, strict=True)])
+    worth = np.array(
+        [float(row @ (case.weights * value[:, k])) for row, k in zip(table, service, strict=True)]
+    )
     return Ordered(np.array(numbers, np.int64), table, worth)
 
 
@@ -187,4 +196,3 @@ def _with_done(case, worlds, options, table, numbers, extra):
         rows.append((after - before)[:, service])
         before = after
     return np.concatenate([table, np.array(rows, np.int64)]), numbers + extra
-

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.siting.flow import UNHURRIED, OpenSet
-from engine.siting.frame import Goal, measure_world, world_served
-from engine.siting.question import CHEAPEST, EXPECTED, FAIREST, TAIL
+from engine.siting.frame import Goal, goal_value, world_served
+from engine.siting.question import EXPECTED, FAIREST, TAIL
 from engine.siting.valuing import Valuer
 
 Ints = NDArray[np.int64]
@@ -26,22 +26,33 @@ HURRIED_EDGES, QUICK_EFFORT = 200_000, 50_000
 
 
 class Polisher:
-    def __init__(self, valuer: Valuer, goal: Goal, random: np.random.Generator, over: Callable[[], bool]) -> None:
+    def __init__(
+        self, valuer: Valuer, goal: Goal, random: np.random.Generator, over: Callable[[], bool]
+    ) -> None:
         case = self.case = valuer.case
         self.valuer, self.goal, self.random, self.over = valuer, goal, random, over
         m = case.model
-        self.flip = goal.keep is None and goal.world < 0 and case.question.aim == CHEAPEST
+        self.flip = goal.small(case)
         self.weight = m.node_weight.copy()
         self.unit = np.zeros(m.nodes)
         first_edge = m.node_ptr[:-1]
         has = np.diff(m.node_ptr) > 0
         self.unit[has] = case.group_value[m.edge_group[first_edge[has]]]
         plain = replace(
-            m, node_weight=self.weight, rows=None, row_limit=None, row_name=(), forced=None, merit=None, conflicts=()
+            m,
+            node_weight=self.weight,
+            rows=None,
+            row_limit=None,
+            row_name=(),
+            forced=None,
+            merit=None,
+            conflicts=(),
         )
         self.state = OpenSet(plain, QUICK_EFFORT if m.edges > HURRIED_EDGES else UNHURRIED)
         self.empty = self.state.save()
-        self.amount = np.array([row.amount for row in case.rows], np.int64).reshape(len(case.rows), case.decisions)
+        self.amount = np.array([row.amount for row in case.rows], np.int64).reshape(
+            len(case.rows), case.decisions
+        )
         self.most = np.array([row.most for row in case.rows], np.int64)
         self.rivals: list[list[Ints]] = [[] for _ in range(case.decisions)]
         for members, _ in case.sets:
@@ -49,7 +60,7 @@ class Polisher:
                 self.rivals[int(member)].append(members)
         money = case.charge if self.flip else case.cost[0].astype(np.float64)
         self.price = np.maximum(money, max(float(np.abs(money).max(initial=1.0)) * 1e-6, 1.0))
-        merit = np.zeros(case.decisions) if self.flip or goal.world >= 0 or case.question.aim == FAIREST else case.merit
+        merit = np.zeros(case.decisions) if self.flip or goal.world >= 0 or goal.by_area(case) else case.merit
         self.merit = merit
         self.inverted = np.zeros(case.decisions, bool) if m.inverted is None else m.inverted
 
@@ -94,7 +105,7 @@ class Polisher:
         weight = np.zeros(len(case.weights))
         if self.goal.world >= 0:
             weight[self.goal.world] = 1.0
-        elif self.goal.keep is not None or q.rule == EXPECTED or self.flip:
+        elif self.goal.keep is not None or self.goal.area >= 0 or q.rule == EXPECTED or self.flip:
             weight = case.weights / case.weights.sum()
         else:
             gap = case.need - world_served(case, self._y())
@@ -131,10 +142,6 @@ class Polisher:
             if added % 8 == 0:
                 self._weigh()
 
-    def _complete(self) -> Flags:
-        plan = self.state.taken.copy()
-        return plan
-
     def _lighten(self) -> None:
         """For the cheapest: drop what is not needed, dearest first."""
         for d in np.argsort(-self.case.charge, kind="stable"):
@@ -152,7 +159,7 @@ class Polisher:
         self._fill(np.arange(self.case.decisions), within=lambda: not self.over())
         if self.flip:
             self._lighten()
-        plan = self._complete()
+        plan = self.state.taken.copy()
         return plan if self.case.keeps_limits(plan) else None
 
     def mend(self, plan: Flags) -> Flags | None:
@@ -162,7 +169,7 @@ class Polisher:
         self._fill(np.arange(self.case.decisions), within=lambda: not self.over())
         if self.flip:
             self._lighten()
-        found = self._complete()
+        found = self.state.taken.copy()
         return found if self.case.keeps_limits(found) else None
 
     def polish(self, plan: Flags, value: float, seconds: float) -> Flags | None:
@@ -197,15 +204,9 @@ class Polisher:
         return found
 
     def _value(self, plan: Flags) -> float | None:
-        from engine.siting.frame import goal_value
-
         case = self.case
         if case.apart_areas:
             found = self.valuer.value(plan, self.goal)
             return found.value if found.kept else None
         y = self._y()
         return goal_value(case, y, plan, self.goal) if self.valuer._kept(y) else None
-
-
-def worlds_of(case) -> Ints:
-    return measure_world(case)

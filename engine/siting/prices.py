@@ -83,11 +83,16 @@ class PriceSearch:
         self.option = np.where(self.stands, 0, m.node_option)
         self.need = m.group_need.astype(np.float64)
         self.units = m.node_units.astype(np.float64)
-        self.rows = np.array([row.amount for row in case.rows], np.float64).reshape(len(case.rows), case.decisions)
+        self.rows = np.array([row.amount for row in case.rows], np.float64).reshape(
+            len(case.rows), case.decisions
+        )
         self.most = np.array([row.most for row in case.rows], np.float64)
         self.forced = case.forced
         key = np.arange(case.decisions)
-        for members, _ in case.sets:  # each decision in one set only: leaving others out only loosens the guess
+        for (
+            members,
+            _,
+        ) in case.sets:  # each decision in one set only: leaving others out only loosens the guess
             if np.array_equal(key[members], members) and not self.forced[members].any():
                 key[members] = members[0]
         self.key = key
@@ -110,11 +115,15 @@ class PriceSearch:
         node_size = np.maximum(self.units * top, 1e-12)
         mean = max(float(size.mean()) if len(size) else 0.0, 1e-12)
         u_scale = np.sqrt(mean / np.maximum(size, mean * 1e-6))
-        v_scale = np.sqrt(float(node_size.mean()) / np.maximum(node_size, node_size.mean() * 1e-6)) * np.maximum(top, 1e-12)
+        v_scale = np.sqrt(
+            float(node_size.mean()) / np.maximum(node_size, node_size.mean() * 1e-6)
+        ) * np.maximum(top, 1e-12)
         total = max(float(size.sum()) * 0.05, float(np.abs(worth_of).sum()) * 0.05, 1e-9)
         row_size = np.maximum(np.abs(rows).max(axis=1, initial=0.0), np.abs(most))
         r_scale = total / np.maximum(row_size, 1e-12)
-        scale = np.maximum(np.bincount(self.option, np.where(self.stands, 0, self.units * top), d), np.abs(worth_of))
+        scale = np.maximum(
+            np.bincount(self.option, np.where(self.stands, 0, self.units * top), d), np.abs(worth_of)
+        )
         scale = np.maximum(scale, 1e-9 * max(float(scale.max(initial=0.0)), 1e-12))
         key_scale = np.zeros(d)
         np.maximum.at(key_scale, self.key, scale)
@@ -124,7 +133,11 @@ class PriceSearch:
         worth, slope, share = np.empty(nodes), np.empty(m.edges), np.zeros(d)
 
         def soft(t: Floats, whole: bool, heat: float) -> tuple[float, Floats]:
-            price, fee, money = t[:groups] * u_scale, t[groups : groups + nodes] * v_scale, t[groups + nodes :] * r_scale
+            price, fee, money = (
+                t[:groups] * u_scale,
+                t[groups : groups + nodes] * v_scale,
+                t[groups + nodes :] * r_scale,
+            )
             _soft_edges(m.node_ptr, m.edge_group, self.need, pay, price, fee, heat, worth, slope)
             node_value = self.units * fee + worth
             phi = np.bincount(self.option, np.where(self.stands, 0, node_value), d) + worth_of - money @ rows
@@ -135,13 +148,17 @@ class PriceSearch:
             e = np.exp(z - best[self.key])
             sums = np.exp(-best) + np.bincount(self.key, e, d)
             share[:] = np.where(self.forced, 1.0, e / sums[self.key])
-            chosen = float(np.sum(warmth[live] * heat * (best[live] + np.log(sums[live])))) + float(phi[self.forced].sum())
+            chosen = float(np.sum(warmth[live] * heat * (best[live] + np.log(sums[live])))) + float(
+                phi[self.forced].sum()
+            )
             value = float(size @ price) + float(node_value[self.stands].sum()) + chosen + float(money @ most)
             factor = np.where(self.stands, 1.0, share[self.option]) if d else np.ones(nodes)
             grad_price, grad_fee = size.copy(), factor * self.units
             _spread(m.node_ptr, m.edge_group, slope, pay, factor, grad_price, grad_fee)
             grad_money = (most - rows @ share) * r_scale
-            return value / total, np.concatenate([grad_price * u_scale, grad_fee * v_scale, grad_money]) / total
+            return value / total, np.concatenate(
+                [grad_price * u_scale, grad_fee * v_scale, grad_money]
+            ) / total
 
         heats = HOT if start is None else COLD
         if start is None:

@@ -57,7 +57,13 @@ class Program:
         self._scale: list[Floats] = []
 
     def add(
-        self, count: int, lower: ArrayLike = 0.0, upper: ArrayLike = INF, *, cost: ArrayLike = 0.0, whole: bool = False
+        self,
+        count: int,
+        lower: ArrayLike = 0.0,
+        upper: ArrayLike = INF,
+        *,
+        cost: ArrayLike = 0.0,
+        whole: bool = False,
     ) -> Ints:
         """Numbers of `count` new columns."""
         for kept, given in ((self.lower, lower), (self.upper, upper), (self.cost, cost)):
@@ -72,7 +78,13 @@ class Program:
         return int(self.limits(np.zeros(len(column), np.int64), column, value, 1, low, high)[0])
 
     def limits(
-        self, row: ArrayLike, column: ArrayLike, value: ArrayLike, count: int, low: ArrayLike = -INF, high: ArrayLike = INF
+        self,
+        row: ArrayLike,
+        column: ArrayLike,
+        value: ArrayLike,
+        count: int,
+        low: ArrayLike = -INF,
+        high: ArrayLike = INF,
     ) -> Ints:
         """`count` rows at once; `row` counts from 0. Numbers of the rows."""
         row, column = np.asarray(row, np.int64), np.asarray(column, np.int64)
@@ -131,7 +143,10 @@ class Program:
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = self.columns, self.rows
         lp.col_cost_ = cost / scale
-        lp.col_lower_, lp.col_upper_ = _infinite(np.concatenate(self.lower)), _infinite(np.concatenate(self.upper))
+        lp.col_lower_, lp.col_upper_ = (
+            _infinite(np.concatenate(self.lower)),
+            _infinite(np.concatenate(self.upper)),
+        )
         lp.row_lower_, lp.row_upper_ = _infinite(low), _infinite(high)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_ = np.searchsorted(column, np.arange(self.columns + 1)).astype(np.int32)
@@ -170,7 +185,9 @@ class Program:
         duals = None
         if not mixed and closed:
             bound = float(info.objective_function_value) * scale
-            duals = np.asarray(h.getSolution().row_dual, np.float64) * scale / np.concatenate(self._scale or [[]])
+            duals = (
+                np.asarray(h.getSolution().row_dual, np.float64) * scale / np.concatenate(self._scale or [[]])
+            )
         return Solved(x, float(cost @ x) if x is not None else -INF, bound, closed, False, duals)
 
     def _run(self, h, seconds: float, scale: float, should_stop, live) -> bool:
@@ -178,24 +195,31 @@ class Program:
         solver does not look up from its work. False where it had to be left."""
         asked = threading.Event()
         heard: list[tuple[float, float]] = []
+        last: list[tuple[float, float]] = []
 
         def interrupt(kind, message, out, given, data) -> None:
-            if kind == kinds.kCallbackMipLogging:
-                heard.append((float(out.mip_primal_bound) * scale, float(out.mip_dual_bound) * scale))
-            elif asked.is_set():
+            if kind == kinds.kCallbackMipInterrupt:
+                said = float(out.mip_primal_bound) * scale, float(out.mip_dual_bound) * scale
+                if not last or last[0] != said:
+                    last[:] = [said]
+                    heard.append(said)
+            if asked.is_set():
                 given.user_interrupt = True
 
         kinds = highspy.cb.HighsCallbackType
         h.setCallback(interrupt, None)
-        for kind in (kinds.kCallbackMipInterrupt, kinds.kCallbackSimplexInterrupt, kinds.kCallbackIpmInterrupt,
-                     kinds.kCallbackMipLogging):  # fmt: skip
+        for kind in (
+            kinds.kCallbackMipInterrupt,
+            kinds.kCallbackSimplexInterrupt,
+            kinds.kCallbackIpmInterrupt,
+        ):
             h.startCallback(kind)
         failure: list[BaseException] = []
 
         def run() -> None:
             try:
                 h.run()
-            except BaseException as error:  # noqa: BLE001  told to the caller below
+            except BaseException as error:
                 failure.append(error)
 
         worker = threading.Thread(target=run, daemon=True)
@@ -219,4 +243,6 @@ class Program:
 
 
 def _infinite(values: Floats) -> Floats:
-    return np.where(np.isposinf(values), highspy.kHighsInf, np.where(np.isneginf(values), -highspy.kHighsInf, values))
+    return np.where(
+        np.isposinf(values), highspy.kHighsInf, np.where(np.isneginf(values), -highspy.kHighsInf, values)
+    )

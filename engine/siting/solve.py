@@ -115,7 +115,7 @@ def solve(
     weights = question.world_weights(len(worlds)).tolist()
     check_siting(worlds, options, 0, weights)
     check_question(question, len(worlds), len(options), worlds[0].demand.cells)
-    if question.plain:
+    if question.plain and min(weights) > 0:
         return _plain(worlds, options, question, weights, seed, clock)
     try:
         clock.tell(0.0, "model")
@@ -147,7 +147,12 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
         bound += float(np.max((goal.best - surest.best)[case.live], initial=0.0))
     if found.taken is None:
         status = "unknown"
-        return replace(_nothing(worlds, question, status, seed, clock), bound=bound, bound_source=found.source, notes=notes)
+        return replace(
+            _nothing(worlds, question, status, seed, clock),
+            bound=bound,
+            bound_source=found.source,
+            notes=notes,
+        )
     taken = found.taken
     if question.aim == FAIREST and not clock.over():
         taken = _then_most(valuer, goal, found, seed, clock, notes)
@@ -157,19 +162,26 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
     return _answer(worlds, options, case, goal, taken, bound, found.source, seed, clock, notes)
 
 
-def _optimise(valuer: Valuer, goal: Goal, seed: int, clock: Clock, start: Flags | None, seconds: float) -> Found:
+def _optimise(
+    valuer: Valuer, goal: Goal, seed: int, clock: Clock, start: Flags | None, seconds: float
+) -> Found:
     """HiGHS on the whole where that is small, decomposition otherwise or with the time that is left."""
     case = valuer.case
     if case.model.edges <= SMALL_MODEL_EDGES:
         found = exact.optimise(
-            valuer, goal, seconds=max(seconds, 0.1), seed=seed, start=start, should_stop=clock.over, live=clock.improve
+            valuer,
+            goal,
+            seconds=max(seconds, 0.1),
+            seed=seed,
+            start=start,
+            should_stop=clock.over,
+            live=clock.improve,
         )
         if clock.should_stop and clock.should_stop():
             raise Cancelled
         if found.taken is not None or found.infeasible or clock.over():
             return found
-    found = decompose.optimise(valuer, goal, seconds=max(seconds, 0.1), seed=seed, start=start, clock=clock)
-    return found
+    return decompose.optimise(valuer, goal, seconds=max(seconds, 0.1), seed=seed, start=start, clock=clock)
 
 
 def _alone(valuer: Valuer, seed: int, clock: Clock, start, notes) -> tuple[Goal, Goal, Found | None]:
@@ -185,7 +197,9 @@ def _alone(valuer: Valuer, seed: int, clock: Clock, start, notes) -> tuple[Goal,
         if found.infeasible:
             clock.quiet = False
             return Goal(), Goal(), found
-        high[world] = min(found.bound, 1.0 if case.question.aim == FAIREST else float(case.need[world] - case.today[world]))
+        high[world] = min(
+            found.bound, 1.0 if case.question.aim == FAIREST else float(case.need[world] - case.today[world])
+        )
         low[world] = found.value if found.taken is not None else -np.inf
         if high[world] - low[world] <= max(OPTIMAL_GAP * abs(high[world]), blur(case, goal)):
             high[world] = low[world]
@@ -224,24 +238,52 @@ def without_idle(valuer: Valuer, taken: Flags, goal: Goal) -> Flags:
         taken[decision] = False
         y = valuer.serve(taken)[0]
         after = valuer.value(taken, goal)
-        worse = valuer.good(after.value) < valuer.good(best.value) - 1e-12 * max(abs(best.value), 1.0)
-        if worse or not after.kept or y @ np.ones(case.measures) < newly - 1e-9 or not case.keeps_limits(taken):
+        sign = -1.0 if goal.small(case) else 1.0
+        worse = sign * after.value < sign * best.value - 1e-12 * max(abs(best.value), 1.0)
+        if (
+            worse
+            or not after.kept
+            or y @ np.ones(case.measures) < newly - 1e-9
+            or not case.keeps_limits(taken)
+        ):
             taken[decision] = True
     return taken
 
 
-def _answer(worlds, options, case: Case, goal: Goal, taken, bound, source, seed, clock: Clock, notes) -> Answer:
+def _answer(
+    worlds, options, case: Case, goal: Goal, taken, bound, source, seed, clock: Clock, notes
+) -> Answer:
     question = case.question
     ordered = order(case, worlds, options, taken)
     still = lambda: clock.tell(0.95, "check")  # noqa: E731
     measured = measure(worlds, options, question, ordered.chosen, goal, case.model.base, still)
-    before = measure(worlds, options, question, ordered.chosen[:0], goal, case.model.base, still) if question.areas else None
+    before = (
+        measure(worlds, options, question, ordered.chosen[:0], goal, case.model.base, still)
+        if question.areas
+        else None
+    )
     value = stated_value(case, measured, taken, goal)
     notes["model_value"] = float(Valuer(case).value(taken, goal).value)
-    return finished(worlds, options, question, ordered, measured, before, value, bound, source, seed, clock, notes, case)
+    return finished(
+        worlds, options, question, ordered, measured, before, value, bound, source, seed, clock, notes, case
+    )
 
 
-def finished(worlds, options, question, ordered, measured: Measured, before, value, bound, source, seed, clock, notes, case):
+def finished(
+    worlds,
+    options,
+    question,
+    ordered,
+    measured: Measured,
+    before,
+    value,
+    bound,
+    source,
+    seed,
+    clock,
+    notes,
+    case,
+):
     """The Answer of a measured plan."""
     flip = question.aim == CHEAPEST
     slip = blur(case, Goal())
@@ -249,7 +291,11 @@ def finished(worlds, options, question, ordered, measured: Measured, before, val
     if abs(bound - value) <= slip:
         bound = value
     largest = max(abs(bound), abs(value))
-    gap = abs(bound - value) / largest if np.isfinite(bound) and largest > 0 else (0.0 if bound == value else np.inf)
+    gap = (
+        abs(bound - value) / largest
+        if np.isfinite(bound) and largest > 0
+        else (0.0 if bound == value else np.inf)
+    )
     status = "optimal" if gap <= OPTIMAL_GAP else "within" if np.isfinite(bound) else "feasible"
     clock.improve(value, bound)
     per_unit = np.array([[s.weight for s in world.standards] for world in worlds])
@@ -298,7 +344,14 @@ def _plain(worlds, options, question: Question, weights, seed: int, clock: Clock
     if budget is None:
         budget = sum(option.cost_fen for option in options)
     choice = suggest_sites(
-        worlds, [options[i] for i in offered], budget, weights, clock.limit_s, seed, clock.progress, clock.should_stop
+        worlds,
+        [options[i] for i in offered],
+        budget,
+        weights,
+        clock.limit_s,
+        seed,
+        clock.progress,
+        clock.should_stop,
     )
     return of_choice(worlds, options, question, replace(choice, chosen=offered[choice.chosen]), clock)
 
@@ -313,7 +366,9 @@ def of_choice(worlds, options, question: Question, choice: Choice, clock: Clock)
     if question.areas:
         still = lambda: clock.tell(0.95, "check")  # noqa: E731
         after = measure(worlds, options, question, choice.chosen, None, choice.served_before, still).shares
-        before = measure(worlds, options, question, choice.chosen[:0], None, choice.served_before, still).shares
+        before = measure(
+            worlds, options, question, choice.chosen[:0], None, choice.served_before, still
+        ).shares
     clock.improve(choice.value, choice.bound)
     return Answer(
         aim=question.aim, rule=question.rule, chosen=choice.chosen, value=choice.value, bound=choice.bound,

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from engine.maxflow import place_most
 from engine.siting.case import Case
 from engine.siting.frame import Frame, Goal, goal_value, measure_world, targets
-from engine.siting.question import CHEAPEST, FAIREST
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -93,7 +92,7 @@ class Valuer:
         if self.targets:
             y, omega, slack = self._mixed(taken, None, corners)
             kept = slack <= 1e-8
-        if case.question.aim == FAIREST and kept:
+        if goal.by_area(case) and kept:
             aim = replace(goal, keep=None)
             y, omega, _ = self._mixed(taken, aim, corners)
             if goal.keep is not None:
@@ -153,9 +152,3 @@ class Valuer:
             mine = world == w
             rank[mine] = len(np.unique(steps[mine])) - 1 - np.unique(steps[mine], return_inverse=True)[1]
         return rank
-
-    def good(self, value: float) -> float:
-        """The value, the larger the better."""
-        return -value if self.case.question.aim == CHEAPEST else value
-
-

@@ -77,7 +77,9 @@ class Truth:
             return False
         for limit in q.limits:
             total = sum(int(limit.amount[i]) for i in chosen)
-            if limit.most is not None and total > limit.most or limit.least is not None and total < limit.least:
+            if (limit.most is not None and total > limit.most) or (
+                limit.least is not None and total < limit.least
+            ):
                 return False
         return all(len(set(s.tolist()) & set(chosen)) <= 1 for s in q.apart)
 
@@ -177,7 +179,9 @@ class Truth:
         if not columns:
             return 0.0 if all(u >= -1e-12 for u in upper) else None
         matrix = coo_array((vals, (rows, cols)), shape=(row, columns)).tocsr()
-        found = linprog(cost, A_ub=matrix, b_ub=upper, bounds=list(zip(low, high, strict=True)), method="highs")
+        found = linprog(
+            cost, A_ub=matrix, b_ub=upper, bounds=list(zip(low, high, strict=True)), method="highs"
+        )
         return None if found.status == 2 else -found.fun
 
     def best_alone(self, feasible):
@@ -341,4 +345,8 @@ def random_question(seed: int, aim: str, rule: str, *, options=5):
         area=area if by_area else None,
         areas=areas if by_area else 0,
     )
-    return worlds, listed, replace(question, banned=tuple(i for i in question.banned if i not in question.must))
+    return (
+        worlds,
+        listed,
+        replace(question, banned=tuple(i for i in question.banned if i not in question.must)),
+    )
