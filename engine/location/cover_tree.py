@@ -71,7 +71,9 @@ class CoverTree:
         self.value, self.sites = -np.inf, np.empty(0, np.int64)
         self.offer(np.arange(p or 0) if sites is None else np.asarray(sites, np.int64))
         # What a site covers, for the choice of the site to branch on.
-        self.size = np.sqrt(np.bincount(group.site, np.repeat(group.weight, np.diff(group.indptr)), group.sites))
+        self.size = np.sqrt(
+            np.bincount(group.site, np.repeat(group.weight, np.diff(group.indptr)), group.sites)
+        )
         first = bound(
             group, p, charge=self.charge, warm=bound_before, value=self.value, gap=1e-9, settled=1e-6,
             seconds=root_seconds, start=sites if bound_before is None else None,
@@ -228,7 +230,9 @@ class CoverTree:
         )  # fmt: skip
         return self._node(inside, outside, found, parent.ceiling)
 
-    def _node(self, inside: tuple[int, ...], outside: tuple[int, ...], found: CoverBound, most: float) -> _Node:
+    def _node(
+        self, inside: tuple[int, ...], outside: tuple[int, ...], found: CoverBound, most: float
+    ) -> _Node:
         low, high = self._limits(inside, outside)
         only = self._only(inside, outside)
         # Ceilings are proved by the prices as they are kept, rounded to float32.
@@ -248,7 +252,9 @@ class CoverTree:
 
 def worth_of_choice(group: Grouped, sites: Ints, charge: Floats | None = None) -> float:
     """Weight of the groups that one of the sites covers, less the charges."""
-    return float(group.weight[_covered(group, sites)].sum() - (0.0 if charge is None else charge[sites].sum()))
+    return float(
+        group.weight[_covered(group, sites)].sum() - (0.0 if charge is None else charge[sites].sum())
+    )
 
 
 def _covered(group: Grouped, sites: Ints) -> NDArray[np.bool_]:
@@ -276,7 +282,12 @@ def check_leaves(group: Grouped, p: int | None, leaves: list[Leaf], charge: Floa
     if wrong:
         raise InvalidInput(wrong)
     # Each site that all leaves of a branch hold cuts the branch in two; a leaf that is left alone must have no more cuts.
-    stack = [([*range(len(leaves))], [dict.fromkeys(leaf.inside, 1) | dict.fromkeys(leaf.outside, 0) for leaf in leaves])]
+    stack = [
+        (
+            [*range(len(leaves))],
+            [dict.fromkeys(leaf.inside, 1) | dict.fromkeys(leaf.outside, 0) for leaf in leaves],
+        )
+    ]
     while stack:
         numbers, held = stack.pop()
         if len(numbers) == 1 and not held[0]:

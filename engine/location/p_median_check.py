@@ -38,11 +38,17 @@ def _sum_pairs(indptr, site, cost, weight, price, cx, cy, sx, sy, worths, sums):
             sums[part] += weight[i] * price[i]
             for q in range(indptr[i], indptr[i + 1]):
                 j = site[q]
-                way = np.float64(cost[q]) if len(sx) == 0 else np.sqrt((cx[i] - sx[j]) ** 2 + (cy[i] - sy[j]) ** 2)
+                way = (
+                    np.float64(cost[q])
+                    if len(sx) == 0
+                    else np.sqrt((cx[i] - sx[j]) ** 2 + (cy[i] - sy[j]) ** 2)
+                )
                 worth[j] += weight[i] * max(0.0, price[i] - way)
 
 
-def cost_on_demands(near: Nearby, penalty: float, chosen: NDArray[np.int64]) -> tuple[float, NDArray[np.int64]]:
+def cost_on_demands(
+    near: Nearby, penalty: float, chosen: NDArray[np.int64]
+) -> tuple[float, NDArray[np.int64]]:
     """(sum over the demands as they came, site of each, -1 where none is near or nobody counts)."""
     is_open = np.zeros(near.sites, bool)
     is_open[chosen] = True

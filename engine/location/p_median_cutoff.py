@@ -157,7 +157,9 @@ def p_median_cutoff(
             ascent.turn(value)
     floor = floor_of_prices(near, p, penalty, ascent.best_price)
     cost, assigned = cost_on_demands(near, penalty, chosen)
-    answer = located("p-median", chosen, cost, min(floor, cost), time.monotonic() - begun, seed, SOURCE, assigned)
+    answer = located(
+        "p-median", chosen, cost, min(floor, cost), time.monotonic() - begun, seed, SOURCE, assigned
+    )
     if live is not None:
         live(answer.value, answer.bound)
     return replace(answer, prices=ascent.best_price)

@@ -146,7 +146,9 @@ def overlaps(indptr, site, weight, sites):
 
 
 @njit(cache=True)
-def shake(indptr, site, cost, weight, ptr, row, penalty, chosen, allowed, likely, shared, seed, rounds, widest):
+def shake(
+    indptr, site, cost, weight, ptr, row, penalty, chosen, allowed, likely, shared, seed, rounds, widest
+):
     """Rounds of: a few sites around one of the chosen change places at random, interchange, back when that was worse.
 
     likely (m,): how often a site is taken among its neighbours. `chosen` ends as the best met; the rounds that helped.

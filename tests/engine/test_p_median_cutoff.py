@@ -30,7 +30,9 @@ def cost_by_hand(x, y, people, sx, sy, cutoff, penalty, chosen):
 
 
 def best_of_all(places, cutoff, penalty, p):
-    return min(cost_by_hand(*places, cutoff, penalty, list(c)) for c in combinations(range(len(places[3])), p))
+    return min(
+        cost_by_hand(*places, cutoff, penalty, list(c)) for c in combinations(range(len(places[3])), p)
+    )
 
 
 @pytest.mark.parametrize("large", [False, True])
@@ -47,7 +49,9 @@ def test_it_finds_what_trying_everything_finds_and_its_floor_is_below_it_at_ever
     best = best_of_all((x, y, people, sx, sy), cutoff, penalty, p)
     heard = []
     near = near_places(x, y, people, sx, sy, cutoff)
-    answer = p_median_cutoff(near, p, penalty, seconds=10, live=lambda value, bound: heard.append((value, bound)))
+    answer = p_median_cutoff(
+        near, p, penalty, seconds=10, live=lambda value, bound: heard.append((value, bound))
+    )
     assert answer.value == pytest.approx(best, rel=1e-9) or (large and answer.value >= best)
     assert answer.value <= best * 1.02 + 1e-9
     assert answer.bound <= best * (1 + 1e-9)
@@ -61,7 +65,16 @@ def test_it_finds_what_trying_everything_finds_and_its_floor_is_below_it_at_ever
         assert answer.status == "optimal"
     elif answer.prices is not None:
         floor, cost = check_places(
-            x, y, people, sx, sy, cutoff, penalty, p, price_of_demands(near, answer.prices, penalty), answer.sites
+            x,
+            y,
+            people,
+            sx,
+            sy,
+            cutoff,
+            penalty,
+            p,
+            price_of_demands(near, answer.prices, penalty),
+            answer.sites,
         )
         assert floor >= answer.bound * (1 - 1e-9) and cost == pytest.approx(answer.value, rel=1e-12)
 
