@@ -59,7 +59,7 @@ class PlanQuestionForm(forms.Form):
         queryset=Run.objects.none(), to_field_name="ref", required=False, label=_("Runs to improve")
     )
     rule = forms.ChoiceField(
-        choices=Rule.choices, initial=Rule.EXPECTED, label=_("How the runs count together")
+        choices=Rule.choices, initial=Rule.EXPECTED, required=False, label=_("How the runs count together")
     )
     tail = _share(_("Share of the worst scenarios, %"), initial=20)
     price_of_robustness = forms.BooleanField(
@@ -71,7 +71,12 @@ class PlanQuestionForm(forms.Form):
     target = _share(_("Coverage of the whole need, at least, %"))
     area_target = _share(_("Coverage of each area, at least, %"))
     area_level = forms.TypedChoiceField(
-        choices=LEVELS, coerce=int, initial=int(AreaLevel.DISTRICT), label=_("Areas are")
+        choices=LEVELS,
+        coerce=int,
+        initial=int(AreaLevel.DISTRICT),
+        required=False,
+        empty_value=int(AreaLevel.DISTRICT),
+        label=_("Areas are"),
     )
     least = _count(_("At least"))
     most = _count(_("At most"))
@@ -206,6 +211,7 @@ class PlanQuestionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        data["aim"], data["rule"] = data.get("aim") or Aim.MOST.value, data.get("rule") or Rule.EXPECTED.value
         if self.needs_name and not (data.get("name") or "").strip():
             self.add_error("name", _("Give the plan a name."))
         if not data.get("runs") and "runs" not in self.errors:
