@@ -198,7 +198,7 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
     """Rounds of prices and lines until they gain little or half the time is gone. False: no plan keeps the limits."""
     case, clock = work.case, work.clock
     search, prices = PriceSearch(case), None  # type: PriceSearch, Prices | None
-    total, middle = max(left(), 0.1), None
+    total, middle, step, gained = max(left(), 0.1), None, 4.0, 0.0
     for number in range(60):
         if over() or left() < 0.5 * total or work.gap <= CLOSED:
             break
@@ -207,10 +207,13 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
         if len(omega) == 0 or not omega.any():
             omega = case.weights[measure_world(case)]
         else:
-            # Corners of the linear program jump: go half the way from where the search stands.
+            # The linear program leans the way the prices should go, but only as far as its lines are good: while that
+            # gains, go further each time; once it does not, go half the way.
+            lean = omega / omega.sum()
             even = case.weights[measure_world(case)] + 1e-3 * case.weights.max()
             middle = even / even.sum() if middle is None else middle
-            middle = omega = 0.5 * middle + 0.5 * omega / omega.sum()
+            middle = np.maximum(middle + step * (lean - middle), 0.02 * even / even.sum())
+            omega = middle = middle / middle.sum()
         worth, cap = work.worth_of()
         if cap is None and worth.any():
             omega = omega * float(case.weights.sum()) * (1 if not case.apart_areas else omega.size)
@@ -236,7 +239,9 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
         if new is None:
             return False
         state = new
-        gained = abs(before - work.bound)
-        if np.isfinite(before) and number > 8 and gained <= ENOUGH * abs(work.bound):
+        now = abs(before - work.bound) if np.isfinite(before) else 0.0
+        failed = now < 0.5 * gained
+        if failed and step <= 0.5 and number > 8 and now <= ENOUGH * abs(work.bound):
             break
+        step, gained = (max(0.5, step / 8.0) if failed else min(2.0 * step, 256.0)), now
     return True
