@@ -195,7 +195,9 @@ class PlanExportViewSet(PlainViewSet):
             user=request.user, version=version, form=request.query_params.get("format", ""), language=request.query_params.get("lang") or None,
         )  # fmt: skip
         if isinstance(found, Job):
-            return accepted(found, plan=plan_ref, version=version.number)
+            waits = accepted(found, plan=plan_ref, version=version.number)
+            waits.content_type = JSONRenderer.media_type  # the file's type speaks of the file only
+            return waits
         headers = {
             "Cache-Control": "private, no-store",
             "Content-Disposition": f'attachment; filename="{found.name}"',

@@ -195,7 +195,7 @@ def _figure(one: Figure) -> dict[str, Any]:
             return "—"
         if one.kind == FEN:
             return yuan(int(value))
-        return pct(value) if one.kind == SHARE else num(value)
+        return pct(value, 2 if one.code == "gap" else 1) if one.kind == SHARE else num(value)
 
     change = one.change
     if change is None:
@@ -203,7 +203,7 @@ def _figure(one: Figure) -> dict[str, Any]:
     elif one.kind == FEN:
         said = ("+" if change > 0 else "") + yuan(int(change))
     elif one.kind == SHARE:
-        said = signed(change * 100, 1)
+        said = signed(change * 100, 2 if one.code == "gap" else 1)
     else:
         said = signed(change)
     return {
@@ -214,17 +214,17 @@ def _figure(one: Figure) -> dict[str, Any]:
 
 
 def _by_run(found: PlanComparison) -> list[dict[str, Any]]:
-    """Figures of each shared run and service, in their order."""
-    groups: dict[tuple[int, int], dict[str, Any]] = {}
+    """One row for each shared run and service, with its figures by code."""
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
     for one in found.figures:
         if one.service is None or one.run is None:
             continue
-        group = groups.setdefault(
+        row = rows.setdefault(
             (one.run.pk, one.service.pk),
-            {"run": one.run, "title": title_of(one.run), "service": one.service, "unit": unit(one.service), "figures": []},
-        )  # fmt: skip
-        group["figures"].append(_figure(one))
-    return list(groups.values())
+            {"run": one.run, "title": title_of(one.run), "service": one.service, "unit": unit(one.service)},
+        )
+        row[one.code] = _figure(one)
+    return list(rows.values())
 
 
 def _step(one: Any) -> dict[str, Any]:
