@@ -26,6 +26,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 CLOSED = 1e-7
+QUICK_EDGES = 1000
 ENOUGH = 1e-4  # further price rounds that gain less than this share of the gap are left
 
 
@@ -73,6 +74,7 @@ class Decomposition:
         self.best: Flags | None = None
         self.value = self.sign * -np.inf
         self.seen: set[bytes] = set()
+        self.share: Floats | None = None  # near-primal shares of the last price search
 
     @property
     def gap(self) -> float:
@@ -147,18 +149,23 @@ def optimise(
         return Found(None, nothing, nothing, True, True, "linear program, no plan keeps the limits")
     polisher = Polisher(valuer, goal, np.random.default_rng(seed), over)
     clock.tell(0.25, "greedy")
-    for plan in (start, polisher.greedy(np.zeros(case.decisions))):
+    for plan in (start, polisher.greedy()):
         if plan is not None:
             work.consider(plan)
     if not _price(work, state, left, over):
         return Found(None, nothing, nothing, True, True, "proven lines, no plan keeps the limits")
     source = "proven lines, linear program"
-    rounds = 0
+    if work.share is not None and not over():
+        rounded = polisher.mend(case.forced | (work.share > 0.5))
+        if rounded is not None:
+            work.consider(rounded)
+    # Polishing gets as long as the proof: on large models the proof moves little, on small ones it soon ends.
+    rounds, polish_s = 0, max(0.1 * seconds, 0.5) if case.model.edges > QUICK_EDGES else 0.2
     while not over() and work.gap > CLOSED:
         rounds += 1
         clock.tell(min(0.55 + 0.01 * rounds, 0.85), "search")
         solved = work.master.frame.program.solve(
-            max(min(left(), max(2.0, 0.15 * seconds)), 0.1), seed=seed + rounds, rel_gap=1e-8 if rounds > 1 else 1e-4,
+            max(min(left(), max(2.0, 0.1 * seconds)), 0.1), seed=seed + rounds, rel_gap=1e-8 if rounds > 1 else 1e-4,
             should_stop=over,
             start=None if work.best is None else (work.master.frame.x, work.best.astype(float)),
         )  # fmt: skip
@@ -178,15 +185,14 @@ def optimise(
         if solved.x is not None:
             plan = solved.x[work.master.frame.x] > 0.5
             known = plan.tobytes() in work.seen
-            found = work.consider(plan)
+            work.consider(plan)
             mended = polisher.mend(plan)
             if mended is not None:
                 work.consider(mended)
-            del found
         if known and solved.closed and work.best is None:
             break  # rounding of the solver stands in the way: nothing more to learn here
         if work.best is not None and not over() and work.gap > CLOSED:
-            better = polisher.polish(work.best, work.value, min(left() * 0.3, 2.0 if not known else 5.0))
+            better = polisher.polish(work.best, work.value, polish_s, work.share)
             if better is not None:
                 work.consider(better)
     if work.best is None:
@@ -231,6 +237,7 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
             go_on,
             cap,
         )
+        work.share = prices.share
         scaled = omega / omega.max()
         pay = scaled[case.group_measure] * case.group_value
         work.master.add(scaled, *lines(case, scaled, prices.price * pay))

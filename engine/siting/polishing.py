@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.siting.flow import UNHURRIED, OpenSet
 from engine.siting.frame import Goal, goal_value, world_served
 from engine.siting.question import EXPECTED, FAIREST, TAIL
+from engine.siting.search import neighbours
 from engine.siting.valuing import Valuer
 
 Ints = NDArray[np.int64]
@@ -50,6 +51,7 @@ class Polisher:
         )
         self.state = OpenSet(plain, QUICK_EFFORT if m.edges > HURRIED_EDGES else UNHURRIED)
         self.empty = self.state.save()
+        self.near = neighbours(plain)
         self.amount = np.array([row.amount for row in case.rows], np.int64).reshape(
             len(case.rows), case.decisions
         )
@@ -152,7 +154,7 @@ class Polisher:
             if not self._done():
                 self._add(d)
 
-    def greedy(self, _slope: Floats) -> Flags | None:
+    def greedy(self) -> Flags | None:
         """Forced decisions, roles kept, then the best gains; None where a limit is left unkept."""
         self._open(self.case.forced | self.inverted)
         self._weigh()
@@ -172,24 +174,32 @@ class Polisher:
         found = self.state.taken.copy()
         return found if self.case.keeps_limits(found) else None
 
-    def polish(self, plan: Flags, value: float, seconds: float) -> Flags | None:
-        """Ruin and recreate from a plan; a better one, or None."""
+    def polish(self, plan: Flags, value: float, seconds: float, share: Floats | None = None) -> Flags | None:
+        """Ruin and recreate from a plan: drop a few decisions around a random one, fill up among those that compete for
+        the same people and the leaders (share (d,), near-primal). A better plan, or None."""
         case, sign = self.case, -1.0 if self.flip else 1.0
         end = time.monotonic() + seconds
         best, found = value, None
         self._open(plan)
-        everything = np.arange(case.decisions)
+        leaders = np.arange(case.decisions)
+        if share is not None:
+            leaders = np.argsort(-share, kind="stable")[: max(64, 2 * int(plan.sum()))]
         while time.monotonic() < end and not self.over():
             self._weigh()
             saved, used = self.state.save(), self.used
             chosen = np.flatnonzero(self.state.taken & ~case.forced)
             if len(chosen) == 0:
                 break
-            count = int(self.random.integers(1, min(6, len(chosen)) + 1))
-            for d in self.random.permutation(chosen)[:count]:
+            around = self.near(int(self.random.choice(chosen if self.random.random() < 0.7 else leaders)))
+            mine = around[self.state.taken[around] & ~case.forced[around]]
+            count = int(self.random.integers(1, min(8, len(chosen)) + 1))
+            drop = self.random.permutation(mine)[:count]
+            if len(drop) < count and self.random.random() < 0.5:
+                drop = np.unique(np.append(drop, self.random.permutation(chosen)[: count - len(drop)]))
+            for d in drop:
                 self._drop(int(d))
-            size = min(len(everything), 64)
-            self._fill(self.random.permutation(everything)[:size], 0.15)
+            pool = np.append(self.random.permutation(around)[:48], self.random.permutation(leaders)[:24])
+            self._fill(np.unique(np.append(pool, drop)), 0.15)
             now = self.state.taken.copy()
             better = False
             if case.keeps_limits(now):
