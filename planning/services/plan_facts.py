@@ -381,7 +381,7 @@ def basis_lines(facts: PlanFacts) -> list[tuple[str, str]]:
             "day": day(snapshot.as_of) if snapshot else "—", "engine": run.engine_version,
             "assignment": str(run.get_assignment_display()).lower(),
         }  # fmt: skip
-        found.append((_("Run"), words))
+        found.append((_("Baseline"), words))
     if facts.city.synthetic:
         found.append((_("Note"), _("Every number is made up: this is a synthetic city.")))
     found.append((_("Printed"), dt(timezone.now())))
