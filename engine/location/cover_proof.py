@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.location.course import Course
 from engine.location.cover_bound import CoverBound
 from engine.location.cover_search import interchange
 from engine.location.cover_tree import CoverTree
-from engine.location.course import Course
 from engine.location.grouping import Grouped, grouped_free
 
 TREE = "branch and bound on prices of the sites left open"

@@ -130,7 +130,7 @@ def p_median_cutoff(
         late = time.monotonic() - begun > share * seconds or (should_stop is not None and should_stop())
         return late or value - ascent.best <= max(gap, 1e-9) * value
 
-    turns = 0
+    random, turns = np.random.Generator(np.random.PCG64(seed)), 0
     while not over(0.6) and not ascent.settled:
         ascent.turn(value)
         turns += 1
@@ -144,7 +144,7 @@ def p_median_cutoff(
     while idle < TIRED and not over(0.97):
         other, allowed = chosen.copy(), ascent.open_for(value)
         shake(
-            *arrays, *by_site, penalty, other, allowed, ascent.open_share + 0.01, shared, seed * 10_000 + looks, SHAKES,
+            *arrays, *by_site, penalty, other, allowed, ascent.open_share + 0.01, shared, random, SHAKES,
             WIDEST,
         )  # fmt: skip
         cost, looks, idle = cost_of(*arrays, penalty, other, near.sites), looks + 1, idle + 1

@@ -147,13 +147,12 @@ def overlaps(indptr, site, weight, sites):
 
 @njit(cache=True)
 def shake(
-    indptr, site, cost, weight, ptr, row, penalty, chosen, allowed, likely, shared, seed, rounds, widest
+    indptr, site, cost, weight, ptr, row, penalty, chosen, allowed, likely, shared, random, rounds, widest
 ):
     """Rounds of: a few sites around one of the chosen change places at random, interchange, back when that was worse.
 
-    likely (m,): how often a site is taken among its neighbours. `chosen` ends as the best met; the rounds that helped.
+    random: a numpy Generator. likely (m,): how often a site is taken among its neighbours. `chosen` ends as the best met; the rounds that helped.
     """
-    np.random.seed(seed)
     sites, p = len(ptr) - 1, len(chosen)
     stand = _stand(indptr, site, cost, weight, penalty, chosen, sites)
     least = 1e-9 * max((weight * stand[1]).sum(), 1e-300)
@@ -163,13 +162,13 @@ def shake(
     chance = np.empty(len(allowed))
     for _round in range(rounds):
         old[:] = chosen
-        middle = chosen[np.random.randint(p)]
-        for _turn in range(1 + np.random.randint(widest)):
+        middle = chosen[random.integers(0, p)]
+        for _turn in range(1 + random.integers(0, widest)):
             # Who goes: one that shares people with the middle; who comes: one that shares people with who goes.
             most, go = -1.0, 0
             for k in range(p):
                 likeness = (shared[middle, chosen[k]] if chosen[k] != middle else 0.0) + 1e-6
-                likeness *= np.random.random() ** 2
+                likeness *= random.random() ** 2
                 if likeness > most:
                     most, go = likeness, k
             total = 0.0
@@ -180,7 +179,7 @@ def shake(
                 chance[a] = total
             if total <= 0:
                 continue
-            come = allowed[min(np.searchsorted(chance, np.random.random() * total), len(allowed) - 1)]
+            come = allowed[min(np.searchsorted(chance, random.random() * total), len(allowed) - 1)]
             if place[come] < 0:
                 _swap(indptr, site, cost, weight, ptr, row, penalty, chosen, stand, go, come)
         _descend(indptr, site, cost, weight, ptr, row, penalty, chosen, stand, allowed, 200, least)

@@ -61,7 +61,7 @@ def test_other_charges_give_other_ceilings_that_hold_and_the_tree_closes_again(s
 
 
 def grown(seed=3):
-    group, p, _random = instance(seed, 60, 12)
+    group, _p, _random = instance(seed, 60, 12)
     tree = CoverTree(group, 4, rounds=5)
     tree.grow(5.0, nodes=6)
     assert len(tree.leaves) > 3
