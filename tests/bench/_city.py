@@ -51,3 +51,37 @@ def road_grid(nodes: int, random: np.random.Generator) -> dict[str, np.ndarray]:
     oneway = (random.random(len(start)) < 0.1) & (speed == 25)
     return {"node_x": x, "node_y": y, "edge_from": start, "edge_to": end, "length_m": length, "speed_kmh": speed,
             "oneway": oneway}  # fmt: skip
+
+
+def metropolis(cells: int, seed: int, people: float = 25e6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x_m, y_m and people (n,) of the n densest 100 m squares around one old centre and thirteen younger ones: an uneven
+    outline, empty land between, and neighbours that differ."""
+    random = np.random.default_rng(seed)
+    half = int(np.sqrt(2.2 * cells)) // 2 + 1
+    line = (np.arange(-half, half) + 0.5) * CELL_M
+    x, y = (axis.ravel() for axis in np.meshgrid(line, line))
+    # The same city in small: everything shrinks with the number of cells.
+    scale = half * CELL_M / 94_000.0
+    size = np.array([6.0, *random.uniform(0.4, 2.2, 13)])
+    spread = np.array([13_000.0, *random.uniform(4_000.0, 11_000.0, 13)]) * scale
+    middle = np.vstack([[0.0, 0.0], random.normal(0, 22_000.0, (13, 2))]) * scale
+    density, waves = np.zeros(len(x)), np.zeros(len(x))
+    for high, wide, (mx, my) in zip(size, spread, middle, strict=True):
+        density += high * np.exp(-np.hypot(x - mx, y - my) / wide)
+    for _ in range(12):
+        fx, fy = random.normal(0, 1 / 6_000.0, 2) / scale
+        waves += np.sin(2 * np.pi * (fx * x + fy * y) + random.uniform(0, 2 * np.pi))
+    density *= np.exp(0.25 * waves)
+    kept = np.sort(np.argpartition(-density, cells)[:cells])
+    living = density[kept] * random.lognormal(0, 0.7, cells)
+    return x[kept], y[kept], living * people / living.sum()
+
+
+def places_of(
+    x: np.ndarray, y: np.ndarray, people: np.ndarray, sites: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sites (m,) rather where people are (people to the power 0.7), anywhere in their squares."""
+    random = np.random.default_rng(seed)
+    chance = people**0.7
+    at = random.choice(len(x), sites, replace=False, p=chance / chance.sum())
+    return x[at] + random.uniform(-50, 50, sites), y[at] + random.uniform(-50, 50, sites)
