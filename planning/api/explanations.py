@@ -101,6 +101,6 @@ class ExplanationViewSet(PlainViewSet):
 
 def wanted(said: dict[str, Any]) -> Wanted:
     return Wanted(
-        kind=sorted(said.get("kind") or ()), service=said.get("service") or (), area=said.get("area", ""),
+        kind=sorted(said.get("kind") or ()), service=said.get("service") or (), area=[said["area"]] if said.get("area") else (),
         reason=sorted(said.get("reason") or ()), search=said.get("search", ""), ordering=said.get("ordering", ""),
     )  # fmt: skip

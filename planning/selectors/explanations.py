@@ -35,7 +35,7 @@ class Wanted:
 
     kind: Sequence[str] = ()
     service: Sequence[str] = ()
-    area: str = ""
+    area: Sequence[str] = ()
     reason: Sequence[str] = ()
     search: str = ""
     ordering: str = ""
@@ -97,7 +97,7 @@ def _matches(row: dict[str, Any], wanted: Wanted) -> bool:
         return False
     if wanted.reason and row["reason"] not in wanted.reason:
         return False
-    if wanted.area and wanted.area not in row["area_path"].split("/"):
+    if wanted.area and not set(wanted.area) & set(row["area_path"].split("/")):
         return False
     words = wanted.search.strip().lower()
     text = " ".join(str(row[name] or "") for name in ("name", "name_en", "key", "facility", "idle_asset"))

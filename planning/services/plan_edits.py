@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from core import policies
 from core.errors import DomainError
 from core.services import audit, jobs
+from core.templatetags.pingji import yuan
 from engine.siting.question import Question
 from planning.bridge.options import Candidate
 from planning.bridge.siting_limits import Asked
@@ -65,7 +66,10 @@ def edit_version(
     if cost > budget:
         raise DomainError(
             "over-budget",
-            _("The change-set costs more than the budget."),
+            _(
+                "The change-set costs %(cost)s, more than the budget of %(budget)s. Take something out, or give another budget."
+            )
+            % {"cost": yuan(cost), "budget": yuan(budget)},
             status=422,
             cost_fen=cost,
             budget_fen=budget,

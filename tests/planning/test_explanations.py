@@ -116,7 +116,7 @@ def test_lists_of_rejected_places_are_filtered_and_ordered(version):
     rows = explained(version).rejected
     wanted = reading.Wanted
     assert [row["name_en"] for row in reading.listed(rows, wanted(kind=["build"]))] == ["Old yard"]
-    assert [row["name_en"] for row in reading.listed(rows, wanted(area="T2"))] == ["Place 4"]
+    assert [row["name_en"] for row in reading.listed(rows, wanted(area=["T2"]))] == ["Place 4"]
     assert [row["name_en"] for row in reading.listed(rows, wanted(search="old YARD"))] == ["Old yard"]
     assert [row["name_en"] for row in reading.listed(rows, wanted(ordering="-cost_fen"))] == [
         "Old yard",

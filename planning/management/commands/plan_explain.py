@@ -84,7 +84,7 @@ class Command(BaseCommand):
         if told is None:
             raise CommandError("the plan changed meanwhile; try again")
         wanted = Wanted(
-            kind=options["kind"], service=options["service"], area=options["area"], reason=options["reason"], search=options["search"],
+            kind=options["kind"], service=options["service"], area=[options["area"]] if options["area"] else (), reason=options["reason"], search=options["search"],
             ordering=options["ordering"],
         )  # fmt: skip
         rows = listed(told.rejected, wanted)
