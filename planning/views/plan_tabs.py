@@ -12,8 +12,11 @@ from planning.selectors.plan_comments import open_count
 TABS: list[tuple[str, Any]] = [
     ("plan", _("Change set")),
     ("plan_asked", _("Question")),
+    ("plan_rejected", _("Not chosen")),
     ("plan_areas", _("By area")),
     ("plan_years", _("Years and money")),
+    ("plan_fronts", _("Trade-offs")),
+    ("plan_losses", _("If one fails")),
     ("plan_compare", _("Compare")),
     ("plan_comments", _("Comments")),
     ("plan_files", _("Files and record")),
