@@ -52,7 +52,11 @@ def _money(label: Any = "", low: int | None = 0) -> forms.DecimalField:
 class PlanQuestionForm(forms.Form):
     name = forms.CharField(max_length=120, required=False, label=_("Name of the plan"))
     aim = forms.ChoiceField(
-        choices=Aim.choices, initial=Aim.MOST, widget=forms.RadioSelect, label=_("What the plan is to do")
+        choices=Aim.choices,
+        initial=Aim.MOST,
+        required=False,
+        widget=forms.RadioSelect,
+        label=_("What the plan is to do"),
     )
     budget = _money(_("Budget"))
     runs = forms.ModelMultipleChoiceField(

@@ -66,6 +66,9 @@ def _live(request: HttpRequest, version: PlanVersion) -> dict[str, Any]:
         },
         "chart": chart_of(trail),
         "then": plan_address(version),
+        # Who asked may stop; so may those who look after everybody's jobs.
+        "may_stop": bool(job)
+        and (job.created_by_id == request.user.pk or policies.allows(request.user, "job.cancel", job)),
     }  # fmt: skip
 
 
