@@ -207,7 +207,7 @@ class _Hunt:
         last: Flags | None = None
         for number, budget in enumerate(grid.tolist()):
             self.tell(0.05 + 0.3 * number / len(grid), "search")
-            if self.halt() and plans:
+            if self.halt() and any(row[0].any() for row in self.found.values()):
                 break
             last = self.seeker.most(budget, last, slice_s)
             self.keep(last)

@@ -123,7 +123,7 @@ def phase_plan(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Phasing:
     """See the module text. options: all those of the plan, in its order; lead_months (o,); years, money_fen (t,); weights
-    (w,) of the worlds, by default equal shares of 1. When the time is up or should_stop() says so, the best so far and
+    (w,) of the worlds, by default equal shares of 1. The time limit is that of the search; when it is up or should_stop() says so, the best so far and
     the bound so far stand. Raises InvalidInput."""
     started = time.monotonic()
     lead, budgets = _checked(options, lead_months, years, money_fen, carry)
@@ -135,16 +135,18 @@ def phase_plan(
     np.add.at(set_aside, last[last >= 0], cost[last >= 0])
     adding = np.flatnonzero(~closing)
     growth = Growth(worlds, [options[one] for one in adding], weights)
+    growth.gains(np.zeros(len(adding), bool))
+    searched = time.monotonic()
     case = Case(growth, cost[adding], lead[adding], replace(budgets, money_fen=budgets.money_fen - set_aside))
 
     def late(share: float) -> bool:
-        return should_stop() or time.monotonic() - started > share * time_limit_s
+        return should_stop() or time.monotonic() - searched > share * time_limit_s
 
     greedy = case.in_order(case.greedy_order())
     best = max((greedy, case.year_by_year(), case.in_order(range(len(adding)))), key=case.area)
     best = case.improve(case.settle(best), lambda: late(0.4))
     proof = tighten(
-        case, best, lambda: late(1.0), lambda: max(time_limit_s - (time.monotonic() - started), 0.0)
+        case, best, lambda: late(1.0), lambda: max(time_limit_s - (time.monotonic() - searched), 0.0)
     )
     if case.area(proof.year) > case.area(best):
         best = case.settle(proof.year)
