@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -82,7 +83,7 @@ class ExplanationViewSet(PlainViewSet):
         found = told_to(version, user=request.user)
         if found is None:
             raise DomainError(
-                "not-explained", "This version is not explained yet; POST explanation/ to ask.", status=409
+                "not-explained", _("This version is not explained yet; ask for it first."), status=409
             )
         paginator = PagePagination()
         page = paginator.paginate_queryset(
