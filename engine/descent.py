@@ -199,7 +199,7 @@ def descend(
         bend, moved, turned = _kept(x, trial, gradient, trial_gradient, steps[slot], turns[slot])
         x, trial, value, gradient = trial, x, trial_value, trial_gradient
         # What is too small for float32 to hold would divide by zero.
-        fresh = bend > max(1e-12 * np.sqrt(moved * turned), 1e-30)
+        fresh = bend > max(1e-12 * np.sqrt(moved * turned), 1e-24)
         if fresh:
             newest, count = slot, min(count + 1, memory)
         else:
