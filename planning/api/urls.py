@@ -6,11 +6,13 @@ from planning.api import (
     batches,
     demand,
     explanations,
+    fronts,
     hazards,
     layers,
     networks,
     plan_questions,
     plan_records,
+    plan_losses,
     plan_years,
     plans,
     population,
@@ -27,6 +29,8 @@ ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
     *plan_years.urlpatterns,
+    *fronts.urlpatterns,
+    *plan_losses.urlpatterns,
     path(
         "scenarios/<str:scenario_ref>/course/",
         scenario_templates.ScenarioCourseViewSet.as_view({"get": "retrieve"}),
