@@ -1,6 +1,6 @@
 """A ceiling for maximal covering below that of the linear relaxation, on a city too large for one tree.
 
-The groups are split into square regions several reaches wide. Every site gets a copy in each region that it touches, and
+The groups are split into rectangular regions several reaches wide. Every site gets a copy in each region that it touches, and
 each copy a price. With prices mu[r, j],
 
     bound = sum over the regions of the best (weight covered there - prices of the copies open there)
@@ -31,7 +31,9 @@ from engine.pairs import on_threads
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-REACHES_WIDE = 6.0
+WIDEST, LEAST = 7.0, 3.0  # sides of a region, in reaches
+MOST_GROUPS = 6_000  # of a region that can be cut further: a tree on more grows too slowly
+MOST_BYTES = 500_000_000  # of prices kept in all trees
 FIRST_STEP = 0.3  # share of the way to the known value that the first step of the prices goes
 FAILURES = 2
 NODE_ROUNDS = 400
@@ -71,23 +73,38 @@ def split(group: Grouped, label: Ints) -> list[Region]:
     return regions
 
 
-def squares(group: Grouped, width: float) -> Ints:
-    """(groups,) number of the square `width` wide that holds a group's middle; empty squares have no number."""
+def cut(group: Grouped, reach: float, widest: float = WIDEST, least: float = LEAST, most: int = MOST_GROUPS) -> Ints:
+    """(groups,) region of each group: rectangles halved along their longer side at the median group, until none is wider
+    than `widest` reaches; and further where more than `most` groups are in one, as long as halves stay `least` reaches
+    wide: below that a fractional plan can be cut without waste, and nothing is gained."""
     if group.middle is None:
         raise InvalidInput(["middle: places of the groups are needed to cut regions"])
-    line = np.floor((group.middle - group.middle.min(axis=0)) / width).astype(np.int64)
-    return np.unique(line[:, 1] * (line[:, 0].max(initial=0) + 1) + line[:, 0], return_inverse=True)[
-        1
-    ].astype(np.int64)
+    label, stack, count = np.zeros(group.groups, np.int64), [np.arange(group.groups)], 0
+    while stack:
+        rows = stack.pop()
+        place = group.middle[rows]
+        low, high = place.min(axis=0), place.max(axis=0)
+        side = int(np.argmax(high - low))
+        width = float(high[side] - low[side])
+        middle = float(np.median(place[:, side]))
+        # Not nearer to either end than the least width.
+        middle = min(max(middle, low[side] + least * reach), high[side] - least * reach)
+        first = place[:, side] <= middle
+        crowded = len(rows) > most and width >= 2 * least * reach
+        if (width > widest * reach or crowded) and first.any() and not first.all():
+            stack += [rows[first], rows[~first]]
+            continue
+        label[rows], count = count, count + 1
+    return label
 
 
 class RegionalBound:
     """Regions with their trees and prices. `best`: the lowest ceiling so far; `proof()` proves it."""
 
-    def __init__(self, group: Grouped, p: int, prices: CoverBound, value: float, width: float) -> None:
-        """prices: of the linear relaxation; value: what a known choice covers; width: of a region, metres."""
+    def __init__(self, group: Grouped, p: int, prices: CoverBound, value: float, reach: float) -> None:
+        """prices: of the linear relaxation; value: what a known choice covers; reach: metres."""
         self.group, self.p, self.value = group, p, value
-        self.label = squares(group, width)
+        self.label = cut(group, reach)
         self.regions = split(group, self.label)
         self.price = [
             np.bincount(
@@ -114,9 +131,9 @@ class RegionalBound:
                     bound_before=warm,
                     rounds=NODE_ROUNDS,
                     root_seconds=2.0,
-                    better=lambda share: np.flatnonzero(share > 0.5),
-                )  # fmt: skip
-            )
+                    better=lambda share: np.flatnonzero(share > 0.5), most_bytes=MOST_BYTES // len(self.regions),
+                )
+            )  # fmt: skip
         self.step, self.failed = FIRST_STEP, 0
         self.direction: list[Floats] | None = None
         self.best = np.inf

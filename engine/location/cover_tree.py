@@ -63,10 +63,10 @@ class CoverTree:
     def __init__(
         self, group: Grouped, p: int | None, *, charge: Floats | None = None,
         sites: Ints | None = None, better: Callable[[Floats], Ints] | None = None, bound_before: CoverBound | None = None,
-        rounds: int = ROUNDS, root_seconds: float = 30.0,
+        rounds: int = ROUNDS, root_seconds: float = 30.0, most_bytes: int = MOST_BYTES,
     ) -> None:  # fmt: skip
         self.group, self.p, self.rounds, self.better = group, p, rounds, better
-        self.nodes, self.stamp = 0, 0
+        self.nodes, self.stamp, self.most_bytes = 0, 0, most_bytes
         self.charge = np.zeros(group.sites) if charge is None else np.asarray(charge, np.float64)
         self.value, self.sites = -np.inf, np.empty(0, np.int64)
         self.offer(np.arange(p or 0) if sites is None else np.asarray(sites, np.int64))
@@ -127,7 +127,7 @@ class CoverTree:
             node = self.open[0][2]
             if self._done(node.ceiling, gap):
                 break
-            if (len(self.open) + len(self.closed)) * self.group.groups * 4 > MOST_BYTES:
+            if (len(self.open) + len(self.closed)) * self.group.groups * 4 > self.most_bytes:
                 break
             if node.stamp != self.stamp:
                 # The charges changed since: better prices first, they may be all it takes.

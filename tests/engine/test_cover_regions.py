@@ -25,9 +25,9 @@ def instance(seed):
 
 @pytest.mark.parametrize("seed", range(25))
 def test_the_ceiling_holds_at_every_moment_and_never_rises_above_the_linear_one(seed):
-    group, p, best, random = instance(seed)
+    group, p, best, _random = instance(seed)
     prices = bound(group, p, settled=1e-7, rounds=3_000)
-    regional = RegionalBound(group, p, prices, best, 50.0)
+    regional = RegionalBound(group, p, prices, best, 8.0)
     assert len(regional.regions) > 1
     assert regional.best <= prices.value * (1 + 1e-6)
     heard = [regional.best]
@@ -62,7 +62,7 @@ def test_one_region_with_its_tree_closed_at_the_right_prices_is_exact():
 
 def test_a_proof_that_was_tampered_with_is_refused():
     group, p, best, _random = instance(1)
-    regional = RegionalBound(group, p, bound(group, p, rounds=500), best, 50.0)
+    regional = RegionalBound(group, p, bound(group, p, rounds=500), best, 8.0)
     regional.run(0.3)
     proof = regional.proof()
     check_regions(group, p, proof)
