@@ -210,8 +210,11 @@ class Explainer:
         found = self._large(replace(q, aim=MOST, rule=rule, merit=None, target=None, area_target=zero))
         if found is None:
             return []
-        case, taken, _value = found
-        y, told = Valuer(case).value(taken, Goal()).y, {}
+        return self.shortfalls(found[0], found[1])
+
+    def shortfalls(self, case: Case, taken: Flags) -> list[Relaxation]:
+        """What a plan leaves of each target."""
+        y, told = Valuer(case).value(taken, Goal()).y, {}  # type: ignore[var-annotated]
         for target in targets(self.case):
             share = float(target.weight @ y) / target.whole
             if share < target.share - TINY and share < told.get(target.name, (2.0,))[0]:
@@ -285,5 +288,9 @@ def relaxations(
         solved = work.solve(frame)
         if solved.x is not None:
             found = work.told(frame, solved.x, True)
+            if not flows:
+                told = {one.name for one in found}
+                plan = solved.x[frame.x] > 0.5
+                found += [one for one in work.shortfalls(case, plan) if one.name not in told]
             found += [Relaxation(f"must:{i}", 1, 0, None, True) for i in case.barred]
     return found, work.proven and not work.over()

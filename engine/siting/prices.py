@@ -171,10 +171,16 @@ class PriceSearch:
         low = np.zeros(len(x))
         for step, heat in enumerate(heats):
             done = (step + 1) / len(heats)
-            x = descend(partial(soft, heat=heat), x, low, high, 2000, lambda done=done: go_on(done))
+            try:
+                x = descend(partial(soft, heat=heat), x, low, high, 2000, lambda done=done: go_on(done))
+            except ZeroDivisionError:  # steps too small for its memory: as cold as it gets
+                break
             if not go_on(1.0):
                 break
+        x = np.nan_to_num(x, posinf=0.0)  # a guess that went astray is no guess
         return Prices(
-            np.clip(x[:groups] * u_scale, 0.0, 1.0), x[groups : groups + nodes] * v_scale,
-            x[groups + nodes :] * r_scale, share.copy(),
-        )  # fmt: skip
+            np.clip(x[:groups] * u_scale, 0.0, 1.0),
+            x[groups : groups + nodes] * v_scale,
+            x[groups + nodes :] * r_scale,
+            np.nan_to_num(share),
+        )
