@@ -47,6 +47,7 @@ class PlanVersionSerializer(WholeCityFields, serializers.ModelSerializer):
     services = code_of(many=True)
     job = serializers.SlugRelatedField(slug_field="ref", read_only=True, allow_null=True)
     after_runs = serializers.SerializerMethodField()
+    frozen_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
     parent = serializers.SlugRelatedField(slug_field="number", read_only=True, allow_null=True)
     kinds = serializers.SerializerMethodField()
     by_run = serializers.SerializerMethodField()
@@ -58,6 +59,7 @@ class PlanVersionSerializer(WholeCityFields, serializers.ModelSerializer):
             "number", "state", "aim", "rule", "question", "parent", "kinds", "baseline_runs", "after_runs", "budget_fen", "cost_fen",
             "services", "weights", "value", "bound", "aim_value", "aim_bound", "gap", "trail", "finish_requested", "by_run", "relaxations",
             "status", "seed", "time_limit_seconds", "seconds", "engine_version", "candidates", "job", "created_at", "frozen_at",
+            "frozen_by", "content_sha256",
         ]  # fmt: skip
         whole_city_fields = (
             "cost_fen", "value", "bound", "aim_value", "aim_bound", "trail", "by_run", "relaxations", "candidates",

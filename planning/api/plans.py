@@ -51,7 +51,7 @@ class PlanViewSet(ReadViewSet):
 
     queryset = Plan.objects.select_related("city", "created_by").prefetch_related(
         "versions__baseline_runs", "versions__services", "versions__runs", "versions__job", "versions__plan",
-        "versions__parent",
+        "versions__parent", "versions__frozen_by",
     )
     serializer_class = forms.PlanSerializer
     filterset_class = filters.PlanFilter
@@ -99,7 +99,7 @@ class VersionViewSet(ListViewSet):
     """Versions of one plan, newest first; one version with its actions."""
 
     queryset = (
-        PlanVersion.objects.select_related("plan", "job", "parent")
+        PlanVersion.objects.select_related("plan", "job", "parent", "frozen_by")
         .prefetch_related("baseline_runs", "services", "runs")
         .order_by("-number")
     )

@@ -12,7 +12,7 @@ from core import policies
 from core.errors import DomainError
 from core.models import Area, City
 from facilities.models import ServiceType
-from planning.choices import VersionState
+from planning.choices import Aim, VersionState
 from planning.models import Intervention, InterventionMoney, PlanVersion, Run
 from planning.selectors import gaps
 from planning.selectors.change_sets import Pair, pairs
@@ -228,6 +228,12 @@ def _figures(
             both("bound", _("No plan can serve more than"), NUMBER, lambda at: versions[at].bound),
             both("gap", _("Distance from the bound"), SHARE, lambda at: versions[at].gap),
         ]
+        if a.aim == b.aim and a.aim != Aim.MOST:
+            kind = FEN if a.aim == Aim.CHEAPEST else SHARE
+            found += [
+                both("aim_value", _("Value of the aim"), kind, lambda at: versions[at].aim_value),
+                both("aim_bound", _("Bound of the aim"), kind, lambda at: versions[at].aim_bound),
+            ]
     tables = [plan_area_rows(one, user=user) for one in versions]
     for one in shared:
         found += _by_run(one, tables)

@@ -189,15 +189,24 @@ def proof_words(facts: PlanFacts) -> str:
         return _("No bound is known: how far the plan is from the best possible has not been proved.")
     share = pct(math.ceil(version.gap * 1000) / 1000)
     said = _("Within %(share)s of the best possible, proved by a bound.") % {"share": share}
-    if facts.whole and version.bound is not None and version.aim == Aim.MOST:
+    if not facts.whole:
+        return said
+    more = ""
+    if version.aim == Aim.MOST and version.value is not None and version.bound is not None:
         more = _(
             "Weighted need newly served: %(value)s; no plan within the same limits serves more than %(bound)s."
-        )
-        said = _("%(first)s %(second)s") % {
-            "first": said,
-            "second": more % {"value": num(version.value), "bound": num(version.bound)},
+        ) % {"value": num(version.value), "bound": num(version.bound)}
+    elif version.aim == Aim.CHEAPEST and version.aim_value is not None and version.aim_bound is not None:
+        more = _("It costs %(value)s; no plan that keeps the targets costs less than %(bound)s.") % {
+            "value": yuan(int(version.aim_value)),
+            "bound": yuan(int(version.aim_bound)),
         }
-    return said
+    elif version.aim == Aim.FAIREST and version.aim_value is not None and version.aim_bound is not None:
+        more = _("The worst served area reaches %(value)s; no plan lifts it above %(bound)s.") % {
+            "value": pct(version.aim_value),
+            "bound": pct(version.aim_bound),
+        }
+    return _("%(first)s %(second)s") % {"first": said, "second": more} if more else said
 
 
 def price_words(facts: PlanFacts) -> str:
