@@ -50,8 +50,13 @@ class PlanViewSet(ReadViewSet):
     """Plans with their versions. A version is an ordered change-set on frozen runs, with its value and a proven bound."""
 
     queryset = Plan.objects.select_related("city", "created_by").prefetch_related(
-        "versions__baseline_runs", "versions__services", "versions__runs", "versions__job", "versions__plan",
-        "versions__parent", "versions__frozen_by",
+        "versions__baseline_runs",
+        "versions__services",
+        "versions__runs",
+        "versions__job",
+        "versions__plan",
+        "versions__parent",
+        "versions__frozen_by",
     )
     serializer_class = forms.PlanSerializer
     filterset_class = filters.PlanFilter
