@@ -12,8 +12,8 @@ from engine.location.cover_tree import CoverTree
 from engine.location.grouping import Grouped, grouped_free
 
 TREE = "branch and bound on prices of the sites left open"
-# Below this many entries the solver is quicker; beyond this many sites a tree over the whole gains next to nothing.
-LEAST_ENTRIES = 30_000
+# Below this many entries the solver is as quick; beyond this many sites a tree over the whole gains next to nothing.
+LEAST_ENTRIES = 3_000
 MOST_SITES = 600
 # Beyond this many the solver does not come to anything, so that the tree may have all the time.
 SOLVER_ENTRIES = 400_000

@@ -58,10 +58,10 @@ def proofs(size: str) -> list[_rows.Row]:
 
 def thinned(cells: int, demands: int, sites: int, seed: int = 1) -> StraightCover:
     """A city of `cells` squares, of which `demands` are looked at, and places where people are."""
-    x, y, people = metropolis(cells, seed)
+    x, y, people = metropolis(cells)
     at = np.sort(np.random.default_rng(seed).choice(cells, demands, replace=False))
     site_x, site_y = places_of(x, y, people, sites, 10)
-    radius = 5_000.0 * np.sqrt(cells / 1_600_000)
+    radius = 4_000.0 * np.sqrt(cells / 1_600_000)
     return StraightCover(site_x, site_y, x[at], y[at], np.rint(people[at] * 100), radius)
 
 
@@ -196,7 +196,7 @@ def _told(cover: Any, p: int, answer: Any, seconds: float, mib: float, what: str
 
 def _city(cells: int, sites: int, p: int, limit_s: float) -> dict[str, Any]:
     _warm()
-    x, y, people = metropolis(cells, 1)
+    x, y, people = metropolis(cells)
     site_x, site_y = places_of(x, y, people, sites, 9)
     radius = 5_000.0 * np.sqrt(cells / 1_600_000)
     cover = StraightCover(site_x, site_y, x, y, people, radius)
@@ -207,7 +207,7 @@ def _city(cells: int, sites: int, p: int, limit_s: float) -> dict[str, Any]:
 
 def _roads(nodes: int, cells: int, sites: int, p: int, minutes: float, limit_s: float) -> dict[str, Any]:
     _warm()
-    x, y, people = metropolis(cells, 1)
+    x, y, people = metropolis(cells)
     site_x, site_y = places_of(x, y, people, sites, 9)
     given = road_grid(nodes, np.random.default_rng(14))
     # Streets under the whole city: the grid is scaled and moved to where the cells are.
@@ -242,7 +242,7 @@ def relaxations(size: str) -> list[_rows.Row]:
     cells, sites, p, limit_s = _rows.of(
         size, (200_000, 2_000, 50, 600.0), (20_000, 200, 12, 40.0), (2_000, 25, 4, 20.0)
     )
-    x, y, people = metropolis(cells, 1)
+    x, y, people = metropolis(cells)
     site_x, site_y = places_of(x, y, people, sites, 9)
     radius = 5_000.0 * np.sqrt(cells / 200_000)
     group = grouped_straight(site_x, site_y, x, y, people, radius)
