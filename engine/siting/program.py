@@ -126,9 +126,12 @@ class Program:
     ) -> Solved:
         """Maximise. relaxed: whole variables may be fractions, and duals are given. start: (columns, values) of a known
         plan, which the solver completes. live(value, bound) as the tree goes."""
-        column, row = np.concatenate(self._column or [[]]), np.concatenate(self._row or [[]])
-        value, cost = np.concatenate(self._value or [[]]), np.concatenate(self.cost)
-        low, high = np.concatenate(self._low or [[]]), np.concatenate(self._high or [[]])
+        column, row = (
+            np.concatenate([np.empty(0, np.int64), *self._column]),
+            np.concatenate([np.empty(0, np.int64), *self._row]),
+        )
+        value, cost = np.concatenate([np.empty(0), *self._value]), np.concatenate(self.cost)
+        low, high = np.concatenate([np.empty(0), *self._low]), np.concatenate([np.empty(0), *self._high])
         whole = np.concatenate(self.whole) & (not relaxed)
         if len(cost) < self.columns:
             cost = np.concatenate([cost, np.zeros(self.columns - len(cost))])
@@ -167,9 +170,16 @@ class Program:
         h.passModel(lp)
         if start is not None and mixed:
             h.setSolution(len(start[0]), np.asarray(start[0], np.int32), np.asarray(start[1], np.float64))
-        ended = self._run(h, seconds, scale, should_stop, live)
+        best: list[Floats] = []
+        told = [(-INF, INF)]
+        ended = self._run(h, seconds, scale, should_stop, live, best, told)
         if not ended:
-            return Solved(None, -INF, INF, False, False)
+            # The solver had to be left at its work: what it had told by then stays true.
+            x = None
+            if best:
+                x = best[0].copy()
+                x[whole] = np.rint(x[whole])
+            return Solved(x, float(cost @ x) if x is not None else -INF, told[0][1], False, False)
         info, status = h.getInfo(), h.getModelStatus()
         states = highspy.HighsModelStatus
         if status in (states.kInfeasible, states.kUnboundedOrInfeasible):
@@ -186,22 +196,34 @@ class Program:
         if not mixed and closed:
             bound = float(info.objective_function_value) * scale
             duals = (
-                np.asarray(h.getSolution().row_dual, np.float64) * scale / np.concatenate(self._scale or [[]])
+                np.asarray(h.getSolution().row_dual, np.float64)
+                * scale
+                / np.concatenate([np.empty(0), *self._scale])
             )
         return Solved(x, float(cost @ x) if x is not None else -INF, bound, closed, False, duals)
 
-    def _run(self, h, seconds: float, scale: float, should_stop, live) -> bool:
+    def _run(
+        self, h, seconds: float, scale: float, should_stop, live, best: list[Floats], told: list
+    ) -> bool:
         """Run the solver beside the caller's thread, so that a request to end is met within a second even where the
-        solver does not look up from its work. False where it had to be left."""
+        solver does not look up from its work. False where it had to be left: `best` then holds the best solution it had
+        told of, if any, and told[0] its value and the bound proved by then."""
         asked = threading.Event()
         heard: list[tuple[float, float]] = []
         last: list[tuple[float, float]] = []
 
         def interrupt(kind, message, out, given, data) -> None:
+            if kind == kinds.kCallbackMipImprovingSolution:
+                best[:] = [np.array(out.mip_solution, np.float64)]
+                return
             if kind == kinds.kCallbackMipInterrupt:
                 said = float(out.mip_primal_bound) * scale, float(out.mip_dual_bound) * scale
                 if not last or last[0] != said:
                     last[:] = [said]
+                    told[0] = (
+                        said[0] if abs(said[0]) < 1e300 else -INF,
+                        said[1] if abs(said[1]) < 1e300 else INF,
+                    )
                     heard.append(said)
             if asked.is_set():
                 given.user_interrupt = True
@@ -209,6 +231,7 @@ class Program:
         kinds = highspy.cb.HighsCallbackType
         h.setCallback(interrupt, None)
         for kind in (
+            kinds.kCallbackMipImprovingSolution,
             kinds.kCallbackMipInterrupt,
             kinds.kCallbackSimplexInterrupt,
             kinds.kCallbackIpmInterrupt,
