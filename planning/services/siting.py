@@ -21,6 +21,7 @@ from core.services.refs import next_ref
 from engine import ENGINE_VERSION
 from engine.siting.question import Answer
 from engine.siting.question import Question as EngineQuestion
+from engine.siting.rules import mended
 from engine.siting.solve import solve
 from engine.world import World
 from facilities.models import Facility, ServiceType
@@ -147,7 +148,8 @@ def site(job: Job, progress: Progress) -> dict[str, Any]:
     answer = solve(
         worlds, options, asked.question, time_limit_s=float(version.time_limit_seconds), seed=int(version.seed),
         progress=lambda share, stage: progress(0.1 + (0.4 if priced else 0.6) * share, str(_STAGES.get(stage, stage))),
-        live=live, should_stop=progress.should_stop, should_finish=live.should_finish, warm=warm or None,
+        live=live, should_stop=progress.should_stop, should_finish=live.should_finish,
+        warm=mended(worlds, options, asked.question, warm) or None,
     )  # fmt: skip
     if answer.status == "cancelled":
         raise JobCancelled(job.ref)
@@ -163,6 +165,14 @@ def site(job: Job, progress: Progress) -> dict[str, Any]:
         version.refresh_from_db()
         return _outcome(version)
     if answer.status == "unknown":
+        version.refresh_from_db(fields=["finish_requested"])
+        if version.finish_requested:
+            raise DomainError(
+                "nothing-to-keep",
+                _(
+                    "The search was ended before it had found a plan that keeps every limit; there was nothing to keep."
+                ),
+            )
         raise DomainError(
             "no-plan-found",
             _("No plan that keeps every limit was found within %(seconds)s s, and it is not proved that there is none. Give the search more time, or loosen a limit.")

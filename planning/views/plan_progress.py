@@ -24,6 +24,7 @@ from planning.services import plans as services
 from planning.views.plan_pages import version_asked, version_context
 from planning.views.plan_question import plan_address
 from planning.views.question_words import (
+    aim_name,
     aim_figure,
     limits_told,
     question_body,
