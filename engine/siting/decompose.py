@@ -19,7 +19,7 @@ from engine.siting.exact import Found
 from engine.siting.frame import Frame, Goal, blur, measure_world
 from engine.siting.lines import cut_lines, lines
 from engine.siting.polishing import Polisher
-from engine.siting.prices import PriceSearch
+from engine.siting.prices import Prices, PriceSearch
 from engine.siting.valuing import Value, Valuer
 
 Ints = NDArray[np.int64]
@@ -203,7 +203,8 @@ def optimise(
 def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> bool:
     """Rounds of prices and lines until they gain little or half the time is gone. False: no plan keeps the limits."""
     case, clock = work.case, work.clock
-    search, prices = PriceSearch(case), None  # type: PriceSearch, Prices | None
+    search = PriceSearch(case)
+    prices: Prices | None = None
     total, middle, step, gained = max(left(), 0.1), None, 4.0, 0.0
     for number in range(60):
         if over() or left() < 0.5 * total or work.gap <= CLOSED:

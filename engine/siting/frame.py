@@ -77,7 +77,7 @@ def measure_area(case: Case) -> Ints:
 
 def world_served(case: Case, y: Floats) -> Floats:
     """(w,) weighted units served."""
-    return np.bincount(measure_world(case), y, len(case.weights))
+    return np.bincount(measure_world(case), y, len(case.weights)).astype(np.float64)
 
 
 def area_shares(case: Case, y: Floats) -> Floats:

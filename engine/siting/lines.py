@@ -58,7 +58,7 @@ def lines(case: Case, omega: Floats, price: Floats) -> tuple[Floats, Floats]:
     pay = omega[case.group_measure] * case.group_value
     price = np.clip(price, 0.0, pay)
     worth = fillings(m.node_ptr, m.edge_group, m.node_units, m.group_need, pay - price)
-    constant = np.bincount(measure_world(case), omega * case.steady, worlds)
+    constant = np.bincount(measure_world(case), omega * case.steady, worlds).astype(np.float64)
     constant += np.bincount(case.group_world, m.group_need * price, worlds)
     stands = m.node_option < 0
     constant += np.bincount(m.node_world[stands], worth[stands], worlds)
