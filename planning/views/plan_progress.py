@@ -24,8 +24,8 @@ from planning.services import plans as services
 from planning.views.plan_pages import version_asked, version_context
 from planning.views.plan_question import plan_address
 from planning.views.question_words import (
-    aim_name,
     aim_figure,
+    aim_name,
     limits_told,
     question_body,
     relaxations_told,
@@ -59,7 +59,7 @@ def _live(request: HttpRequest, version: PlanVersion) -> dict[str, Any]:
         "job": job,
         "no_worker": bool(job and job.state == JobState.QUEUED and not job_selectors.worker_seen()),
         "live": {
-            "value": aim_figure(version, value), "bound": aim_figure(version, bound), "gap": gap_of(value, bound),
+            "value": aim_figure(version, value), "bound": aim_figure(version, bound), "gap": gap_of(value, bound), "counts": aim_name(version),
             "rows": [
                 {"seconds": seconds, "value": aim_figure(version, one), "bound": aim_figure(version, other)}
                 for seconds, one, other in trail[-12:]
