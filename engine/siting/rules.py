@@ -146,3 +146,39 @@ class Rules:
         if not adds:
             return "covered", -1, full
         return ("limit" if full not in ("", "budget") else "value"), -1, full
+
+
+def mended(
+    worlds: Sequence[World], options: Sequence[Option], question: Question, plan: Sequence[int]
+) -> list[int]:
+    """A plan made for another question, brought within the limits of this one: what must be done first, then the plan's
+    options in their order, each that still fits. A search starts from it; only limits from below may be left open."""
+    sets: list[list[set[int]]] = [[] for _ in options]
+    for members in [*_conflicts(worlds, options), *([int(i) for i in group] for group in question.apart)]:
+        together = set(members)
+        for member in together:
+            sets[member].append(together)
+    limits = [(np.asarray(one.amount, np.int64), one.most) for one in question.limits if one.most is not None]
+    if question.budget_fen is not None:
+        limits.append((np.array([one.cost_fen for one in options], np.int64), int(question.budget_fen)))
+    spent, banned, done = [0] * len(limits), set(question.banned), list(question.must)
+    taken = set(done)
+    for number, (amount, _most) in enumerate(limits):
+        spent[number] = int(amount[done].sum()) if done else 0
+    for option in plan:
+        after = [total + int(amount[option]) for total, (amount, _most) in zip(spent, limits, strict=True)]
+        fits = all(
+            now <= most or now <= total
+            for now, total, (_amount, most) in zip(after, spent, limits, strict=True)
+        )
+        if (
+            option in taken
+            or option in banned
+            or not fits
+            or any(taken & together for together in sets[option])
+        ):
+            continue
+        done.append(int(option))
+        taken.add(int(option))
+        spent = after
+    return done

@@ -11,6 +11,7 @@ from engine.interventions import apply_options
 from engine.siting.explain import explain_plan
 from engine.siting.model import option_units
 from engine.siting.question import Limit, Question
+from engine.siting.rules import mended
 from engine.world import Demand, Option, World
 from tests.engine.towns import random_options, random_town, standard, street_town
 
@@ -334,3 +335,17 @@ def test_what_cannot_be_explained_is_refused():
     with pytest.raises(InvalidInput, match="twice"):
         explain_plan([world], options, question, [2, 2])
     assert explain_plan([world], options, question, [0], should_stop=lambda: True) is None
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_plan_of_another_question_is_brought_within_the_limits_of_this_one(seed):
+    worlds, options, question, _chosen, _displacing = case(seed)
+    rng = np.random.default_rng(seed)
+    must = [int(i) for i in rng.permutation(len(options))[:1] if i not in question.banned]
+    question = replace(question, must=tuple(must), budget_fen=int(rng.integers(60, 120)))
+    found = mended(worlds, options, question, rng.permutation(len(options)).tolist())
+    assert found[: len(must)] == must and not set(found) & set(question.banned)
+    assert not excludes(worlds, options, question, found) and within(question, options, found)
+    # nothing more fits
+    for i in set(range(len(options))) - set(found) - set(question.banned):
+        assert excludes(worlds, options, question, [*found, i]) or not within(question, options, [*found, i])
