@@ -34,7 +34,17 @@ EXPECTED = {
     "coverage": ACCESS | {"T7-best", "T7-nearest", "T8", "T8-best", "T9"},
     "db": {"D1-orm", "D1-values", "D1-city-orm", "D1-city-values", "D2-orm", "D2-rows", "D3-z8", "D3-z10"},
     "scale": {"X1-workers"},
-    "siting": {"S6-small"},
+    "siting": {
+        "S1-8k",
+        "S2-minute",
+        "S2b",
+        "S3-10min",
+        "S4-pdlp",
+        "S4-ipm",
+        "S5-city",
+        "S5-spopt",
+        "S6-small",
+    },
     "uncertainty": {"U1"},
     "travel": {
         "T4-scipy",

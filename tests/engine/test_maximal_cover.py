@@ -9,7 +9,7 @@ from engine.checks import InvalidInput
 from engine.grouping import group_rows
 from engine.location import Cover, maximal, maximal_cover, partial_cover, set_cover
 from engine.location.certificate import check_maximal
-from engine.location.cover_bound import bound
+from engine.location.cover_bound import bound, bound_of
 from engine.location.cover_search import Shaker, add_greedily, covered_weight, interchange
 from engine.location.grouping import grouped, grouped_free, grouped_reach, grouped_straight, undominated
 from engine.location.incidence import ReachCover, StraightCover, covered_value, groups_of
@@ -173,6 +173,7 @@ def test_the_worked_example_of_the_page():
     cover = Cover([0, 1, 3, 5, 6], [0, 0, 1, 1, 2, 2], [6.0, 5.0, 4.0, 3.0], 3)
     assert covered_value(cover, np.array([0])) == 11
     group = grouped(cover)
+    assert bound_of(group, 1, group.weight) == 11 and bound_of(group, 1, 0 * group.weight) == 18
     proved = bound(group, 1, settled=1e-9, rounds=2_000)
     assert proved.value == pytest.approx(11.0, abs=1e-6)
     answer = maximal_cover(cover, 1)
