@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -65,7 +66,7 @@ def _live(request: HttpRequest, version: PlanVersion) -> dict[str, Any]:
                 for seconds, one, other in trail[-12:]
             ],
         },
-        "chart": chart_of(trail),
+        "chart": chart_of(trail, lambda value: aim_figure(version, value)),
         "then": plan_address(version),
         # Who asked may stop; so may those who look after everybody's jobs.
         "may_stop": bool(job)
@@ -81,8 +82,9 @@ def gap_of(value: float | None, bound: float | None) -> float | None:
     return abs(bound - value) / most if most else 0.0
 
 
-def chart_of(trail: list[list[float | None]]) -> dict[str, Any] | None:
-    """Stairs of value and bound as SVG paths, and the figures at the axes; None before there is anything to draw."""
+def chart_of(trail: list[list[float | None]], figure: Callable[[float], str]) -> dict[str, Any] | None:
+    """Stairs of value and bound as SVG paths, and the figures at the axes as `figure` writes them; None before there is
+    anything to draw."""
     known = [one for _seconds, value, bound in trail for one in (value, bound) if one is not None]
     if len(trail) < 2 or not known:
         return None
@@ -107,10 +109,9 @@ def chart_of(trail: list[list[float | None]]) -> dict[str, Any] | None:
                 )
         return "".join(parts) + (f"H{WIDTH - RIGHT}" if parts else "")
 
-    digits = 0 if high - low >= 10 else 3
     return {
         "value": stairs(1), "bound": stairs(2), "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT,
-        "ticks": [{"y": f"{y(one):.1f}", "text_y": f"{y(one) + 4:.1f}", "label": num(one, digits)} for one in (low, (low + high) / 2, high)],
+        "ticks": [{"y": f"{y(one):.1f}", "text_y": f"{y(one) + 4:.1f}", "label": figure(one)} for one in (low, (low + high) / 2, high)],
         "ends": [{"x": LEFT, "label": "0 s"}, {"x": WIDTH - RIGHT, "label": f"{num(last)} s"}],
     }  # fmt: skip
 
