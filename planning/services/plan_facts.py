@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,18 +19,18 @@ from core.models import Area
 from core.templatetags.pingji import day, dt, joined, local_name, num, pct, yuan
 from facilities.models import Capability, ServiceType
 from inventory.choices import InterventionKind
-from inventory.models import AssetOption
+from inventory.models import AssetOption, IdleAsset
 from planning.choices import Aim, FundSource, VersionState
 from planning.models import (
     CostRate,
     FacilityResult,
     Intervention,
     InterventionMoney,
-    PlanExplanation,
     PlanVersion,
     Run,
 )
 from planning.selectors.change_sets import Pair, interventions_of, pairs
+from planning.selectors.explanations import Told, told_to
 from planning.selectors.plan_areas import PlanAreaRow, plan_area_rows
 from planning.selectors.plan_comparisons import COMPUTED
 from planning.services.official_tables import scenario_label, source_words, time_label
@@ -39,19 +39,17 @@ from planning.services.plan_freeze import content_sha256
 
 @dataclass(frozen=True)
 class Alternative:
-    """An option that is not in the plan: what it would have been, and why it is not. `row`: as the explanation says it."""
+    """An option that is not in the plan: what it would have been and where. `row`: as the explanation tells it to this
+    reader."""
 
-    key: str
-    kind: str
+    row: dict[str, Any]
     service: ServiceType | None
-    place: Any
-    place_ref: str
     area: Area | None
-    point: Any
-    units: int | None
-    cost_fen: int | None
-    reason: str
-    row: dict[str, Any] = field(default_factory=dict)
+    asset: IdleAsset | None
+
+    @property
+    def place_ref(self) -> str:
+        return self.row["facility"] or self.row["idle_asset"] or ""
 
 
 @dataclass
@@ -118,19 +116,19 @@ class PlanFacts:
         return plan_area_rows(self.version, user=self.user)
 
     @cached_property
-    def explanation(self) -> PlanExplanation | None:
-        return PlanExplanation.objects.filter(version=self.version).first()
+    def told(self) -> Told | None:
+        """The explanation of the change-set as it is, as far as the person may see; None where there is none yet."""
+        return told_to(self.version, user=self.user)
 
     @cached_property
     def alternatives(self) -> list[Alternative]:
         """Options not chosen, where the version has been explained; only at places the person may see."""
         return _alternatives(self)
 
-    @cached_property
-    def chosen_why(self) -> dict[str, dict[str, Any]]:
-        """What the explanation says of each chosen option, by its key."""
-        rows = self.explanation.chosen if self.explanation else []
-        return {str(row.get("key", "")): row for row in rows if isinstance(row, dict)}
+    def key_of(self, one: Intervention) -> str:
+        """The option an intervention comes from; older versions keep the keys beside their facts."""
+        keys = self.version.facts.get("keys") or []
+        return one.key or (keys[one.order - 1] if one.order <= len(keys) else "")
 
     def total_fen(self) -> int:
         return sum(one.cost_fen for one in self.interventions)
@@ -401,30 +399,21 @@ def basis_lines(facts: PlanFacts) -> list[tuple[str, str]]:
 
 
 def _alternatives(facts: PlanFacts) -> list[Alternative]:
-    rows = [row for row in (facts.explanation.rejected if facts.explanation else []) if isinstance(row, dict)]
-    known = places_of_keys([str(row.get("key", "")) for row in rows])
-    paths = None if facts.user is None else policies.visible_paths(facts.user, facts.city.pk)
-    found = []
-    for row in rows:
-        key = str(row.get("key", ""))
-        if key not in known:
-            continue
-        place, service, _role = known[key]
-        if not _seen(place.area, paths, facts.whole):
-            continue
-        found.append(
-            Alternative(
-                key, str(row.get("kind") or key.partition(":")[0]), service, place, place.ref, place.area, place.point,
-                row.get("units"), row.get("cost_fen"), str(row.get("reason") or ""), row,
-            )
-        )  # fmt: skip
-    return found
-
-
-def _seen(area: Area | None, paths: list[str] | None, whole: bool) -> bool:
-    if paths is None or whole:
-        return True
-    return area is not None and any(area.path.startswith(path) for path in paths)
+    rows = facts.told.rejected if facts.told else []
+    services = {
+        one.code: one for one in ServiceType.objects.filter(code__in={row["service"] for row in rows})
+    }
+    paths = {row["area_path"] for row in rows if row["area_path"]}
+    areas = Area.objects.filter(city=facts.city, path__in=paths).defer("geometry")
+    by_path = {area.path: area for area in areas}
+    refs = {row["idle_asset"] for row in rows if row["idle_asset"]}
+    assets = {one.ref: one for one in IdleAsset.objects.filter(city=facts.city, ref__in=refs)}
+    return [
+        Alternative(
+            row, services.get(row["service"]), by_path.get(row["area_path"]), assets.get(row["idle_asset"])
+        )
+        for row in rows
+    ]
 
 
 def _hazard_checks(facts: PlanFacts) -> dict[int, str]:

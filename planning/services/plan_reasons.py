@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from core.templatetags.pingji import num, unit
 from planning.models import Intervention
+from planning.services.explanation_words import reason_words
 from planning.services.plan_facts import Alternative, PlanFacts
 
 
@@ -19,7 +20,7 @@ def chosen_reason(facts: PlanFacts, one: Intervention) -> str:
         "units": num(one.people_newly_served),
         "unit": unit(one.service),
     }
-    why = facts.chosen_why.get(one.key) or {}
+    why = (facts.told.chosen if facts.told else {}).get(one.order) or {}
     lost, only = _most(why.get("lost_units")), _most(why.get("only_people"))
     more = []
     if lost:
@@ -37,21 +38,6 @@ def _most(by_run: Any) -> float:
 
 
 def alternative_reason(facts: PlanFacts, other: Alternative) -> str:
-    """The reason of the explanation as a sentence; the code itself where a later engine tells one not known here."""
-    words = {
-        "banned": _("The question rules it out."),
-        "closing": _("It would close a place that people need."),
-        "late": _("It would not be ready within the hours of the standard."),
-        "displaces": _("It would push aside another role of the same place."),
-        "nobody": _("Nobody without a place is within its reach."),
-        "dear": _("It costs more than the whole budget."),
-        "spare": _("It would fit beside the plan: the plan is not full."),
-        "swap": _("In exchange for one of the plan it would do more."),
-        "size": _("The same place is in the plan in another size."),
-        "excluded": _("The same place is in the plan for something else."),
-        "near": _("It lies too near to a place of the plan."),
-        "covered": _("All whom it could serve are served by the plan."),
-        "limit": _("A limit of the question is full."),
-        "value": _("What it costs does more elsewhere."),
-    }
-    return words.get(other.reason, other.reason)
+    """The same words as on the page of rejected places."""
+    seen = facts.told.names if facts.told else {}
+    return reason_words(other.row, seen, aim=facts.version.aim)

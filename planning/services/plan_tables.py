@@ -85,17 +85,17 @@ def _siting_rows(facts: PlanFacts) -> Iterator[Row]:
             asset.ref if asset else _("existing premises"), asset.land_m2 if asset else None, units_of(one), unit(one.service),
             one.people_newly_served, people_behind(one.people_newly_served, ratios.get(one.service.code)), yuan_of(one.cost_fen),
             yuan_of(one.running_fen_year), yuan_of(one.peacetime_fen_year), one.hours, one.lead_months,
-            facts.hazard_checks.get(one.pk, ""), chosen_reason(facts, one), one.point.x, one.point.y, one.key,
+            facts.hazard_checks.get(one.pk, ""), chosen_reason(facts, one), one.point.x, one.point.y, facts.key_of(one),
         )  # fmt: skip
     kinds = dict(InterventionKind.choices)
     for other in facts.alternatives:
+        row, service = other.row, other.service
         yield (
-            None, local_name(other.place), _("not chosen"), str(kinds.get(other.kind, other.kind)),
-            local_name(other.service) if other.service else "",
+            None, local_name(row), _("not chosen"), str(kinds.get(row["kind"], row["kind"])), local_name(service) if service else row["service"],
             _named(facts.area_at(other.area, AreaLevel.DISTRICT)), _named(facts.area_at(other.area, AreaLevel.STREET)), other.place_ref,
-            other.place_ref if other.place_ref.startswith("IA") else _("existing premises"), getattr(other.place, "land_m2", None),
-            other.units, unit(other.service) if other.service else "", None, None, yuan_of(other.cost_fen), None, None, None, None, "",
-            alternative_reason(facts, other), other.point.x, other.point.y, other.key,
+            other.place_ref if other.asset else _("existing premises"), other.asset.land_m2 if other.asset else None,
+            row["units"], unit(service) if service else "", None, None, yuan_of(row["cost_fen"]), None, None, row.get("hours"), None, "",
+            alternative_reason(facts, other), row["lon"], row["lat"], row["key"],
         )  # fmt: skip
 
 

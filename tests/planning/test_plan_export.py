@@ -18,7 +18,8 @@ from django.test import Client
 from core.errors import DomainError, Forbidden
 from core.models import Job
 from core.services import jobs
-from planning.models import AreaResult, CellResult, InterventionMoney, PlanExplanation
+from planning.models import AreaResult, CellResult, InterventionMoney
+from planning.services import explanations
 from planning.services.plan_export import ask_export, export_now, exports_of, holds, kept_file
 from planning.services.plan_freeze import content_sha256, freeze_version
 from tests.planning.test_plans import suggested
@@ -38,13 +39,10 @@ def plan(priced: SimpleNamespace, compute: Any) -> SimpleNamespace:
         half = one.cost_fen // 2
         for source, fen in (("central", half), ("local", one.cost_fen - half)):
             InterventionMoney.objects.create(intervention=one, year=one.year, source=source, amount_fen=fen)
-    PlanExplanation.objects.create(
-        version=priced.version,
-        rejected=[
-            {"key": f"build:o{priced.option.pk}", "kind": "build", "units": 25, "cost_fen": 100_000, "reason": "dear"},
-            {"key": f"convert:c{priced.roles[3].pk}", "kind": "convert", "units": 15, "cost_fen": 50_000, "reason": "value"},
-        ],
-    )  # fmt: skip
+    job = explanations.start(user=None, version=priced.version)
+    jobs.perform(job.ref)
+    job.refresh_from_db()
+    assert job.state == "done", job.error
     priced.ref = priced.version.plan.ref
     return priced
 
@@ -74,10 +72,10 @@ def test_t7_holds_every_intervention_and_every_alternative(plan: SimpleNamespace
         assert round(row["Cost"] * 100) == one.cost_fen and row["Lead time"] == one.lead_months
         assert (row["Longitude"], row["Latitude"]) == pytest.approx((one.point.x, one.point.y))
         assert row["District"] == one.area.name_en and "usable in all 1 runs" in row["Hazard check"]
-        assert str(one.people_newly_served) in row["Reason"]
+        assert str(one.people_newly_served) in row["Reason"] and "Without it" in row["Reason"]
     left = {row["Site"]: row for row in rows if row["In the plan"] == "not chosen"}
     assert set(left) == {"Old yard", "Place 4"}
-    assert left["Old yard"]["Cost"] == 1000 and "whole budget" in left["Old yard"]["Reason"]
+    assert left["Old yard"]["Cost"] == 1000 and "more than the whole budget" in left["Old yard"]["Reason"]
     assert (
         left["Place 4"]["Land parcel"] == "existing premises"
         and left["Old yard"]["Land parcel"] == "IA-90001"
@@ -405,3 +403,60 @@ def test_the_command_writes_every_format(
     told = json.loads(capsys.readouterr().out)
     assert told["file"] == str(path) and told["bytes"] == path.stat().st_size
     assert told["content_sha256"] == content_sha256(plan.version) and path.read_bytes().startswith(begins)
+
+
+def test_the_api_tells_who_froze_a_version_and_its_hash(
+    plan: SimpleNamespace, person: Any, client: Client
+) -> None:
+    lin = person("lin", "planner")
+    client.force_login(lin)
+    freeze_version(user=lin, version=plan.version)
+    told = client.get(f"/api/v1/plans/{plan.ref}/versions/1/").json()
+    assert (told["frozen_by"], told["content_sha256"]) == ("lin", plan.version.content_sha256)
+
+
+@pytest.mark.parametrize(
+    ("aim", "value", "bound", "words"),
+    [
+        ("most", 55.0, 60.0, ("55", "60")), ("cheapest", 6_800_000.0, 6_000_000.0, ("68,000", "60,000")),
+        ("fairest", 0.9, 0.95, ("90.0", "95.0")),
+    ],
+)  # fmt: skip
+def test_the_proof_is_told_in_the_words_of_the_aim(
+    plan: SimpleNamespace, person: Any, aim: str, value: float, bound: float, words: tuple[str, str]
+) -> None:
+    from planning.services.plan_facts import facts_of, proof_words
+
+    one = plan.version
+    one.aim, one.status, one.gap = aim, "within", 0.05
+    one.value = one.aim_value = value
+    one.bound = one.aim_bound = bound
+    said = proof_words(facts_of(one, user=None))
+    assert "5.0" in said and all(
+        word in said.replace("¥68 k", "68,000").replace("¥60 k", "60,000") for word in words
+    )
+    # a bound of the whole city is not for a district
+    assert words[1] not in proof_words(facts_of(one, user=person("kim", "planner", plan.left)))
+    one.gap = None
+    assert "has not been proved" in proof_words(facts_of(one, user=None))
+
+
+def test_limits_are_told_in_words(plan: SimpleNamespace) -> None:
+    from planning.services.plan_facts import question_lines
+
+    plan.version.question = {
+        "target": 0.9, "area_target": {"T1": 0.85}, "number": {"least": 1, "most": 20}, "number_by_kind": {"build": {"most": 3}},
+        "number_by_area": {"T2": {"least": 1}}, "funds": {"special_bond": {"limit_fen": 100_000_00, "kinds": ["build"]}},
+        "years": [{"year": 2027, "budget_fen": 100_000_00}], "must": [f"convert:c{plan.roles[3].pk}"], "banned": [f"build:o{plan.option.pk}@0.5", "build:o999999"],
+        "spacing_m": {"build": 500}, "running_limit_fen_year": 100, "sizes": True, "tail": 0.2,
+    }  # fmt: skip
+    told = dict(question_lines(plan.version))
+    assert (
+        told["Places that must be in"] == "Place 4"
+        and told["Places that may not be in"] == "Old yard, build:o999999"
+    )
+    assert "West" in told["Share to be served by area"] and "East" in told["Number by area"]
+    assert told["Special bond"] == "¥100 k, only for build" and told["Budget by year"] == "2027: ¥100 k"
+    assert told["Number of interventions"] == "at least 1, at most 20"
+    # every limit of a question has its words
+    assert len(told) == 4 + len(plan.version.question)
