@@ -101,7 +101,10 @@ class DualPrices:
         self.key_ptr = np.append(self.key_ptr, self.options).astype(np.int64)
 
     def _by_option(self, of_node: Floats) -> Floats:
-        return np.bincount(self.option, np.where(self.existing, 0.0, of_node), self.options)
+        sums: Floats = np.bincount(self.option, np.where(self.existing, 0.0, of_node), self.options).astype(
+            np.float64
+        )
+        return sums
 
     def _filled(self, price: Floats) -> tuple[float, Floats, Floats]:
         """(value of need and existing nodes, phi with merit (o,), fee (v,)) at prices (g,)."""
