@@ -19,9 +19,9 @@ from core.services import jobs
 from core.services.jobs import JobCancelled, Progress
 from core.services.refs import next_ref
 from engine import ENGINE_VERSION
+from engine.siting.again import start_from
 from engine.siting.question import Answer
 from engine.siting.question import Question as EngineQuestion
-from engine.siting.rules import mended
 from engine.siting.solve import solve
 from engine.world import World
 from facilities.models import Facility, ServiceType
@@ -149,7 +149,7 @@ def site(job: Job, progress: Progress) -> dict[str, Any]:
         worlds, options, asked.question, time_limit_s=float(version.time_limit_seconds), seed=int(version.seed),
         progress=lambda share, stage: progress(0.1 + (0.4 if priced else 0.6) * share, str(_STAGES.get(stage, stage))),
         live=live, should_stop=progress.should_stop, should_finish=live.should_finish,
-        warm=mended(worlds, options, asked.question, warm) or None,
+        warm=start_from(worlds, options, asked.question, warm, time_limit_s=0.2 * version.time_limit_seconds) if warm else None,
     )  # fmt: skip
     if answer.status == "cancelled":
         raise JobCancelled(job.ref)

@@ -8,6 +8,7 @@ import pytest
 from engine.checks import InvalidInput
 from engine.coverage import role_ready, role_supply, score_world
 from engine.interventions import apply_options
+from engine.siting.again import start_from
 from engine.siting.explain import explain_plan
 from engine.siting.model import option_units
 from engine.siting.question import Limit, Question
@@ -343,9 +344,30 @@ def test_a_plan_of_another_question_is_brought_within_the_limits_of_this_one(see
     rng = np.random.default_rng(seed)
     must = [int(i) for i in rng.permutation(len(options))[:1] if i not in question.banned]
     question = replace(question, must=tuple(must), budget_fen=int(rng.integers(60, 120)))
-    found = mended(worlds, options, question, rng.permutation(len(options)).tolist())
+    found = mended(worlds, options, question, rng.permutation(len(options)).tolist()).order
     assert found[: len(must)] == must and not set(found) & set(question.banned)
     assert not excludes(worlds, options, question, found) and within(question, options, found)
     # nothing more fits
     for i in set(range(len(options))) - set(found) - set(question.banned):
         assert excludes(worlds, options, question, [*found, i]) or not within(question, options, [*found, i])
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_search_begins_with_the_plan_filled_up_with_what_helps(seed):
+    worlds, options, question, chosen, displacing = case(seed)
+    question = replace(question, rule="expected", merit=None)
+    weights = question.world_weights(len(worlds))
+    adding = [i for i in chosen if options[i].kind != "retire"]
+    found = start_from(worlds, options, question, adding[:1])
+    assert (
+        found[:1] == adding[:1]
+        and not excludes(worlds, options, question, found)
+        and within(question, options, found)
+    )
+    at = newly(worlds, options, found) @ weights
+    assert at >= newly(worlds, options, adding[:1]) @ weights - 1e-9
+    for i in set(range(len(options))) - set(found) - set(question.banned) - displacing:
+        tried = [*found, i]
+        fits = not excludes(worlds, options, question, tried) and within(question, options, tried)
+        if fits and options[i].kind != "retire":
+            assert newly(worlds, options, tried) @ weights <= at + 1e-9
