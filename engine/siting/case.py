@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine.coverage import role_ready, role_supply, served_in_time
 from engine.siting.blocks import collapse
-from engine.siting.model import SitingModel, _conflicts, _felt, option_units
+from engine.siting.model import SitingModel, _conflicts, felt_cells, option_units
 from engine.siting.question import FAIREST, Question
 from engine.world import CLOSING_KINDS, READYING_KINDS, REASON_CLOSED, Option, World
 
@@ -332,7 +332,7 @@ def _block(world, service, options, mine, label):
         return None, wanted
     if not mine and label is None:
         return None, np.bincount(cell, flow, len(wanted)).astype(np.int64)
-    in_cell, in_place = _felt(cell, facility, flow, len(wanted), len(roles), deficit)
+    in_cell, in_place = felt_cells(cell, facility, flow, len(wanted), len(roles), deficit)
     places = np.flatnonzero(in_place)
     sites = np.concatenate(
         [

@@ -117,4 +117,11 @@ def optimise(
             break
         sign = np.where(taken, 1.0, -1.0)
         frame.program.limit(frame.x, sign, high=float(taken.sum()) - 1.0)
+    if start is not None and case.keeps_limits(
+        start
+    ):  # the plan begun with, where none or only a worse one was found
+        known = valuer.value(start, goal)
+        better = found is None or (known.value < found.value if flip else known.value > found.value)
+        if known.kept and better:
+            found = Found(start, known.value, bound, False, False, "HiGHS, tree open")
     return found or Found(None, worst, bound, False, False, "HiGHS, tree open")

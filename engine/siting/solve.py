@@ -21,6 +21,7 @@ from engine.siting.exact import Found
 from engine.siting.frame import Goal, blur
 from engine.siting.infeasible import relaxations
 from engine.siting.measuring import Measured, measure, order, stated_value
+from engine.siting.polishing import Polisher
 from engine.siting.question import CHEAPEST, FAIREST, REGRET, Answer, Question, check_question
 from engine.siting.suggest import OPTIMAL_GAP, suggest_sites
 from engine.siting.valuing import Valuer
@@ -29,6 +30,7 @@ from engine.world import Choice, Option, World
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SMALL_MODEL_EDGES = 20_000
+TINY_MODEL_EDGES = 2_000  # solved before a greedy plan would help
 
 
 class Cancelled(Exception):
@@ -116,7 +118,7 @@ def solve(
     check_siting(worlds, options, 0, weights)
     check_question(question, len(worlds), len(options), worlds[0].demand.cells)
     if question.plain and min(weights) > 0:
-        return _plain(worlds, options, question, weights, seed, clock)
+        return _plain(worlds, options, question, weights, seed, clock, warm)
     try:
         clock.tell(0.0, "model")
         case = build_case(worlds, options, question)
@@ -166,17 +168,23 @@ def _optimise(
     valuer: Valuer, goal: Goal, seed: int, clock: Clock, start: Flags | None, seconds: float
 ) -> Found:
     """HiGHS on the whole where that is small, decomposition otherwise or with the time that is left."""
-    case = valuer.case
+    case, begun, bound = valuer.case, time.monotonic(), None
     if case.model.edges <= SMALL_MODEL_EDGES:
+        if start is None and case.model.edges > TINY_MODEL_EDGES:
+            clock.tell(0.15, "greedy")
+            start = Polisher(valuer, goal, np.random.default_rng(seed), clock.over).greedy()
+            bound = decompose.first_bound(valuer, goal, clock)
         found = exact.optimise(
             valuer,
             goal,
-            seconds=max(seconds, 0.1),
+            seconds=max(seconds - (time.monotonic() - begun), 0.1),
             seed=seed,
             start=start,
             should_stop=clock.over,
             live=clock.improve,
         )
+        if bound is not None and not found.infeasible and not np.isfinite(found.bound):
+            found = replace(found, bound=bound, source="proven lines, linear program")
         if clock.should_stop and clock.should_stop():
             raise Cancelled
         if found.taken is not None or found.infeasible or clock.over():
@@ -337,12 +345,13 @@ def _nothing(worlds, question: Question, status: str, seed: int, clock: Clock) -
     )  # fmt: skip
 
 
-def _plain(worlds, options, question: Question, weights, seed: int, clock: Clock) -> Answer:
+def _plain(worlds, options, question: Question, weights, seed: int, clock: Clock, warm) -> Answer:
     """One budget, exclusive keys, an expected value: suggest_sites on the options that are not banned."""
     offered = np.setdiff1d(np.arange(len(options)), np.asarray(question.banned, np.int64))
     budget = question.budget_fen
     if budget is None:
         budget = sum(option.cost_fen for option in options)
+    place = {int(number): at for at, number in enumerate(offered)}
     choice = suggest_sites(
         worlds,
         [options[i] for i in offered],
@@ -352,6 +361,9 @@ def _plain(worlds, options, question: Question, weights, seed: int, clock: Clock
         seed,
         clock.progress,
         clock.should_stop,
+        live=clock.improve,
+        should_finish=clock.should_finish,
+        warm=None if warm is None else [place[int(i)] for i in warm if int(i) in place],
     )
     return of_choice(worlds, options, question, replace(choice, chosen=offered[choice.chosen]), clock)
 
