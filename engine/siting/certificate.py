@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import maximum_flow
 
 from engine.coverage import role_ready, role_supply, served_in_time
 from engine.interventions import apply_options
-from engine.siting.model import SitingModel, _felt, option_units
+from engine.siting.model import SitingModel, felt_cells, option_units
 from engine.world import Option, World
 
 Floats = NDArray[np.float64]
@@ -164,7 +164,7 @@ def prices_by_cell(model: SitingModel, price: Floats, worlds: Sequence[World]) -
                 _served, roles, facility, cell, units = served_in_time(world, service)
                 need = world.demand.need[service]
                 short = need - np.bincount(cell, units, len(need)).astype(np.int64) > 0
-                share = np.where(_felt(cell, facility, units, len(need), len(roles), short)[0], 0.0, 1.0)
+                share = np.where(felt_cells(cell, facility, units, len(need), len(roles), short)[0], 0.0, 1.0)
             row.append(share)
         out.append(row)
     return out

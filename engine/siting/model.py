@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.coverage import role_ready, role_supply, served_in_time
-from engine.siting.blocks import collapse
 from engine.grouping import group_rows
+from engine.siting.blocks import collapse
 from engine.world import CLOSING_KINDS, READYING_KINDS, REASON_OTHER_ROLE, Option, World
 
 Ints = NDArray[np.int64]
@@ -135,7 +135,9 @@ def _conflicts(worlds: Sequence[World], options: Sequence[Option]) -> list[list[
     return [members for members in sets.values() if len(members) > 1]
 
 
-def _felt(cell, facility, units, cells, facilities, deficit) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def felt_cells(
+    cell, facility, units, cells, facilities, deficit
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Cells and facilities reachable from unserved need by re-routing (the residual graph of a maximal flow)."""
     in_cell, in_place = deficit.copy(), np.zeros(facilities, bool)
     used = units > 0
@@ -221,7 +223,7 @@ def _block(world: World, service: int, options: Sequence[Option], units: Ints) -
     mine = np.array([i for i in np.flatnonzero(units > 0) if options[i].service == service], np.int64)
     if len(mine) == 0 or not deficit.any():
         return nothing
-    in_cell, in_place = _felt(cell, facility, flow, len(need), len(roles), deficit)
+    in_cell, in_place = felt_cells(cell, facility, flow, len(need), len(roles), deficit)
     places = np.flatnonzero(in_place)
     sites = np.array([options[i].site for i in mine], np.int64)
     # Options and places at one site reach the same cells, so each site is looked at once.
