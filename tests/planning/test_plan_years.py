@@ -17,7 +17,7 @@ from core.models import AuditEntry
 from core.services import jobs
 from planning.models import InterventionMoney
 from planning.selectors.plan_money import plan_money
-from planning.services import phasing, plan_years
+from planning.services import phasing, plan_edits, plan_years
 from planning.services.plan_freeze import freeze_version
 from tests.planning.test_plans import suggested
 
@@ -47,7 +47,7 @@ def test_each_intervention_gets_its_year_and_the_curve_is_known(version):
     assert years_of(version) == {"stock": 2027, "upgrade": 2027, "extend": 2028}
     told = version.facts["phasing"]
     # 35 from the fourth month of 2027, 55 from the fourth of 2028, up to the end of 2028 and three months.
-    assert told["area"] == pytest.approx(35 + 55) and told["status"] == "optimal"
+    assert told["area"] == pytest.approx(35 + 55) and told["status"] == "optimal", told
     assert told["curve_years"] == [2027, 2028, 2029] and told["curve"] == pytest.approx([35, 55, 55])
     assert told["steps"] == [[3, pytest.approx(35)], [15, pytest.approx(55)]]
     assert told["spent_fen"] == [28_000, 40_000] and told["left"] == []
@@ -259,3 +259,19 @@ def test_the_page_refuses_whom_it_must(version, person, role, status):
         f"/plans/{version.plan.ref}/years/phase/", {"version": 1, "year_0": "2027", "budget_0": "1"}
     )
     assert answer.status_code in (status, 403)
+
+
+def test_a_question_with_years_and_sources_is_phased_with_its_plan(priced, compute):
+    version = suggested(priced, compute(priced), None, question={"years": YEARS, "funds": FUNDS})
+    assert version.budget_fen == 70_000 and years_of(version) == {"stock": 2027, "upgrade": 2027, "extend": 2028}
+    assert sum(InterventionMoney.objects.values_list("amount_fen", flat=True)) == version.cost_fen == 68_000
+    assert version.facts["phasing"]["funds"]["given_fen"] == [40_000, 28_000]
+
+
+def test_a_version_edited_by_hand_is_phased_by_the_question_it_came_from(priced, compute):
+    version = suggested(priced, compute(priced), None, question={"years": YEARS})
+    gone = version.interventions.get(kind="stock").order
+    edited = plan_edits.edit_version(user=None, version=version, remove=[gone])
+    jobs.perform(edited.job.ref)
+    edited.refresh_from_db()
+    assert years_of(edited) == {"upgrade": 2027, "extend": 2028} and edited.facts["phasing"]["left"] == []
