@@ -341,8 +341,8 @@ def _block(world, service, options, mine, label):
         ]
     )
     distinct, at = np.unique(sites, return_inverse=True)
-    reach = world.reach[service]
-    group, row_ptr, row_group = collapse(reach.indptr, reach.cell, distinct, in_cell, label)
+    reach = world.reach[service].take(distinct)
+    group, row_ptr, row_group = collapse(reach.indptr, reach.cell, np.arange(len(distinct)), in_cell, label)
     lengths = np.diff(row_ptr)[at]
     start = row_ptr[:-1][at]
     index = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths - start, lengths)
