@@ -132,16 +132,6 @@ class Decomposition:
         return case.merit, None
 
 
-def first_bound(valuer: Valuer, goal: Goal, clock) -> float:
-    """A bound within a moment: everybody may use every option in reach, as far as its room goes."""
-    case = valuer.case
-    work = Decomposition(valuer, goal, 0, clock)
-    everything = np.ones(case.measures)
-    work.master.add(everything, *lines(case, everything, np.zeros(case.model.groups)))
-    work.relaxed(5.0)
-    return work.bound
-
-
 def optimise(
     valuer: Valuer, goal: Goal, *, seconds: float, seed: int = 0, start: Flags | None = None, clock
 ) -> Found:

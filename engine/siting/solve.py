@@ -21,7 +21,6 @@ from engine.siting.exact import Found
 from engine.siting.frame import Goal, blur
 from engine.siting.infeasible import relaxations
 from engine.siting.measuring import Measured, measure, order, stated_value
-from engine.siting.polishing import Polisher
 from engine.siting.question import CHEAPEST, FAIREST, REGRET, Answer, Question, check_question
 from engine.siting.suggest import OPTIMAL_GAP, suggest_sites
 from engine.siting.valuing import Valuer
@@ -30,7 +29,8 @@ from engine.world import Choice, Option, World
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SMALL_MODEL_EDGES = 20_000
-TINY_MODEL_EDGES = 2_000  # solved before a greedy plan would help
+TINY_MODEL_EDGES = 2_000  # proved by HiGHS at once
+DECOMPOSED_FIRST = 0.4  # of the time
 
 
 class Cancelled(Exception):
@@ -167,29 +167,42 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
 def _optimise(
     valuer: Valuer, goal: Goal, seed: int, clock: Clock, start: Flags | None, seconds: float
 ) -> Found:
-    """HiGHS on the whole where that is small, decomposition otherwise or with the time that is left."""
-    case, begun, bound = valuer.case, time.monotonic(), None
-    if case.model.edges <= SMALL_MODEL_EDGES:
-        if start is None and case.model.edges > TINY_MODEL_EDGES:
-            clock.tell(0.15, "greedy")
-            start = Polisher(valuer, goal, np.random.default_rng(seed), clock.over).greedy()
-            bound = decompose.first_bound(valuer, goal, clock)
-        found = exact.optimise(
+    """Tiny models go to HiGHS whole. Larger ones are decomposed first; unless they are large, HiGHS goes on from there
+    with the time that is left, and the better plan and the better bound of the two stand."""
+    edges, end = valuer.case.model.edges, time.monotonic() + max(seconds, 0.1)
+    first = None
+    if edges > TINY_MODEL_EDGES:
+        share = seconds if edges > SMALL_MODEL_EDGES else DECOMPOSED_FIRST * seconds
+        first = decompose.optimise(valuer, goal, seconds=max(share, 0.1), seed=seed, start=start, clock=clock)
+    if first is None or not (first.closed or first.infeasible or clock.over() or edges > SMALL_MODEL_EDGES):
+        second = exact.optimise(
             valuer,
             goal,
-            seconds=max(seconds - (time.monotonic() - begun), 0.1),
+            seconds=max(end - time.monotonic(), 0.1),
             seed=seed,
-            start=start,
+            start=start if first is None or first.taken is None else first.taken,
             should_stop=clock.over,
             live=clock.improve,
         )
-        if bound is not None and not found.infeasible and not np.isfinite(found.bound):
-            found = replace(found, bound=bound, source="proven lines, linear program")
-        if clock.should_stop and clock.should_stop():
-            raise Cancelled
-        if found.taken is not None or found.infeasible or clock.over():
-            return found
-    return decompose.optimise(valuer, goal, seconds=max(seconds, 0.1), seed=seed, start=start, clock=clock)
+        first = second if first is None else _better(first, second, -1.0 if goal.small(valuer.case) else 1.0)
+    if clock.should_stop and clock.should_stop():
+        raise Cancelled
+    if first.taken is None and not first.infeasible and not clock.over() and time.monotonic() < end:
+        first = decompose.optimise(
+            valuer, goal, seconds=end - time.monotonic(), seed=seed, start=start, clock=clock
+        )
+    return first
+
+
+def _better(one: Found, two: Found, sign: float) -> Found:
+    """The better plan with the better bound."""
+    if two.infeasible:
+        return one if one.taken is not None else two
+    plan = (
+        two if one.taken is None or (two.taken is not None and sign * two.value > sign * one.value) else one
+    )
+    proof = two if sign * two.bound < sign * one.bound else one
+    return replace(plan, bound=proof.bound, source=proof.source, closed=one.closed or two.closed)
 
 
 def _alone(valuer: Valuer, seed: int, clock: Clock, start, notes) -> tuple[Goal, Goal, Found | None]:
