@@ -1,4 +1,5 @@
-"""What proves a maximal cover beyond the prices of its linear relaxation: the tree over the sites that they leave open."""
+"""What proves a maximal cover beyond the prices of its linear relaxation: the tree over the sites that they leave open,
+and where they are too many for one tree, regions of the city with a tree each."""
 
 from __future__ import annotations
 
@@ -7,11 +8,17 @@ from numpy.typing import NDArray
 
 from engine.location.course import Course
 from engine.location.cover_bound import CoverBound
+from engine.location.cover_regions import RegionalBound
+from engine.location.cover_regions import RegionalBound
 from engine.location.cover_search import interchange
 from engine.location.cover_tree import CoverTree
 from engine.location.grouping import Grouped, grouped_free
 
+REGIONS = "branch and bound in regions, with prices between them"
 TREE = "branch and bound on prices of the sites left open"
+REGIONS = "branch and bound by region, with prices between the regions"
+# Regions need some seconds before they say anything.
+LEAST_SECONDS = 20.0
 # Below this many entries the solver is as quick; beyond this many sites a tree over the whole gains next to nothing.
 LEAST_ENTRIES = 3_000
 MOST_SITES = 600
@@ -19,6 +26,8 @@ MOST_SITES = 600
 SOLVER_ENTRIES = 400_000
 # Share of the time left that the tree gets where the solver may still try after it.
 BEFORE_SOLVER = 0.75
+# With less time than this the regions of a city do not come to anything.
+LEAST_SECONDS = 20.0
 
 
 def prove_by_tree(group: Grouped, p: int, prices: CoverBound, course: Course) -> None:
@@ -52,3 +61,57 @@ def prove_by_tree(group: Grouped, p: int, prices: CoverBound, course: Course) ->
     told(tree.value, tree.ceiling)
     tree.grow(share * max(course.left, 0.0), course.gap, should_stop=course.should_stop, told=told)
     told(tree.value, tree.ceiling)
+
+
+def prove_by_regions(group: Grouped, p: int, prices: CoverBound, course: Course) -> None:
+    """Lower the ceiling region by region where places are known and more sites are open than one tree takes."""
+    if group.middle is None or prices.undecided(course.value) <= MOST_SITES or course.left < LEAST_SECONDS:
+        return
+    regional = RegionalBound(group, p, prices, course.value, _reach(group))
+    regional.run(
+        0.97 * course.left, course.gap, should_stop=course.should_stop,
+        told=lambda ceiling: course.tighter(ceiling, REGIONS),
+    )  # fmt: skip
+    course.tighter(regional.best, REGIONS)
+
+
+def _reach(group: Grouped) -> float:
+    """About how far sites reach, in the unit of the places: the middle one of the sites' farthest groups, measured from
+    the mean of their groups."""
+    assert group.middle is not None
+    ptr, member = group.by_site()
+    covering = np.flatnonzero(np.diff(ptr) > 0)
+    start = ptr[covering]
+    place = group.middle[member]
+    count = np.diff(ptr)[covering]
+    mean = np.add.reduceat(place, start, axis=0) / count[:, None]
+    far = np.hypot(*(place - np.repeat(mean, count, axis=0)).T)
+    return float(max(np.median(np.maximum.reduceat(far, start)), 1e-9))
+
+
+def reach_of(group: Grouped) -> float:
+    """How far sites reach: half the longer side of the box around what one covers, the middle one of all sites."""
+    ptr, member = group.by_site()
+    used = np.flatnonzero(np.diff(ptr) > 0)
+    low = np.minimum.reduceat(group.middle[member], ptr[used])
+    high = np.maximum.reduceat(group.middle[member], ptr[used])
+    return float(np.median((high - low).max(axis=1)) / 2)
+
+
+def prove_by_regions(group: Grouped, p: int, prices: CoverBound, course: Course) -> None:
+    """Where too many sites are left open for one tree and it is known where the groups are."""
+    surely_in, surely_out = prices.decided(course.value)
+    if (
+        group.middle is None
+        or int((~surely_in & ~surely_out).sum()) <= MOST_SITES
+        or course.left < LEAST_SECONDS
+    ):
+        return
+    reach = reach_of(group)
+    if reach <= 0:
+        return
+    regional = RegionalBound(group, p, prices, course.value, reach)
+    course.tighter(regional.best, REGIONS)
+    regional.run(
+        0.85 * course.left, course.gap, course.should_stop, lambda ceiling: course.tighter(max(ceiling, course.value), REGIONS)
+    )  # fmt: skip

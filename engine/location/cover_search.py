@@ -360,8 +360,9 @@ class Shaker:
     def shake(self, rounds: int) -> bool:
         """Whether `rounds` rounds found something better."""
         before = self.value
-        self.total, self.here_total, self.value = _shake(
+        given: Any = (
             *self.entries, *self.near, self.chosen, *self.known, self.total, self.here, self.here_total, self.best,
             self.value, self.chance, self.state, rounds, self.most,
         )  # fmt: skip
+        self.total, self.here_total, self.value = _shake(*given)
         return self.value > before

@@ -12,7 +12,7 @@ from engine.location.course import PRICES, Course
 from engine.location.cover_bound import CoverBound
 from engine.location.cover_bound import bound as cover_bound
 from engine.location.cover_programs import best_of_rest
-from engine.location.cover_proof import prove_by_tree
+from engine.location.cover_proof import prove_by_regions, prove_by_tree
 from engine.location.cover_search import Shaker, add_greedily, covered_weight, interchange
 from engine.location.grouping import Grouped, grouped_free, undominated
 from engine.location.incidence import Coverage, covered_value, groups_of
@@ -35,7 +35,7 @@ BRANCHED_REST = "branch and cut on the sites that prices leave open"
 # Further proof of what prices leave open, in the order tried: (group, p, prices, course) -> None calls course.better and
 # course.tighter; each takes the sizes it is good at and leaves the rest.
 Proof = Callable[[Grouped, int, CoverBound, Course], None]
-PROOFS: tuple[Proof, ...] = (prove_by_tree,)
+PROOFS: tuple[Proof, ...] = (prove_by_tree, prove_by_regions)
 
 
 def maximal_cover(
