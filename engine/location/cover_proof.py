@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from engine.location.course import Course
 from engine.location.cover_bound import CoverBound
 from engine.location.cover_regions import RegionalBound
-from engine.location.cover_regions import RegionalBound
 from engine.location.cover_search import interchange
 from engine.location.cover_tree import CoverTree
 from engine.location.grouping import Grouped, grouped_free
@@ -87,31 +86,3 @@ def _reach(group: Grouped) -> float:
     mean = np.add.reduceat(place, start, axis=0) / count[:, None]
     far = np.hypot(*(place - np.repeat(mean, count, axis=0)).T)
     return float(max(np.median(np.maximum.reduceat(far, start)), 1e-9))
-
-
-def reach_of(group: Grouped) -> float:
-    """How far sites reach: half the longer side of the box around what one covers, the middle one of all sites."""
-    ptr, member = group.by_site()
-    used = np.flatnonzero(np.diff(ptr) > 0)
-    low = np.minimum.reduceat(group.middle[member], ptr[used])
-    high = np.maximum.reduceat(group.middle[member], ptr[used])
-    return float(np.median((high - low).max(axis=1)) / 2)
-
-
-def prove_by_regions(group: Grouped, p: int, prices: CoverBound, course: Course) -> None:
-    """Where too many sites are left open for one tree and it is known where the groups are."""
-    surely_in, surely_out = prices.decided(course.value)
-    if (
-        group.middle is None
-        or int((~surely_in & ~surely_out).sum()) <= MOST_SITES
-        or course.left < LEAST_SECONDS
-    ):
-        return
-    reach = reach_of(group)
-    if reach <= 0:
-        return
-    regional = RegionalBound(group, p, prices, course.value, reach)
-    course.tighter(regional.best, REGIONS)
-    regional.run(
-        0.85 * course.left, course.gap, course.should_stop, lambda ceiling: course.tighter(max(ceiling, course.value), REGIONS)
-    )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from engine.location import near_places, p_median_cutoff
 from engine.location.p_median_check import check_places, price_of_demands
 from tests.bench import _rows
-from tests.bench._city import people_grid, scattered_sites
+from tests.bench._city import metropolis, places_of
 
 GAP_TARGET = 0.001
 MOST_MIB = 1_024.0
@@ -23,10 +23,9 @@ def versions() -> list[str]:
     return [_rows.version(name) for name in ("spopt", "pulp", "numpy", "numba")]
 
 
-def town(cells: int, places: int, seed: int) -> tuple[np.ndarray, ...]:
-    random = np.random.default_rng(seed)
-    x, y, people = people_grid(cells, random)
-    return x, y, people, *scattered_sites(x, y, people, places, random)
+def town(cells: int, places: int, seed: int = 9) -> tuple[np.ndarray, ...]:
+    x, y, people = metropolis(cells)
+    return x, y, people, *places_of(x, y, people, places, seed)
 
 
 def run(size: str) -> list[_rows.Row]:
@@ -66,9 +65,9 @@ def city(cells: int, places: int, p: int, cutoff: float, limit_s: float) -> _row
 
 
 def _city(cells: int, places: int, p: int, cutoff: float, limit_s: float) -> dict[str, Any]:
-    x, y, people, sx, sy = town(cells, places, 7)
+    x, y, people, sx, sy = town(cells, places)
     # Compiles the kernels.
-    p_median_cutoff(near_places(*town(3_600, 150, 1), 1_500.0), 5, seconds=3)
+    p_median_cutoff(near_places(*town(3_600, 150), 1_500.0), 5, seconds=3)
     made: list[Any] = []
 
     def ours() -> None:
@@ -92,13 +91,13 @@ def _city(cells: int, places: int, p: int, cutoff: float, limit_s: float) -> dic
 
 
 def against_spopt(cells: int, places: int, p: int, limit_s: float) -> _rows.Row:
-    x, y, people, sx, sy = town(cells, places, 5)
+    x, y, people, sx, sy = town(cells, places)
     cutoff = 2_000.0
     cost = np.minimum(np.hypot(x[:, None] - sx, y[:, None] - sy), cutoff)
     id, peer = "S5-spopt", f"spopt p-median with CBC, limit {limit_s:g} s"
     what = f"p-median with a cutoff: {cells:,} cells x {places} sites, p {p}"
     answers: list[Any] = []
-    p_median_cutoff(near_places(*town(400, 20, 1), 1_500.0), 2, seconds=2)
+    p_median_cutoff(near_places(*town(400, 20), 1_500.0), 2, seconds=2)
 
     def ours() -> None:
         answers.append(p_median_cutoff(near_places(x, y, people, sx, sy, cutoff), p, seconds=limit_s))
