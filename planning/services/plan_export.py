@@ -126,7 +126,7 @@ def ask_export(*, user: Any, version: PlanVersion, form: str, language: str | No
         return done
     job, _created = jobs.submit(
         kind=EXPORT, user=user, city=version.plan.city, title=version.plan.name, title_en=version.plan.name_en,
-        params={"version": version.pk, "format": form, "language": language, "user": user.pk}, queue="interactive",
+        params={"version": version.pk, "format": form, "language": language, "user": user.pk}, queue="bulk" if form == "gpkg" else "interactive",
     )  # fmt: skip
     return job
 

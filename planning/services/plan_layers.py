@@ -232,7 +232,7 @@ _CELLS = """
         on f.cell_id = b.cell_id
     join planning_demandcell c on c.id = coalesce(b.cell_id, f.cell_id)
     left join core_area a on a.id = c.area_id
-    where %(paths)s is null or a.path like any(%(paths)s)
+    where %(paths)s is null or exists (select 1 from unnest(%(paths)s::text[]) mine where starts_with(a.path, mine))
     order by c.number"""
 
 
@@ -252,7 +252,7 @@ def _write_cells(path: Path, facts: PlanFacts, tell: Tell) -> None:
                     "before": before.pk,
                     "after": after.pk,  # type: ignore[union-attr]
                     "service": service.pk,
-                    "paths": None if paths is None else [f"{one}%" for one in paths],
+                    "paths": paths,
                 },
             )
             while rows := cursor.fetchmany(CHUNK):
