@@ -262,15 +262,10 @@ class Case:
 
     def greedy_order(self) -> list[int]:
         """By what each yuan buys, each counted after those before it; then those that add nothing, as given."""
-        done, order = np.zeros(len(self.cost), bool), []
-        while True:
-            gain = self.growth.gains(done)
-            if not (gain > 0).any():
-                return order + [int(one) for one in np.flatnonzero(~done)]
-            one = int(np.argmax(np.where(gain > 0, gain / np.maximum(self.cost, 1), -1.0)))
-            order.append(one)
-            done = done.copy()
-            done[one] = True
+        none, price = np.zeros(len(self.cost), bool), np.maximum(self.cost, 1).astype(np.float64)
+        order = list(self.growth.greedily(price, lambda one: True, none, self.growth.gains(none).copy()))
+        listed = set(order)
+        return order + [one for one in range(len(self.cost)) if one not in listed]
 
     def in_order(self, order: Sequence[int]) -> Ints:
         """Each option in the first year whose money is still enough for it."""
@@ -286,17 +281,14 @@ class Case:
         """Greedy within each year: what buys most of those the year can still pay, counted after all started."""
         year = np.full(len(self.cost), -1, np.int64)
         spent = np.zeros(len(self.budgets.years), np.int64)
+        price = np.maximum(self.cost, 1).astype(np.float64)
+        upper = self.growth.gains(np.zeros(len(self.cost), bool)).copy()
         for now in range(len(self.budgets.years)):
-            while True:
-                gain = self.growth.gains(year >= 0)
-                fits = [
-                    year[one] < 0 and self.budgets.first_room(spent, int(self.cost[one]), now) == now
-                    for one in range(len(year))
-                ]
-                worth = np.where(np.array(fits, bool) & (gain > 0), gain / np.maximum(self.cost, 1), -1.0)
-                if not len(worth) or worth.max() < 0:
-                    break
-                one = int(np.argmax(worth))
+
+            def fits(one: int, now: int = now) -> bool:
+                return self.budgets.first_room(spent, int(self.cost[one]), now) == now
+
+            for one in self.growth.greedily(price, fits, year >= 0, upper):
                 year[one] = now
                 spent[now] += self.cost[one]
         return year

@@ -218,3 +218,17 @@ def test_sets_are_worth_the_same_however_they_are_asked():
         assert growth.value(done) == pytest.approx(worth[mask])
         for one, gain in enumerate(growth.gains(done)):
             assert gain == pytest.approx(worth[mask | 1 << one] - worth[mask])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_greedy_order_is_by_what_each_yuan_buys_after_those_before(seed):
+    world = random_town(seed, 20, 10, 2)
+    options = [o for o in random_options(seed, world, 25) if o.kind in ("build", "convert", "extend")]
+    growth = Growth([world], options, [1.0])
+    price = np.array([max(o.cost_fen, 1) for o in options], float)
+    done = np.zeros(len(options), bool)
+    for one in growth.greedily(price, lambda _: True, done.copy(), growth.gains(done).copy()):
+        plain = Growth([world], options, [1.0]).gains(done) / price
+        assert plain[one] == pytest.approx(plain.max()) and plain[one] > 0
+        done[one] = True
+    assert growth.gains(done).max(initial=0) == 0
