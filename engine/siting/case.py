@@ -156,7 +156,8 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
         ready = np.where(role_ready(world), role_supply(world)[0], 0)
         for service in range(world.services):
             value = world.standards[service].weight
-            base[number, service] = served_in_time(world, service)[0]
+            flow = served_in_time(least, service)
+            base[number, service] = flow[0] if not gone else served_in_time(world, service)[0]
             if value == 0 or weights[number] == 0:
                 continue
             wanted = world.demand.need[service]
@@ -172,7 +173,7 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
                 if ready[role] > 0 and options[option].service == service
             ]  # fmt: skip
             label = area if split else None
-            block, always = _block(least, service, options, mine, label)
+            block, always = _block(least, service, flow, options, mine, label)
             measure = number * (q.areas + 1) + area + 1 if split else np.full(len(wanted), number)
             steady_sum += value * np.bincount(measure, always, measures)
             if block is None:
@@ -322,11 +323,11 @@ def _retirings(world: World, options: Sequence[Option], closing: NDArray[np.bool
     return found
 
 
-def _block(world, service, options, mine, label):
+def _block(world, service, flow, options, mine, label):
     """One (world, service) of the least supply: (nodes and groups, or None where nothing can change), and (n,) units
-    served whatever is chosen. mine: (option, units) of those that would add here."""
+    served whatever is chosen. flow: of served_in_time. mine: (option, units) of those that would add here."""
     wanted = world.demand.need[service]
-    _base, roles, facility, cell, flow = served_in_time(world, service)
+    _base, roles, facility, cell, flow = flow
     deficit = wanted - np.bincount(cell, flow, len(wanted)).astype(np.int64) > 0
     if not deficit.any():
         return None, wanted

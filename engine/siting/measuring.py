@@ -14,7 +14,7 @@ from engine.interventions import apply_options
 from engine.siting.case import Case, areas_matter, build_case
 from engine.siting.flow import UNHURRIED, OpenSet
 from engine.siting.frame import Goal, goal_value
-from engine.siting.question import EXPECTED, FAIREST, Question
+from engine.siting.question import EXPECTED, FAIREST, REGRET, Question
 from engine.siting.valuing import Valuer
 from engine.world import Option, World
 
@@ -45,17 +45,17 @@ def measure(
     stay for services nothing was done to. goal: for whom areas are served first, by default the smallest share."""
     changed = [apply_options(world, options, chosen) for world in worlds]
     touched = {options[int(i)].service for i in chosen}
-    served = np.zeros((len(worlds), worlds[0].services), np.int64)
-    for number, world in enumerate(changed):
-        for service in range(world.services):
-            still()
-            if before is not None and service not in touched:
-                served[number, service] = before[number, service]
-            else:
-                served[number, service] = served_in_time(world, service)[0]
     value = np.array([[s.weight for s in world.standards] for world in worlds])
     weights = question.world_weights(len(worlds))
     if question.area is None:
+        served = np.zeros((len(worlds), worlds[0].services), np.int64)
+        for number, world in enumerate(changed):
+            for service in range(world.services):
+                still()
+                if before is not None and service not in touched:
+                    served[number, service] = before[number, service]
+                else:
+                    served[number, service] = served_in_time(world, service)[0]
         return Measured(served, (served * value).sum(axis=1) * (weights > 0), None)
     still()
     split = areas_matter(question)
@@ -64,11 +64,12 @@ def measure(
     )
     if not split:
         asked = replace(asked, aim=FAIREST, rule=EXPECTED, target=None, area_target=None)
+    if asked.rule == REGRET and (goal is None or goal.best is None):
+        asked = replace(asked, rule=EXPECTED)
     case = build_case(changed, [], asked)
-    goal = goal or Goal()
-    valuer = Valuer(case)
-    found = valuer.value(np.zeros(0, bool), goal if split else Goal())
-    y = found.y
+    served = case.model.base
+    still()
+    y = Valuer(case).value(np.zeros(0, bool), (goal or Goal()) if split else Goal()).y
     by_area = y.reshape(len(worlds), -1)[:, 1:]
     whole = weights @ case.area_need
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -20,7 +20,7 @@ from engine.siting.case import Case, build_case
 from engine.siting.exact import Found
 from engine.siting.frame import Goal, blur
 from engine.siting.infeasible import relaxations
-from engine.siting.measuring import Measured, measure, order, stated_value
+from engine.siting.measuring import measure, order, stated_value
 from engine.siting.question import CHEAPEST, FAIREST, REGRET, Answer, Question, check_question
 from engine.siting.suggest import OPTIMAL_GAP, suggest_sites
 from engine.siting.valuing import Valuer
@@ -134,6 +134,13 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
     notes = {"options": case.decisions, "groups": case.model.groups, "edges": case.model.edges,
              "cells": case.model.kept_cells, "displacing": list(case.model.displacing)}  # fmt: skip
     goal, surest = Goal(), Goal()
+    before = None
+    if question.areas:
+        none = np.empty(0, np.int64)
+        before = measure(
+            worlds, options, question, none, None, None, lambda: clock.tell(0.03, "model")
+        ).shares
+        clock.reserve_s = min(2.0 * clock.reserve_s, 0.4 * clock.limit_s)
     if question.rule == REGRET and question.aim != CHEAPEST:
         goal, surest, infeasible = _alone(valuer, seed, clock, start, notes)
         if infeasible is not None:
@@ -161,7 +168,7 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
     if not case.apart_areas:
         taken = without_idle(valuer, taken, goal)
     clock.tell(0.92, "check")
-    return _answer(worlds, options, case, goal, taken, bound, found.source, seed, clock, notes)
+    return _answer(worlds, options, case, goal, taken, bound, found.source, before, seed, clock, notes)
 
 
 def _optimise(
@@ -272,40 +279,15 @@ def without_idle(valuer: Valuer, taken: Flags, goal: Goal) -> Flags:
 
 
 def _answer(
-    worlds, options, case: Case, goal: Goal, taken, bound, source, seed, clock: Clock, notes
+    worlds, options, case: Case, goal: Goal, taken, bound, source, before, seed, clock: Clock, notes
 ) -> Answer:
+    """The plan measured again, in order, with its gap. before (a,): shares of areas today, None without areas."""
     question = case.question
     ordered = order(case, worlds, options, taken)
     still = lambda: clock.tell(0.95, "check")  # noqa: E731
     measured = measure(worlds, options, question, ordered.chosen, goal, case.model.base, still)
-    before = (
-        measure(worlds, options, question, ordered.chosen[:0], goal, case.model.base, still)
-        if question.areas
-        else None
-    )
     value = stated_value(case, measured, taken, goal)
     notes["model_value"] = float(Valuer(case).value(taken, goal).value)
-    return finished(
-        worlds, options, question, ordered, measured, before, value, bound, source, seed, clock, notes, case
-    )
-
-
-def finished(
-    worlds,
-    options,
-    question,
-    ordered,
-    measured: Measured,
-    before,
-    value,
-    bound,
-    source,
-    seed,
-    clock,
-    notes,
-    case,
-):
-    """The Answer of a measured plan."""
     flip = question.aim == CHEAPEST
     slip = blur(case, Goal())
     bound = min(float(bound), value) if flip else max(float(bound), value)
@@ -328,7 +310,7 @@ def finished(
         charge=int(sum(int(charge[int(i)]) for i in ordered.chosen)),
         newly=((measured.served - today) * per_unit).sum(axis=1), worth=ordered.worth, units=ordered.units,
         served_before=today, served_after=measured.served, bound_source=source, seed=seed, seconds=clock.seconds(),
-        area_share_before=None if before is None else before.shares, area_share_after=measured.shares,
+        area_share_before=before, area_share_after=measured.shares,
         trail=tuple(clock.trail), notes=notes,
     )  # fmt: skip
 
