@@ -13,7 +13,6 @@ from engine.location.cover_search import interchange
 from engine.location.cover_tree import CoverTree
 from engine.location.grouping import Grouped, grouped_free
 
-REGIONS = "branch and bound in regions, with prices between them"
 TREE = "branch and bound on prices of the sites left open"
 REGIONS = "branch and bound by region, with prices between the regions"
 # Regions need some seconds before they say anything.
@@ -25,8 +24,6 @@ MOST_SITES = 600
 SOLVER_ENTRIES = 400_000
 # Share of the time left that the tree gets where the solver may still try after it.
 BEFORE_SOLVER = 0.75
-# With less time than this the regions of a city do not come to anything.
-LEAST_SECONDS = 20.0
 
 
 def prove_by_tree(group: Grouped, p: int, prices: CoverBound, course: Course) -> None:
