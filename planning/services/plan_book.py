@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from core.templatetags.pingji import day, local_name, pct
 from planning.services.assumptions import assumptions_table
 from planning.services.official_tables import WHOLE
-from planning.services.plan_facts import PlanFacts, basis_lines, question_lines
+from planning.services.plan_facts import PlanFacts
 from planning.services.plan_tables import (
     annual_table,
     area_table,
@@ -21,6 +21,7 @@ from planning.services.plan_tables import (
     siting_table,
     yuan_of,
 )
+from planning.services.plan_words import basis_lines, question_lines
 from planning.services.tables_export import Styles, whose_rows, write_table
 
 

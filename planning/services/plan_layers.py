@@ -19,9 +19,10 @@ from django.db import connection, transaction
 from core import policies
 from core.models import Area
 from planning.selectors.plan_areas import PlanAreaRow
-from planning.services.plan_facts import PlanFacts, basis_lines, question_lines
+from planning.services.plan_facts import PlanFacts
 from planning.services.plan_reasons import alternative_reason, chosen_reason
 from planning.services.plan_tables import project_code, units_of
+from planning.services.plan_words import basis_lines, question_lines
 
 CGCS2000, WGS84 = "EPSG:4490", "EPSG:4326"
 # Cells go to the file in pieces of this many rows: a million cells never stand in memory as objects.

@@ -20,7 +20,7 @@ from planning.choices import FundSource
 from planning.selectors.plan_areas import PlanAreaRow
 from planning.services.assumptions import assumptions_table
 from planning.services.official_tables import scenario_label, time_label
-from planning.services.plan_facts import PlanFacts, basis_lines, price_words, proof_words, question_lines
+from planning.services.plan_facts import PlanFacts
 from planning.services.plan_maps import (
     change_classes,
     class_map,
@@ -30,6 +30,7 @@ from planning.services.plan_maps import (
     layout_map,
 )
 from planning.services.plan_tables import rate_table, units_of
+from planning.services.plan_words import basis_lines, price_words, proof_words, question_lines
 from planning.services.tables_export import whose_rows
 
 # One page of maps for each run and service; of many, those of which the plan closes most.

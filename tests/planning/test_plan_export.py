@@ -425,7 +425,8 @@ def test_the_api_tells_who_froze_a_version_and_its_hash(
 def test_the_proof_is_told_in_the_words_of_the_aim(
     plan: SimpleNamespace, person: Any, aim: str, value: float, bound: float, words: tuple[str, str]
 ) -> None:
-    from planning.services.plan_facts import facts_of, proof_words
+    from planning.services.plan_facts import facts_of
+    from planning.services.plan_words import proof_words
 
     one = plan.version
     one.aim, one.status, one.gap = aim, "within", 0.05
@@ -442,7 +443,7 @@ def test_the_proof_is_told_in_the_words_of_the_aim(
 
 
 def test_limits_are_told_in_words(plan: SimpleNamespace) -> None:
-    from planning.services.plan_facts import question_lines
+    from planning.services.plan_words import question_lines
 
     plan.version.question = {
         "target": 0.9, "area_target": {"T1": 0.85}, "number": {"least": 1, "most": 20}, "number_by_kind": {"build": {"most": 3}},
