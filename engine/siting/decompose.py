@@ -152,13 +152,10 @@ def optimise(
     for plan in (start, polisher.greedy()):
         if plan is not None:
             work.consider(plan)
-    if not _price(work, state, left, over):
+    if not _price(work, polisher, state, left, over):
         return Found(None, nothing, nothing, True, True, "proven lines, no plan keeps the limits")
     source = "proven lines, linear program"
-    if work.share is not None and not over():
-        rounded = polisher.mend(case.forced | (work.share > 0.5))
-        if rounded is not None:
-            work.consider(rounded)
+    _round(work, polisher, over)
     # Polishing gets as long as the proof: on large models the proof moves little, on small ones it soon ends.
     rounds, polish_s = 0, max(0.1 * seconds, 0.5) if case.model.edges > QUICK_EDGES else 0.2
     while not over() and work.gap > CLOSED:
@@ -200,7 +197,16 @@ def optimise(
     return Found(work.best, work.value, work.bound, work.gap <= CLOSED, False, source)
 
 
-def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> bool:
+def _round(work: Decomposition, polisher: Polisher, over) -> None:
+    """The plan that the near-primal shares point to."""
+    if work.share is None or over():
+        return
+    rounded = polisher.mend(work.case.forced | (work.share > 0.5))
+    if rounded is not None:
+        work.consider(rounded)
+
+
+def _price(work: Decomposition, polisher: Polisher, state: tuple[Floats, Floats], left, over) -> bool:
     """Rounds of prices and lines until they gain little or half the time is gone. False: no plan keeps the limits."""
     case, clock = work.case, work.clock
     search = PriceSearch(case)
@@ -247,6 +253,8 @@ def _price(work: Decomposition, state: tuple[Floats, Floats], left, over) -> boo
         if new is None:
             return False
         state = new
+        if number == 0:
+            _round(work, polisher, over)
         now = abs(before - work.bound) if np.isfinite(before) else 0.0
         failed = now < 0.5 * gained
         if failed and step <= 0.5 and number > 8 and now <= ENOUGH * abs(work.bound):
