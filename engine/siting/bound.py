@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.descent import descend
+from engine.maxflow import place_most
 from engine.pairs import worker_threads
 from engine.siting.model import SitingModel
 from engine.siting.smooth import fillings, fillings_exactly, hard_choice, pulls, soft_choice
@@ -58,6 +59,27 @@ class Bound:
     worth: Floats
 
 
+def existing_value(model: SitingModel) -> float:
+    """Weighted units that what exists already serves, by a maximal flow of its nodes alone. (In build_model's models they
+    are all full; other models need not have that.)"""
+    existing = model.node_option < 0
+    if not existing.any():
+        return 0.0
+    node = np.repeat(np.arange(model.nodes), np.diff(model.node_ptr))
+    mine = existing[node]
+    row, sink = model.edge_group[mine].astype(np.int64), node[mine]
+    units = np.zeros(len(row), np.int64)
+    place_most(
+        row,
+        sink,
+        model.group_need.astype(np.int64),
+        model.node_units.astype(np.int64),
+        np.ones(model.nodes, np.bool_),
+        units,
+    )
+    return float(units @ model.group_weight[row])
+
+
 class DualPrices:
     """Finds and values prices for one model and budget (None: no budget)."""
 
@@ -78,7 +100,7 @@ class DualPrices:
         limit = np.zeros(0) if model.row_limit is None else model.row_limit.astype(np.float64)
         self.row_unit = np.maximum(np.abs(rows).max(axis=1, initial=1.0), 1.0)
         self.rows, self.row_limit = rows / self.row_unit[:, None], limit / self.row_unit
-        self.existing_value = float(np.sum((model.node_units * model.node_weight)[self.existing]))
+        self.existing_value = existing_value(model)
         self._sets(model)
         weight = model.node_weight * model.node_units
         self.scale = np.maximum(self._by_option(weight), 1e-12)

@@ -206,7 +206,9 @@ def moves(
                 size += 1
         if random.random() < 0.4:
             for _ in range(16):
-                o = leaders[random.integers(0, leaders.size)]
+                o = random.integers(0, options)
+                if random.random() < 0.5:
+                    o = leaders[random.integers(0, leaders.size)]
                 if inside[o] != number:
                     inside[o] = number
                     pool[size] = o
@@ -215,8 +217,9 @@ def moves(
         for i in range(size):
             noise[i] = np.exp(rough * random.normal())
         dropped = flipped
+        least = 0.5 if random.random() < 0.8 else 0.0
         flipped = refill(
-            t, pool, size, worth, charge, noise, random.random() * 0.6, 0.5, budget, flips, flipped
+            t, pool, size, worth, charge, noise, random.random() * 0.6, least, budget, flips, flipped
         )
         for i in range(dropped, flipped):
             spent += charge[flips[i]] if t.taken[flips[i]] else -charge[flips[i]]
