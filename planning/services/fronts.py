@@ -31,7 +31,7 @@ from planning.bridge.options import Candidate, RateCard, engine_options
 from planning.bridge.siting_limits import areas_of_cells
 from planning.bridge.siting_question import MOST_FEN, asked
 from planning.bridge.world import Situation
-from planning.choices import VersionState
+from planning.choices import Aim, Rule, VersionState
 from planning.models import Front, PlanVersion
 from planning.services import plan_edits, siting, travel_times
 from planning.services.runs import one_at_a_time
@@ -142,13 +142,20 @@ def pick_point(*, user: Any, front: Front, point: int) -> PlanVersion:
         same = again.exclude(state=VersionState.FAILED).order_by("-id").first()
         if same is not None:
             return same
-        budget = siting.budget_asked(version)
+        # Its question is the version's for this money: the ceiling at that cost is its bound.
         new = plan_edits.edit_version(
             user=user, version=version, remove=[order for order, key in enumerate(keys, start=1) if key not in wanted],
-            add=[key for key in wanted if key not in keys],
-            budget_fen=found["cost_fen"] if budget is not None and found["cost_fen"] > budget else None,
+            add=[key for key in wanted if key not in keys], budget_fen=found["cost_fen"],
         )  # fmt: skip
         new.facts = new.facts | {"front": front.ref, "front_point": point}
+        same_prices = front.facts.get("rates") == RateCard.now().frozen()
+        if (
+            version.aim == Aim.MOST
+            and version.rule == Rule.EXPECTED
+            and same_prices
+            and not new.facts.get("breaks")
+        ):
+            new.facts["parent_bound"] = found["bound"]
         new.save(update_fields=["facts"])
     return new
 
@@ -171,7 +178,8 @@ def compute_front(job: Job, progress: Progress) -> dict[str, Any]:
     travel_times.prepare(job, progress, runs, 0.0, 0.05)
     progress(0.05, str(_("Reading the baseline")), at_once=True)
     situations = siting.situations_of(version, runs)
-    listed, left_out = siting.options_of(version, situations, RateCard.now())
+    rates = RateCard.now()
+    listed, left_out = siting.options_of(version, situations, rates)
     question = siting.asked_of(version, runs, situations, listed).question
     codes, area = areas_of_cells(situations[0].frozen, int(asked(version.question, "area_level")))
     progress(0.08, str(_("Weighing %(count)s options")) % {"count": len(listed)}, at_once=True)
@@ -194,7 +202,7 @@ def compute_front(job: Job, progress: Progress) -> dict[str, Any]:
         if held.state != VersionState.COMPUTING:
             return outcome
         held.facts = held.facts | _facts(found, listed, left_out, version) | {
-            "places": _places(situations[0], [one for one in listed if one.key in used])
+            "rates": rates.frozen(), "places": _places(situations[0], [one for one in listed if one.key in used])
         }  # fmt: skip
         held.points, held.state = points, VersionState.DRAFT
         held.seconds, held.engine_version = round(time.monotonic() - started, 2), ENGINE_VERSION
