@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import policies
 from core.models import Area
-from core.templatetags.pingji import local_name, num
+from core.templatetags.pingji import local_name, num, signed
 from core.views.pages import page, page_of
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
@@ -51,7 +51,8 @@ def plan_rejected(request: HttpRequest, ref: str) -> HttpResponse:
             row | {
                 "service_type": services.get(row["service"]), "kind_words": kinds.get(row["kind"], row["kind"]), "area_row": areas.get(row["area"]),
                 "words": reason_words(row, told.names, aim=version.aim), "label": REASON_LABELS.get(row["reason"], row["reason"]),
-                "says": basket.says(row["key"]),
+                "says": basket.says(row["key"]), "swap_words": None if row["swap_net"] is None else _fine(row["swap_net"]),
+                "gain_words": _fine(row["gain"]),
             }
             for row in shown
         ],
@@ -61,6 +62,11 @@ def plan_rejected(request: HttpRequest, ref: str) -> HttpResponse:
         "default": "-gain",
     }  # fmt: skip
     return render(request, "planning/plan_rejected.html", context)
+
+
+def _fine(value: float) -> str:
+    """With its sign; small ones to a tenth, so that no gain reads as none."""
+    return signed(value, 0 if abs(value) >= 10 or not value else 1)
 
 
 def _wanted(asked: QueryDict) -> Wanted:
@@ -79,7 +85,7 @@ def _sentence(told: Told, matching: int) -> str:
     elif not told.facts["complete"]:
         proof = _("Not every exchange was measured; those that were not are bounded.")
     else:
-        proof = _("Some exchanges of one for one would help: see “a swap would help”.")
+        proof = _("Some exchanges of one for one would help.")
     if (
         all(row["reason"] != "swap" for row in told.rejected)
         and not told.facts["no_swap_helps"]
