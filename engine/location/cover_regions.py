@@ -130,7 +130,7 @@ class RegionalBound:
                     charge=price,
                     bound_before=warm,
                     rounds=NODE_ROUNDS,
-                    root_seconds=2.0,
+                    root_seconds=0.0,
                     better=lambda share: np.flatnonzero(share > 0.5), most_bytes=MOST_BYTES // len(self.regions),
                 )
             )  # fmt: skip

@@ -6,6 +6,7 @@ Letters in shapes: n demands, r rows, m sites, e pairs of a row and a site.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -79,9 +80,10 @@ def near_places(
     if problems:
         raise InvalidInput(problems)
     row, first, total = _by_place(cx, cy, people)
-    index = SquareIndex(sx, sy, cutoff_m / SQUARES_A_RADIUS)
+    index: Any = SquareIndex(sx, sy, cutoff_m / SQUARES_A_RADIUS)
     count = np.zeros(len(first), np.int32)
-    _count(cx[first], cy[first], *index.arrays, float(cutoff_m), count)
+    box: list[Any] = [*index.arrays, float(cutoff_m)]
+    _count(*[cx[first], cy[first], *box, count])
     reached = np.flatnonzero(count > 0)
     alone = float(total[count == 0].sum())
     place = np.full(len(first) + 1, -1, np.int32)
@@ -90,7 +92,7 @@ def near_places(
     site = np.empty(indptr[-1], _narrow(len(sx)))
     cost = np.empty(indptr[-1], np.float32)
     at = first[reached]
-    _fill(cx[at], cy[at], *index.arrays, float(cutoff_m), indptr, site, cost)
+    _fill(*[cx[at], cy[at], *box, indptr, site, cost])
     return Nearby(
         indptr, site, cost, total[reached], len(sx), float(cutoff_m), place[row], alone, people, (cx, cy, sx, sy), at,
     )  # fmt: skip
@@ -133,7 +135,7 @@ def _narrow(sites: int) -> type:
     return np.uint16 if sites <= 65_536 else np.uint32
 
 
-def _by_place(x: Floats, y: Floats, weight: Floats) -> tuple[NDArray, NDArray, Floats]:
+def _by_place(x: Floats, y: Floats, weight: Floats) -> tuple[Any, Any, Any]:
     """Demands of positive weight by place: (place of each demand, -1 for no weight; a demand of each place; weight)."""
     counted = np.flatnonzero(weight > 0)
     order = counted[np.lexsort((y[counted], x[counted]))]

@@ -128,10 +128,10 @@ def solve_file(
         if wanted is not None and not wanted.is_file():
             raise DomainError("no-file", _("There is no file %(path)s.") % {"path": wanted}, status=422)
     if (file_format == "points") != (sites is not None):
-        text = _(
+        both = _(
             "Places of demands need a second file with the places of the sites (--sites), other formats none."
         )
-        raise DomainError("sites-file", text, status=422)
+        raise DomainError("sites-file", both, status=422)
     if (cutoff is not None or penalty is not None) and model != "p-median":
         raise DomainError(
             "cutoff-and-model", _("A cutoff goes with the p-median, and only with it."), status=422
