@@ -25,6 +25,8 @@ Ints = NDArray[np.int64]
 
 # A shaken choice may be this much worse than the one it came from and still be gone on from.
 WORSE = 2e-4
+# After this many rounds in which nothing better was found than since the last time, half of the sites are drawn anew.
+PATIENCE = 200
 HOPS = (
     2  # how far from its middle a shake reaches: sites that share a group, and those that share one with them
 )
@@ -264,7 +266,7 @@ def _around(near_ptr, near, place, middle, seen, mark, queue, hops):
 @njit(nogil=True, cache=True)
 def _shake(
     indptr, site, weight, ptr, group, near_ptr, near, chosen, place, times, gain, loss, both, total, here, here_total,
-    best, best_total, chance, state, rounds, most,
+    best, best_total, chance, state, since, rounds, most,
 ):  # fmt: skip
     """`rounds` times: some sites near one another go, others come, then exchanges; see `Shaker`. (totals now, gone on
     from, best); the choices in `chosen`, `here`, `best`."""
@@ -272,7 +274,9 @@ def _shake(
     seen, queue, open_near = np.full(sites, -1, np.int64), np.empty(sites, np.int64), np.empty(p, np.int64)
     going, held = np.empty(p, np.int64), np.zeros(sites, np.bool_)
     for turn in range(rounds):
-        count = 1 + int(_draw(state) * min(most, p))
+        state[1] += np.uint64(1)
+        anew = state[1] > np.uint64(PATIENCE)
+        count = (p + 1) // 2 if anew else 1 + int(_draw(state) * min(most, p))
         middle = chosen[int(_draw(state) * p)]
         reached = _around(near_ptr, near, place, middle, seen, turn, queue, HOPS)
         opened = 0
@@ -280,6 +284,10 @@ def _shake(
             if place[queue[at]] >= 0:
                 open_near[opened] = place[queue[at]]
                 opened += 1
+        if anew:
+            opened = p
+            for k in range(p):
+                open_near[k] = k
         count = min(count, opened)
         for k in range(count):
             at = k + int(_draw(state) * (opened - k)) if k else 0
@@ -288,8 +296,8 @@ def _shake(
             _go(indptr, site, weight, ptr, group, chosen, place, times, gain, loss, both, going[k])
         for k in range(count):
             # As the relaxation would have it, anywhere: what goes here may come there.
-            come = chosen[0]
-            while place[come] >= 0:
+            come = -1
+            while come < 0 or place[come] >= 0:
                 come = min(sites - 1, np.searchsorted(chance, _draw(state) * chance[-1], side="right"))
             _come(indptr, site, weight, ptr, group, chosen, place, times, gain, loss, both, going[k], come)
         total = 0.0
@@ -299,11 +307,13 @@ def _shake(
         total = _exchange(indptr, site, weight, ptr, group, chosen, place, times, gain, loss, both, total)
         if total > best_total * (1 + 1e-12):
             best[:], best_total = chosen, total
-        if total >= here_total * (1 - WORSE):
+        if anew or total > since[0] * (1 + 1e-12):
+            state[1], since[0] = np.uint64(0), total
+        if anew or total >= here_total * (1 - WORSE):
             here[:], here_total = chosen, total
-            if total < best_total and _draw(state) < 0.02:
+            if total < best_total and not anew and _draw(state) < 0.02:
                 here[:], here_total = best, best_total
-        if total < here_total or here_total > total:
+        if total < here_total:
             # Back to where this one came from, by the sites that differ.
             held[:] = False
             for k in range(p):
@@ -339,7 +349,7 @@ def _shake(
 class Shaker:
     """Iterated local search from a choice: a random open site and some of those near it go, as many come anywhere, drawn
     by the shares of the relaxation, then exchanges over all sites. A choice that is hardly worse is gone on from, now and
-    then the best one. best (p,), value: the best so far."""
+    then the best one; after long in vain half of the sites are drawn anew. best (p,), value: the best so far."""
 
     def __init__(self, group: Grouped, chosen: Ints, share: Floats, seed: int, most: int = 8) -> None:
         self.entries: Any = (*group.arrays, *group.by_site())
@@ -355,14 +365,14 @@ class Shaker:
         self.best, self.value = self.chosen.copy(), self.total
         self.chance = np.cumsum(share + 0.02 * max(float(share.sum()), 1e-9) / sites)
         self.most = most
-        self.state = np.array([np.uint64(seed) * np.uint64(2) + np.uint64(1)], np.uint64)
+        self.state, self.since = np.array([2 * seed + 1, 0], np.uint64), np.array([self.total])
 
     def shake(self, rounds: int) -> bool:
         """Whether `rounds` rounds found something better."""
         before = self.value
         given: Any = (
             *self.entries, *self.near, self.chosen, *self.known, self.total, self.here, self.here_total, self.best,
-            self.value, self.chance, self.state, rounds, self.most,
+            self.value, self.chance, self.state, self.since, rounds, self.most,
         )  # fmt: skip
         self.total, self.here_total, self.value = _shake(*given)
         return self.value > before
