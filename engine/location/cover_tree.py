@@ -67,6 +67,7 @@ class CoverTree:
     ) -> None:  # fmt: skip
         self.group, self.p, self.rounds, self.better = group, p, rounds, better
         self.nodes, self.stamp, self.most_bytes = 0, 0, most_bytes
+        self._entered = 0
         self.charge = np.zeros(group.sites) if charge is None else np.asarray(charge, np.float64)
         self.value, self.sites = -np.inf, np.empty(0, np.int64)
         self.offer(np.arange(p or 0) if sites is None else np.asarray(sites, np.int64))
@@ -190,12 +191,12 @@ class CoverTree:
         return ceiling <= self.value + max(gap, 1e-9) * max(abs(ceiling), 1e-300)
 
     def _keep(self, node: _Node) -> None:
-        self.nodes += 1
         if self._done(node.ceiling, 0.0):
             self.closed.append(node)
             return
-        heapq.heappush(self.open, (-node.ceiling, self.nodes, node))
-        if self.better is not None and self.nodes % ROUNDED_EVERY == 1:
+        self._entered += 1  # of equals the older comes first
+        heapq.heappush(self.open, (-node.ceiling, self._entered, node))
+        if self.better is not None and self._entered % ROUNDED_EVERY == 1:
             self.offer(self.better(node.share.astype(np.float64)))
 
     def _site(self, node: _Node) -> int | None:
@@ -233,6 +234,7 @@ class CoverTree:
     def _node(
         self, inside: tuple[int, ...], outside: tuple[int, ...], found: CoverBound, most: float
     ) -> _Node:
+        self.nodes += 1
         low, high = self._limits(inside, outside)
         only = self._only(inside, outside)
         # Ceilings are proved by the prices as they are kept, rounded to float32.

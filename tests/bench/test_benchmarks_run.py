@@ -37,6 +37,7 @@ EXPECTED = {
     "siting": {
         "S1-8k",
         "S2-minute",
+        "S2-regions",
         "S2b",
         "S3-10min",
         "S4-pdlp",
