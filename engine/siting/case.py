@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.checks import InvalidInput
 from engine.coverage import role_ready, role_supply, served_in_time
 from engine.siting.blocks import collapse
 from engine.siting.model import SitingModel, _conflicts, felt_cells, option_units
@@ -126,6 +127,10 @@ def build_case(worlds: Sequence[World], options: Sequence[Option], question: Que
     banned, must = np.zeros(len(options), bool), np.zeros(len(options), bool)
     banned[list(q.banned)], must[list(q.must)] = True, True
     closing = np.array([o.kind in CLOSING_KINDS for o in options], bool)
+
+    roles = [options[i].role for i in np.flatnonzero(closing)]
+    if twice := sorted({role for role in roles if roles.count(role) > 1}):
+        raise InvalidInput([f"role {role}: more than one option retires it" for role in twice])
 
     added, aside = [], set()
     for world in worlds:

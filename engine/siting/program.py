@@ -245,7 +245,9 @@ class Program:
             except BaseException as error:
                 failure.append(error)
 
-        worker = threading.Thread(target=run, daemon=True)
+        worker = threading.Thread(
+            target=run
+        )  # not a daemon: a solver left behind ends before the process does
         worker.start()
         deadline = time.monotonic() + max(seconds, 0.1) + PATIENCE_S
         given_up = INF

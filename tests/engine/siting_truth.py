@@ -309,6 +309,8 @@ def random_question(seed: int, aim: str, rule: str, *, options=5):
         supply = world.supply
         for _ in range(int(rng.integers(1, 3))):
             role = int(rng.integers(0, supply.roles))
+            if any(option.kind == "retire" and option.role == role for option in listed):
+                continue
             listed[int(rng.integers(0, options))] = Option(
                 int(supply.role_site[role]), int(supply.role_service[role]), "retire", int(supply.role_capacity[role]),
                 int(rng.integers(0, 10)), 0.0, int(rng.integers(-1, 3)), role,
