@@ -24,6 +24,7 @@ JOURNAL = 1 << 21
 FAILURES = 1 << 20
 MOVES_A_CALL = 64
 MOST_DROPPED = 9
+FEW_EDGES, FIRST_CALLS = 20_000, 20
 SAVED = 0.7  # money that a move leaves over counts this share of its price
 HOTTEST = 4e-5  # at first a move may cost this share of the bound
 SETTLE_S = 2.0  # limited re-routing leaves a little undone; every so often the flow is made maximal
@@ -241,6 +242,7 @@ class Search:
             -(bound.share + 1e-3 * bound.profit / max(float(np.abs(bound.profit).max(initial=0.0)), 1e-12))
         )
         order = order[wanted[order]]
+        order = order[np.argsort(self.model.cost[order] >= 0, kind="stable")]  # what brings money first
         self._mend(bound)
         self.fill(bound, order)
         self.complete()
@@ -275,8 +277,10 @@ class Search:
         undecided = np.flatnonzero((bound.share > 0.01) & (bound.share < 0.99))
         leaders = np.concatenate([undecided, np.flatnonzero(self.town.taken)])
         settled = started
-        while len(leaders) and not until() and (now := time.monotonic()) - started < seconds:
-            share = max(0.0, 1.0 - 1.25 * (now - started) / seconds)
+        calls = FIRST_CALLS if self.model.edges <= FEW_EDGES else 1  # some moves in any case
+        while len(leaders) and not until() and ((now := time.monotonic()) - started < seconds or calls > 0):
+            calls -= 1
+            share = max(0.0, 1.0 - 1.25 * (now - started) / max(seconds, 1e-9))
             if self.town.ends[0] > FAILURES // 2:
                 self._forget()
             fine = moves(

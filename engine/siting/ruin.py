@@ -222,20 +222,21 @@ def moves(
             t, pool, size, worth, charge, noise, random.random() * 0.6, least, budget, flips, flipped
         )
         for i in range(dropped, flipped):
-            spent += charge[flips[i]] if t.taken[flips[i]] else -charge[flips[i]]
-        # What must not be left out any more: re-routing, where it could still make the move good.
+            if t.taken[flips[i]]:  # what was tried and dropped again costs nothing
+                spent += charge[flips[i]]
         good = feasible(t, budget)
         wish = value - warmth + saved * spent
         if good and t.value[0] < wish + warmth:
-            good = t.value[0] + hope(t) >= wish
-            if good:
+            # Re-routing, where it could still make the move good or the best.
+            promise = t.value[0] + hope(t)
+            if promise >= wish or promise > best[0]:
                 settle(t)
-        good = good and t.value[0] >= wish
-        if good:
+        if good and t.value[0] > best[0] + 1e-9:
+            best[0] = t.value[0]
+            best_taken[:] = t.taken
+            wish = t.value[0]
+        if good and t.value[0] >= wish:
             told[0] += 1
-            if t.value[0] > best[0] + 1e-9:
-                best[0] = t.value[0]
-                best_taken[:] = t.taken
         elif undo(t, flips, flipped, value, ends):
             told[1] += 1
         else:

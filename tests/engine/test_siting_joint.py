@@ -100,7 +100,7 @@ def test_plans_and_bounds_of_small_models_stand_beside_all_subsets(seed):
     line = prices.line(price, money, row_price)
     for taken, value in all_plans(model, None):
         assert value <= line + money * int(model.cost[np.array(taken)].sum()) + 1e-9
-    found = solve_large(model, budget, 0.25, seed, lambda: False)
+    found = solve_large(model, budget, 0.4, seed, lambda: False)
     assert found.bound.value >= best - 1e-9
     if found.taken is not None:
         assert found.value == pytest.approx(plans[tuple(found.taken.tolist())], abs=1e-9)
