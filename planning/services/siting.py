@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from django.contrib.gis.geos import Point
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -17,30 +16,26 @@ from core.errors import DomainError
 from core.models import Job
 from core.services import jobs
 from core.services.jobs import JobCancelled, Progress
-from core.services.refs import next_ref
 from engine import ENGINE_VERSION
 from engine.siting.again import start_from
 from engine.siting.question import Answer
 from engine.siting.question import Question as EngineQuestion
 from engine.siting.solve import solve
 from engine.world import World
-from facilities.models import Facility, ServiceType
 from inventory.choices import InterventionKind
-from inventory.models import IdleAsset
-from planning.bridge.freeze import FACILITY
-from planning.bridge.frozen import Frozen
 from planning.bridge.options import Candidate, RateCard, candidates, engine_options
 from planning.bridge.plan_rules import told_by_run
 from planning.bridge.siting_limits import Asked, build_question, run_weights
 from planning.bridge.siting_limits import told as told_relaxation
 from planning.bridge.siting_question import asked as asked_in
-from planning.bridge.world import Change, Situation, build_situation
-from planning.choices import Aim, Rule, RunState, VersionState
+from planning.bridge.world import Situation, build_situation
+from planning.choices import Aim, Rule, VersionState
 from planning.models import Intervention, InterventionMoney, PlanVersion, Run
 from planning.services import explanations, phasing, results, travel_times
-from planning.services.runs import compute, finish, frozen_of, params_hash, question_of
+from planning.services.runs import compute, finish, frozen_of, question_of
 from planning.services.siting_live import LiveTrail, thinned
 from planning.services.siting_live import told as told_number
+from planning.services.siting_rows import after_run, interventions_of
 
 SUGGEST, RESCORE = "site", "rescore"
 KINDS = [kind for kind in InterventionKind.values if kind != InterventionKind.RETIRE]
@@ -331,7 +326,7 @@ def _complete(
             return
         version.interventions.all().delete()
         made = Intervention.objects.bulk_create(
-            _interventions(version, situations[0].frozen, chosen, newly, years)
+            interventions_of(version, situations[0].frozen, chosen, newly, years)
         )
         InterventionMoney.objects.bulk_create(
             InterventionMoney(intervention=row, year=year, source=source, amount_fen=amount)
@@ -372,48 +367,6 @@ def _proved(version: PlanVersion, answer: Answer, asked: Asked | None) -> dict[s
         "value": value, "bound": None if bound is None else max(bound, value), "gap": told_number(answer.gap),
         "status": answer.status, "aim_value": told_number(answer.value), "aim_bound": told_number(answer.bound),
     }  # fmt: skip
-
-
-def after_run(version: PlanVersion, run: Run, changes: Sequence[Change]) -> Run:
-    """The baseline run's question, asked of the changed registry; not yet saved."""
-    settings = {
-        "time_of_day": run.time_of_day, "assignment": run.assignment, "reach_overrides": run.reach_overrides, "detour_factor": run.detour_factor,
-        "speeds_frozen": run.speeds_frozen,
-    }  # fmt: skip
-    told = [[c.kind, c.site, c.service, c.units, c.hours, c.role, c.order] for c in changes]
-    digest = params_hash(
-        run.snapshot, run.scenario_frozen, run.standards_frozen, settings | {"version": version.pk}, told
-    )
-    return Run(
-        ref=next_ref("R"), city=run.city, scenario=run.scenario, scenario_version=run.scenario_version, scenario_frozen=run.scenario_frozen,
-        profile=run.profile, standards_frozen=run.standards_frozen, snapshot=run.snapshot, params_sha256=digest, engine_version=ENGINE_VERSION,
-        reach_method=run.reach_method, state=RunState.WAITING, plan_version=version, created_by=version.created_by,
-        speed_profile=run.speed_profile, **settings,
-    )  # fmt: skip
-
-
-def _interventions(
-    version: PlanVersion, frozen: Frozen, chosen: Sequence[Candidate], newly: Sequence[int], years: Sequence[int | None]
-) -> list[Intervention]:  # fmt: skip
-    services = {row.code: row for row in ServiceType.objects.all()}
-    kind, pk = np.asarray(frozen["site_kind"]), np.asarray(frozen["site_id"])
-    facilities = Facility.objects.in_bulk([int(pk[one.site]) for one in chosen if kind[one.site] == FACILITY])
-    assets = IdleAsset.objects.in_bulk([int(pk[one.site]) for one in chosen if kind[one.site] != FACILITY])
-    rows = []
-    for order, (one, gained, year) in enumerate(zip(chosen, newly, years, strict=True), start=1):
-        facility = facilities.get(int(pk[one.site])) if kind[one.site] == FACILITY else None
-        asset = assets.get(int(pk[one.site])) if facility is None else None
-        place: Any = facility or asset
-        rows.append(
-            Intervention(
-                version=version, order=order, kind=one.kind, service=services[one.service], facility=facility, idle_asset=asset,
-                name=place.name, name_en=place.name_en, area_id=place.area_id,
-                point=Point(float(frozen["site_lon"][one.site]), float(frozen["site_lat"][one.site]), srid=4326),
-                units=one.units, cost_fen=one.cost_fen, hours=one.hours, lead_months=one.lead_months, people_newly_served=int(gained),
-                key=one.key, running_fen_year=one.running_fen_year, peacetime_fen_year=one.peacetime_fen_year, year=year,
-            )
-        )  # fmt: skip
-    return rows
 
 
 @jobs.after(SUGGEST)
