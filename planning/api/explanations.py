@@ -15,10 +15,9 @@ from core.api.pagination import PagePagination
 from core.api.responses import accepted
 from core.api.viewsets import PlainViewSet
 from core.errors import DomainError
-from engine.siting.rules import REASONS
 from inventory.choices import InterventionKind
 from planning.api.plans import NUMBER, REF, told, version_seen
-from planning.selectors.explanations import ORDERINGS, Wanted, listed, told_to
+from planning.selectors.explanations import ORDERINGS, REASONS, Wanted, listed, told_to
 from planning.services import explanations
 from planning.services.explanation_answers import explanation_answer, rejected_answer
 from planning.services.plan_edits import resolve_version

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import policies
-from engine.siting.rules import REASONS
 from planning.models import PlanExplanation, PlanVersion
 from planning.selectors import change_sets, gaps
 
+# Why a place is not in a plan, in the engine's words and order (engine.siting.rules.REASONS).
+REASONS = (
+    "banned", "closing", "late", "displaces", "nobody", "dear", "spare", "swap", "size", "excluded", "near", "covered", "limit", "value",
+)  # fmt: skip
 # What a list of rejected places may be ordered by; those that have no such number come last.
 ORDERINGS = ("gain", "alone", "per_yuan", "swap_net", "cost_fen", "units", "name")
 

@@ -286,3 +286,10 @@ def test_commands_explain_edit_and_solve_again(version, capsys):
         call_command("plan_edit", version.plan.ref, "--lock", "x")
     with pytest.raises(CommandError):
         call_command("plan_explain", "P-none")
+
+
+def test_every_reason_of_the_engine_has_words():
+    from engine.siting.rules import REASONS
+    from planning.services.explanation_words import REASON_LABELS
+
+    assert reading.REASONS == REASONS and set(REASON_LABELS) == set(REASONS)

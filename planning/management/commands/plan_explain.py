@@ -8,9 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import DomainError
 from core.services import jobs
-from engine.siting.rules import REASONS
 from planning.models import PlanVersion
-from planning.selectors.explanations import Wanted, listed, told_to
+from planning.selectors.explanations import REASONS, Wanted, listed, told_to
 from planning.services import explanations
 from planning.services.answers import wait_for
 from planning.services.explanation_answers import explanation_answer, rejected_answer
