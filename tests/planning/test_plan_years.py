@@ -263,7 +263,11 @@ def test_the_page_refuses_whom_it_must(version, person, role, status):
 
 def test_a_question_with_years_and_sources_is_phased_with_its_plan(priced, compute):
     version = suggested(priced, compute(priced), None, question={"years": YEARS, "funds": FUNDS})
-    assert version.budget_fen == 70_000 and years_of(version) == {"stock": 2027, "upgrade": 2027, "extend": 2028}
+    assert version.budget_fen == 70_000 and years_of(version) == {
+        "stock": 2027,
+        "upgrade": 2027,
+        "extend": 2028,
+    }
     assert sum(InterventionMoney.objects.values_list("amount_fen", flat=True)) == version.cost_fen == 68_000
     assert version.facts["phasing"]["funds"]["given_fen"] == [40_000, 28_000]
 
