@@ -168,7 +168,9 @@ def test_the_cheapest_plan_names_no_budget_and_its_cost_is_stored(priced, comput
     version = asked(priced, compute(priced), {"target": 95 / 115}, None, aim="cheapest")
     assert version.cost_fen == 28_000 == version.budget_fen == version.aim_value
     assert version.aim_bound <= version.aim_value and version.status == "optimal"
-    assert siting.budget_asked(version) is None and version.bound is None and version.value == pytest.approx(35)
+    assert (
+        siting.budget_asked(version) is None and version.bound is None and version.value == pytest.approx(35)
+    )
 
 
 def test_a_coverage_in_each_area_is_reached(priced, compute):
@@ -254,7 +256,9 @@ def test_retiring_pays_only_where_running_cost_counts_and_never_by_itself(priced
         service=priced.service, kind="retire", fixed_fen=1_000, per_unit_fen=0, running_fen_unit=100_000, source="worked"
     )  # fmt: skip
     runs = compute(priced)
-    assert not [key for key in keys(asked(priced, runs, {"peacetime_weight": 1.0}, 1_000_000)) if "retire" in key]
+    assert not [
+        key for key in keys(asked(priced, runs, {"peacetime_weight": 1.0}, 1_000_000)) if "retire" in key
+    ]
     version = asked(priced, runs, {"peacetime_weight": 1.0, "retire": True}, 1_500)
     row = version.interventions.get()
     assert row.key == key_of(priced, "retire", 1) and row.running_fen_year == -30 * 100_000
