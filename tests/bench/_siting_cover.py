@@ -244,7 +244,7 @@ def relaxations(size: str) -> list[_rows.Row]:
     )
     x, y, people = metropolis(cells)
     site_x, site_y = places_of(x, y, people, sites, 9)
-    radius = 5_000.0 * np.sqrt(cells / 200_000)
+    radius = 2_000.0 * np.sqrt(cells / 200_000)
     group = grouped_straight(site_x, site_y, x, y, people, radius)
     bound(group, p, rounds=16)  # compiles the kernels
 

@@ -124,7 +124,7 @@ def test_the_way_for_cities_agrees_with_trying_everything(seed, monkeypatch):
     best = max(cover.weight[table[:, list(c)].any(axis=1)].sum() for c in combinations(range(10), p))
     told = []
     answer = maximal_cover(
-        cover, p, seconds=20, seed=seed, live=lambda value, ceiling: told.append((value, ceiling))
+        cover, p, seconds=120, seed=seed, live=lambda value, ceiling: told.append((value, ceiling))
     )
     assert answer.value <= best + 1e-9 <= answer.bound + 2e-9
     assert answer.status == "optimal" and answer.value == pytest.approx(best)
