@@ -43,7 +43,9 @@ class Course:
     @property
     def closed(self) -> bool:
         # Neither side known is not closed: an infinite gap is not within an infinite slack.
-        return bool(np.isfinite(self.bound)) and self.bound - self.value <= self.gap * max(abs(self.bound), 1e-300)
+        return bool(np.isfinite(self.bound)) and self.bound - self.value <= self.gap * max(
+            abs(self.bound), 1e-300
+        )
 
     @property
     def over(self) -> bool:
