@@ -283,8 +283,9 @@ class Search:
             share = max(0.0, 1.0 - 1.25 * (now - started) / max(seconds, 1e-9))
             if self.town.ends[0] > FAILURES // 2:
                 self._forget()
+            near_ptr, near = self.near
             fine = moves(
-                self.town, self.random, MOVES_A_CALL, MOST_DROPPED, *self.near, leaders, bound.worth, charge, self.forced,
+                self.town, self.random, MOVES_A_CALL, MOST_DROPPED, near_ptr, near, leaders, bound.worth, charge, self.forced,
                 self.budget, hottest * abs(bound.value) * share**2, SAVED, self._best, self.plan, self.told,
             )  # fmt: skip
             if not fine:
