@@ -215,6 +215,23 @@ def act(
     return step
 
 
+def refusal(code: str) -> Any:
+    """Words for why somebody may not do a step (officers.Standing.refused)."""
+    return _REFUSED[code]
+
+
+def check(
+    *,
+    step: Step,
+    outcome: str,
+    reason: str = "",
+    items: Sequence[str] = (),
+    conditions: Sequence[tuple[str, date | None]] = (),
+) -> None:
+    """Everything `act` would refuse about the words themselves, before anybody confirms."""
+    _checked(step, outcome, reason, items, conditions)
+
+
 def _checked(
     step: Step, outcome: str, reason: str, items: Sequence[str], conditions: Sequence[tuple[str, date | None]]
 ) -> tuple[list[str], list[tuple[str, date | None]]]:
