@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import highspy
@@ -22,13 +24,20 @@ class Solved:
     infeasible: bool
 
 
+def solver_threads() -> int:
+    """ENGINE_THREADS where the worker is given that many, otherwise the cores there are, at most 8."""
+    return max(1, int(os.environ.get("ENGINE_THREADS") or 0) or min(8, len(os.sched_getaffinity(0))))
+
+
 def minimise(
     objective: NDArray[np.float64], matrix: csc_array, low: NDArray[np.float64], high: NDArray[np.float64],
     whole: NDArray[np.bool_], seconds: float, seed: int = 0, upper: NDArray[np.float64] | float = 1.0,
-    start: NDArray[np.float64] | None = None, rel_gap: float = 1e-9,
+    start: NDArray[np.float64] | None = None, rel_gap: float = 1e-9, threads: int | None = None,
+    should_stop: Callable[[], bool] | None = None, told: Callable[[float, float], None] | None = None,
 ) -> Solved:  # fmt: skip
     """Solve within `seconds`; `whole` (columns,) tells which variables are whole numbers. Numbers are scaled so that
-    absolute tolerances of the solver do not matter."""
+    absolute tolerances of the solver do not matter. threads: solver_threads() when not told. should_stop() true ends the
+    search with what it has; told(value, bound) is called as it goes, inf and -inf where not known."""
     rows, columns = matrix.shape
     scale = max(float(np.abs(objective).max(initial=0.0)), 1e-12)
     lp = highspy.HighsLp()
@@ -52,13 +61,26 @@ def minimise(
     solver.setOptionValue("random_seed", int(seed) % 2_000_000_000)
     solver.setOptionValue("mip_rel_gap", float(rel_gap))
     solver.setOptionValue("mip_abs_gap", 1e-9)
-    solver.setOptionValue("threads", 2)
+    solver.setOptionValue("threads", threads or solver_threads())
     solver.passModel(lp)
     if start is not None:
         given = highspy.HighsSolution()
         given.col_value = list(np.asarray(start, np.float64))
         solver.setSolution(given)
-    solver.run()
+    if should_stop is not None or told is not None:
+
+        def look(event: highspy.highs.HighsCallbackEvent) -> None:
+            if should_stop is not None and should_stop():
+                event.interrupt()
+            if told is not None:
+                told(event.data_out.mip_primal_bound * scale, event.data_out.mip_dual_bound * scale)
+
+        solver.cbMipInterrupt += look
+    status = solver.run()
+    if status == highspy.HighsStatus.kError:
+        # The solver's threads are made once in a process; another count than the first is refused until they are gone.
+        highspy.Highs.resetGlobalScheduler(True)
+        solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     closed = status == highspy.HighsModelStatus.kOptimal

@@ -107,7 +107,7 @@ class Located:
     (a ceiling where the aim is to gain, a floor where it is to spend). gap: |bound - value| / |value or bound|, never
     negative. status: optimal | within (stopped at a proved gap) | infeasible (proved) | unknown (stopped before any choice
     was found: value inf). assigned (n,): site of each demand, -1 none (None for models that assign nobody). bound_source
-    names the proof.
+    names the proof; prices: its numbers, where the model gives them.
     """
 
     model: str
@@ -120,6 +120,7 @@ class Located:
     seed: int
     bound_source: str
     assigned: NDArray[np.int64] | None = None
+    prices: NDArray[np.float64] | None = None
     engine_version: str = ENGINE_VERSION
 
 

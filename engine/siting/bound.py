@@ -1,39 +1,51 @@
-"""A proven upper bound on what any plan within the budget can add.
+"""A proven upper bound on what any plan within the limits can add.
 
-Put a price u on each group's need (0 <= u <= its weight). At those prices every option is worth at most
-phi = its capacity filled with the best paid groups in reach, each no further than its need; the budget then buys
-options by knapsack:
+Put a price u on each group's need (0 <= u <= 1, as a share of its weight), a price `money` on the budget and one on each
+further row. At those prices a unit of a group pays weight (1 - u), every option is worth at most
 
-    bound(u) = sum need u + sum over existing nodes of their best filling + max knapsack of phi - existing value.
+    phi = its nodes filled with the best paying groups in reach, each no further than its need, + its merit,
 
-It holds for every u, so any search for good prices is allowed and the certificate is u alone. The prices are found by
-smoothing all maxima and descending with L-BFGS while the temperature falls.
+and the limits are paid for, so
+
+    bound(u) = sum need weight u + sum over existing nodes of their best filling - existing value
+             + money x budget + sum row price x row limit
+             + sum over exclusive sets of max(0, best of phi - money x cost - sum row price x row)
+
+(a forced option stands in its set whatever it earns). It holds for every choice of prices >= 0, so any search for good
+ones is allowed and the certificate is the prices alone: certificate.py computes it again by other code. Without the
+rule that a group may use an option no further than its own need the bound would be several percent weaker.
+
+The prices are found on the smoothed bound (smooth.py) by quasi-Newton steps (engine.descent) while the heat falls.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from engine.descent import descend
+from engine.maxflow import place_most
+from engine.pairs import worker_threads
 from engine.siting.model import SitingModel
+from engine.siting.smooth import fillings, fillings_exactly, hard_choice, pulls, soft_choice
 
 Floats = NDArray[np.float64]
-TEMPERATURES = (0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+HEATS = (0.06, 0.02, 0.006, 0.002, 0.0006, 0.0002)
+ASLEEP = 25.0  # an option this many heats below its set's best has no pull worth computing at every step
+FEW_EDGES = 200_000  # fewer are not worth a second thread
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """value: the proven bound above what exists. price: (g,) the certificate, relative to the group's weight.
-    profit: (o,) worth of each option less its price in money; key_profit: (o,) best of its exclusive set;
-    second_profit: (o,) best of that set without it. share: (o,) near-primal shares. fee (v,) and money: the prices of
-    room and budget that go with it."""
+    """value: the proven bound above what exists. price: (g,) relative to the group's weight, money and row_price (r,):
+    the certificate. profit: (o,) worth of each option less what it costs at these prices; key_profit: (o,) what its
+    exclusive set earns at most; second_profit: (o,) the same without the set's best option, for members that are it, else
+    key_profit. worth: (o,) phi. share: (o,) near-primal shares. fee: (v,) what the last unit of room earns."""
 
     value: float
     price: Floats
@@ -43,143 +55,174 @@ class Bound:
     share: Floats
     fee: Floats
     money: float
+    row_price: Floats
+    worth: Floats
 
 
-@njit(cache=True, nogil=True)
-def node_worth(node_ptr, edge_group, units, need, price):
-    """(v,) best filling of each node at relative prices: units go to the groups that pay 1 - price most. And (v,) what
-    the last of its units earns: 0 where it is not filled."""
-    out, last = np.zeros(units.size), np.zeros(units.size)
-    for v in range(units.size):
-        lo, hi = node_ptr[v], node_ptr[v + 1]
-        pay = np.empty(hi - lo)
-        for e in range(lo, hi):
-            pay[e - lo] = price[edge_group[e]]
-        total = 0
-        for e in range(lo, hi):
-            if price[edge_group[e]] < 1.0:
-                total += need[edge_group[e]]
-        worth, room = 0.0, units[v]
-        if total <= room:
-            for e in range(lo, hi):
-                if pay[e - lo] < 1.0:
-                    worth += (1.0 - pay[e - lo]) * need[edge_group[e]]
-        else:
-            for i in np.argsort(pay):
-                if pay[i] >= 1.0 or room == 0:
-                    break
-                take = min(room, need[edge_group[lo + i]])
-                worth += (1.0 - pay[i]) * take
-                room -= take
-                if room == 0:
-                    last[v] = 1.0 - pay[i]
-        out[v] = worth
-    return out, last
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _soft_edges(node_ptr, edge_group, need, price, fee, heat, worth, slope):
-    """worth (v,): sum of need x softplus(1 - price - fee); slope (e,): need x its derivative."""
-    for v in range(fee.size):
-        total = 0.0
-        for e in range(node_ptr[v], node_ptr[v + 1]):
-            g = edge_group[e]
-            z = (1.0 - price[g] - fee[v]) / heat
-            if z > 30.0:
-                total += need[g] * z * heat
-                slope[e] = need[g]
-            elif z < -30.0:
-                slope[e] = 0.0
-            else:
-                x = np.exp(z)
-                total += need[g] * heat * np.log1p(x)
-                slope[e] = need[g] * x / (1.0 + x)
-        worth[v] = total
-
-
-@njit(cache=True, nogil=True)
-def _spread(node_ptr, edge_group, slope, factor, grad_price, grad_fee):
-    for v in range(factor.size):
-        if factor[v] == 0.0:
-            continue
-        total = 0.0
-        for e in range(node_ptr[v], node_ptr[v + 1]):
-            d = factor[v] * slope[e]
-            total += d
-            grad_price[edge_group[e]] -= d
-        grad_fee[v] -= total
+def existing_value(model: SitingModel) -> float:
+    """Weighted units that what exists already serves, by a maximal flow of its nodes alone. (In build_model's models they
+    are all full; other models need not have that.)"""
+    existing = model.node_option < 0
+    if not existing.any():
+        return 0.0
+    node = np.repeat(np.arange(model.nodes), np.diff(model.node_ptr))
+    mine = existing[node]
+    row, sink = model.edge_group[mine].astype(np.int64), node[mine]
+    units = np.zeros(len(row), np.int64)
+    place_most(
+        row,
+        sink,
+        model.group_need.astype(np.int64),
+        model.node_units.astype(np.int64),
+        np.ones(model.nodes, np.bool_),
+        units,
+    )
+    return float(units @ model.group_weight[row])
 
 
 class DualPrices:
-    """Finds prices for one model and budget."""
+    """Finds and values prices for one model and budget (None: no budget)."""
 
-    def __init__(self, model: SitingModel, budget_fen: int) -> None:
-        self.model, self.budget = model, float(max(budget_fen, 1))
+    def __init__(self, model: SitingModel, budget_fen: int | None, threads: int | None = None) -> None:
+        self.model = model
+        self.options = len(model.options)
         self.existing = model.node_option < 0
         self.option = np.where(self.existing, 0, model.node_option)
-        self.options = len(model.options)
-        # The exclusive sets, each option in one of them only: leaving the others out keeps the bound valid.
-        self.key = np.arange(self.options)
-        for members in model.conflicts:
-            if np.array_equal(self.key[members], members):
-                self.key[members] = members[0]
-        self.cost = model.cost / self.budget
-        self.existing_value = float(np.sum((model.node_units * model.node_weight)[self.existing]))
+        self.need = model.group_need.astype(np.float64)
+        self.size = self.need * model.group_weight
+        self.merit = np.zeros(self.options) if model.merit is None else model.merit.astype(np.float64)
+        self.forced = np.zeros(self.options, bool) if model.forced is None else model.forced
+        # Money in shares of the budget, rows in shares of their largest amount, so that prices are of one size.
+        self.unit_fen = float(max(abs(budget_fen), 1)) if budget_fen is not None else 1.0
+        self.cost = model.cost / self.unit_fen if budget_fen is not None else np.zeros(self.options)
+        self.budget = budget_fen / self.unit_fen if budget_fen is not None else 0.0
+        rows = np.zeros((0, self.options)) if model.rows is None else model.rows.astype(np.float64)
+        limit = np.zeros(0) if model.row_limit is None else model.row_limit.astype(np.float64)
+        self.row_unit = np.maximum(np.abs(rows).max(axis=1, initial=1.0), 1.0)
+        self.rows, self.row_limit = rows / self.row_unit[:, None], limit / self.row_unit
+        self.existing_value = existing_value(model)
+        self._sets(model)
         weight = model.node_weight * model.node_units
-        self.scale = np.maximum(
-            np.bincount(self.option, np.where(self.existing, 0, weight), self.options), 1e-12
+        self.scale = np.maximum(self._by_option(weight), 1e-12)
+        self.warmth = (
+            np.maximum.reduceat(self.scale[self.key_option], self.key_ptr[:-1])
+            if self.options
+            else self.scale
         )
-        key_scale = np.zeros(self.options)
-        np.maximum.at(key_scale, self.key, self.scale)
-        self.key_scale = key_scale[self.key]
+        self.threads = 1 if model.edges < FEW_EDGES else min(worker_threads(threads), 8)
 
-    def evaluate(self, price: Floats) -> Bound:
-        """The exact bound at relative prices (g,), with the best money price found by a line search."""
+    def _sets(self, model: SitingModel) -> None:
+        """The exclusive sets, each option in one of them only: leaving the others out keeps the bound valid."""
+        key = np.arange(self.options)
+        for members in model.conflicts:
+            if np.array_equal(key[members], members):
+                key[members] = members[0]
+        self.key_option = np.argsort(key, kind="stable")
+        firsts, self.key = np.unique(key, return_inverse=True)
+        self.key_ptr = np.searchsorted(key[self.key_option], firsts, side="left")
+        self.key_ptr = np.append(self.key_ptr, self.options).astype(np.int64)
+
+    def _by_option(self, of_node: Floats) -> Floats:
+        sums: Floats = np.bincount(self.option, np.where(self.existing, 0.0, of_node), self.options).astype(
+            np.float64
+        )
+        return sums
+
+    def _filled(self, price: Floats) -> tuple[float, Floats, Floats]:
+        """(value of need and existing nodes, phi with merit (o,), fee (v,)) at prices (g,)."""
         m = self.model
+        pay = m.group_weight * (1.0 - price)
+        worth, last = np.empty(m.nodes), np.empty(m.nodes)
+        cuts = self._cuts(np.arange(m.nodes))
+
+        def part(i: int) -> None:
+            fillings_exactly(
+                cuts[i], cuts[i + 1], m.node_ptr, m.edge_group, m.node_units, m.group_need, pay, worth, last
+            )
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(part, range(self.threads)))
+        fixed = float(self.size @ price) + float(worth[self.existing].sum()) - self.existing_value
+        return fixed, self._by_option(worth) + self.merit, last
+
+    def _cuts(self, nodes: NDArray) -> list[int]:
+        """Where to cut the listed nodes so that each thread has about as many edges."""
+        ends = np.cumsum(self.model.node_ptr[nodes + 1] - self.model.node_ptr[nodes])
+        total = int(ends[-1]) if len(ends) else 0
+        inner = np.searchsorted(ends, total * np.arange(1, self.threads) / self.threads)
+        return [0, *inner.tolist(), len(nodes)]
+
+    def _chosen(self, profit: Floats) -> tuple[float, Floats, Floats, NDArray]:
+        count = len(self.key_ptr) - 1
+        best, second, lead = np.empty(count), np.empty(count), np.empty(count, np.int64)
+        total = hard_choice(self.key_ptr, self.key_option, profit, self.forced, best, second, lead)
+        return total, best, second, lead
+
+    def evaluate(self, price: Floats, money: float | None = None, row_price: Floats | None = None) -> Bound:
+        """The exact bound at relative prices (g,), row prices (r,) in value per unit of the row (none: 0), and a price
+        of one fen, by default the best there is for them."""
         price = np.clip(price, 0.0, 1.0)
-        worth, fee = node_worth(m.node_ptr, m.edge_group, m.node_units, m.group_need, price)
-        worth *= m.node_weight
-        phi = np.bincount(self.option, np.where(self.existing, 0, worth), self.options)
-        fixed = (
-            float(np.sum(m.group_need * m.group_weight * price) + worth[self.existing].sum())
-            - self.existing_value
+        fixed, phi, fee = self._filled(price)
+        asked = np.zeros(len(self.rows)) if row_price is None else np.maximum(row_price, 0.0) * self.row_unit
+        return self._bound(
+            price, fixed, phi, fee, None if money is None else max(money, 0.0) * self.unit_fen, asked
         )
-        low, high = 0.0, float(np.max(phi / np.maximum(self.cost, 1e-15), initial=0.0)) + 1.0
-        high = min(high, float(phi.sum()) + 1.0)
 
-        def spent(money: float) -> float:
-            profit = phi - money * self.cost
-            best = self._best(profit)
-            taken = (profit >= best[self.key] - 1e-12) & (profit > 0)
-            first = np.full(self.options, self.options)
-            np.minimum.at(first, self.key[taken], np.flatnonzero(taken))
-            return float(self.cost[first[first < self.options]].sum())
+    def line(self, price: Floats, money: float, row_price: Floats | None = None) -> float:
+        """a, such that every choice x of options that keeps the exclusive sets, the forced ones and the rows is worth at
+        most a + money x cost of x in fen; whatever the budget. Prices as in evaluate."""
+        found = self.evaluate(price, money, row_price)
+        return found.value - max(money, 0.0) * self.unit_fen * self.budget
 
-        for _ in range(60):
+    def _bound(self, price, fixed, phi, fee, money, row_price) -> Bound:
+        gross = phi - row_price @ self.rows
+        fixed += float(row_price @ self.row_limit)
+        money = self._best_money(gross) if money is None else money
+        profit = gross - money * self.cost
+        total, best, second, lead = self._chosen(profit)
+        is_lead = np.zeros(self.options, bool)
+        is_lead[lead[lead >= 0]] = True
+        return Bound(
+            value=fixed + total + money * self.budget,
+            price=price,
+            profit=profit,
+            key_profit=best[self.key],
+            second_profit=np.where(is_lead, second[self.key], best[self.key]),
+            share=np.zeros(self.options),
+            fee=fee,
+            money=money / self.unit_fen,
+            row_price=row_price / self.row_unit,
+            worth=phi,
+        )
+
+    def _best_money(self, gross: Floats) -> float:
+        """The price of the budget at which the bound is least: it is convex in it, its slope is what is left over."""
+        if not self.cost.any():
+            return 0.0
+
+        def left(money: float) -> float:
+            _, _, _, lead = self._chosen(gross - money * self.cost)
+            return self.budget - float(self.cost[lead[lead >= 0]].sum())
+
+        low, high = (
+            0.0,
+            float(np.abs(gross).sum()) / max(float(np.abs(self.cost).min(initial=1.0)), 1e-9) + 1.0,
+        )
+        if left(0.0) >= 0:
+            return 0.0
+        if left(high) < 0:
+            return high
+        start = float(np.abs(gross).sum()) + 1.0
+        if start < high and left(start) >= 0:
+            high = start
+        for _ in range(80):
             middle = (low + high) / 2
-            if spent(middle) > 1.0:
+            if left(middle) < 0:
                 low = middle
             else:
                 high = middle
-        totals = [(money + self._best(phi - money * self.cost).sum(), money) for money in (0.0, low, high)]
-        total, money = min(totals)
-        profit = phi - money * self.cost
-        best = self._best(profit)
-        ranked = profit.copy()
-        lead = np.flatnonzero(profit >= best[self.key] - 1e-12)
-        ranked[lead] = -np.inf
-        alone = self._best(ranked)
-        several = np.bincount(self.key[lead], minlength=self.options) > 1
-        alone = np.where(several, best, alone)
-        second = np.where(profit >= best[self.key] - 1e-12, alone[self.key], best[self.key])
-        return Bound(
-            fixed + total, price, profit, best[self.key], second, np.zeros(self.options), fee, float(money)
-        )
-
-    def _best(self, profit: Floats) -> Floats:
-        best = np.zeros(self.options)
-        np.maximum.at(best, self.key, profit)
-        return best
+        values = [(m * self.budget + self._chosen(gross - m * self.cost)[0], m) for m in (low, high)]
+        return min(values)[1]
 
     def search(
         self,
@@ -188,72 +231,145 @@ class DualPrices:
         should_stop: Callable[[], bool],
         seen: Callable[[float], None] = lambda share: None,
         guess: Floats | None = None,
+        heats: tuple[float, ...] | None = None,
+        better: Callable[[Bound], None] = lambda bound: None,
+        start: Bound | None = None,
     ) -> Bound:
-        """Descend until the time is up, the bound is within 1e-5 of `target`, or the last temperature is cold. `guess`
-        (g,): prices to start from, for example those of a good plan."""
-        m, started = self.model, time.monotonic()
-        size = m.group_need * m.group_weight
-        u_scale = np.sqrt(max(float(size.mean()), 1e-12) / np.maximum(size, 1e-12))
-        node_size = np.maximum(m.node_units * m.node_weight, 1e-12)
-        v_scale = np.sqrt(float(node_size.mean()) / node_size)
-        total = max(self.existing_value + abs(target), float(size.sum()) * 1e-3, 1e-9)
-        groups, nodes = m.groups, m.nodes
-        best, heats = self.evaluate(np.zeros(groups)), TEMPERATURES
+        """Descend until the time is up, the bound is within 1e-5 of `target`, or the last heat is done. `guess` (g,):
+        prices to start from, for example those of a good plan; `start`: a bound found before. better(bound) is told of
+        every improvement with its shares."""
+        started = time.monotonic()
+        best = start or self.evaluate(np.zeros(self.model.groups))
+        steps = heats or HEATS
         if guess is not None:
             guessed = self.evaluate(guess)
             if guessed.value < best.value:
-                best, heats = guessed, TEMPERATURES[2:5]  # near already: heat would only drive it away
-        x = np.concatenate([best.price / u_scale, best.fee / v_scale, [best.money / total]])
-        share = np.zeros(self.options)
-        worth, slope = np.empty(nodes), np.empty(m.edges)
-        units = m.node_units.astype(np.float64)
-        need = m.group_need.astype(np.float64)
-
-        def soft(t: Floats, heat: float) -> tuple[float, Floats]:
-            price, fee, money = t[:groups] * u_scale, t[groups:-1] * v_scale, t[-1] * total
-            _soft_edges(m.node_ptr, m.edge_group, need, price, fee, heat, worth, slope)
-            node_value = m.node_weight * (units * fee + worth)
-            phi = np.bincount(self.option, np.where(self.existing, 0, node_value), self.options)
-            warmth = self.key_scale * heat
-            z = np.minimum((phi - money * self.cost) / warmth, 1e6)
-            top = np.maximum(self._best(z), 0.0)
-            e = np.exp(z - top[self.key])
-            sums = np.exp(-top) + np.bincount(self.key, e, self.options)
-            share[:] = e / sums[self.key]
-            live = np.unique(self.key)
-            chosen = float(np.sum(warmth[live] * (top[live] + np.log(sums[live]))))
-            value = float(size @ price) + float(node_value[self.existing].sum()) + chosen + money
-            factor = np.where(self.existing, 1.0, share[self.option]) * m.node_weight
-            grad_price, grad_fee = size.copy(), factor * units
-            _spread(m.node_ptr, m.edge_group, slope, factor, grad_price, grad_fee)
-            grad = np.concatenate(
-                [grad_price * u_scale, grad_fee * v_scale, [(1.0 - float(share @ self.cost)) * total]]
-            )
-            return value / total, grad / total
-
-        low = np.zeros(len(x))
-        high = np.concatenate([1.0 / u_scale, 1.0 / v_scale, [np.inf]])
+                best, steps = guessed, heats or HEATS[2:5]  # near already: heat would only drive it away
+        smooth = _Smoothed(self, max(self.existing_value + abs(target), float(self.size.sum()) * 1e-3, 1e-9))
+        x = smooth.start(best)
 
         def go_on() -> bool:
             return time.monotonic() - started < seconds and not should_stop()
 
-        for step, heat in enumerate(heats):
-            share_of_time = (step + 1) / len(heats)
+        try:
+            for step, heat in enumerate(steps):
+                until = seconds * (step + 1) / len(steps)
+                smooth.heat = heat
+                x = descend(
+                    smooth, x, smooth.low, smooth.high, 3000,
+                    lambda until=until: go_on() and time.monotonic() - started < until,
+                )  # fmt: skip
+                ended = not go_on()
+                found = replace(self._at(smooth, x), share=smooth.share.copy())
+                if found.value < best.value:
+                    best = found
+                    better(best)
+                seen((step + 1) / len(steps))
+                if ended or best.value <= target * (1 + 1e-5) + 1e-9:
+                    break
+        finally:
+            smooth.close()
+        return best if best.share.any() else replace(best, share=smooth.share.copy())
 
-            def cooling(share: float = share_of_time) -> bool:
-                return go_on() and time.monotonic() - started < seconds * share
+    def _at(self, smooth: _Smoothed, x: Floats) -> Bound:
+        price, _fee, _money, row_price = smooth.parts(x)
+        fixed, phi, fee = self._filled(np.clip(price, 0.0, 1.0))
+        return self._bound(np.clip(price, 0.0, 1.0), fixed, phi, fee, None, np.maximum(row_price, 0.0))
 
-            x = descend(partial(soft, heat=heat), x, low, high, 3000, cooling)
-            ended = not go_on()
-            found = self.evaluate(x[:groups] * u_scale)
-            if found.value < best.value:
-                best = replace(found, share=share.copy())
-            seen((step + 1) / len(heats))
-            if ended or best.value <= target * (1 + 1e-5) + 1e-9:
-                break
-        if not best.share.any():
-            best = replace(best, share=share.copy())
-        return best
+
+class _Smoothed:
+    """The smoothed bound as a function of one vector: prices, fees, money, row prices, each scaled by the root of what
+    it moves, and the whole by `total`."""
+
+    def __init__(self, prices: DualPrices, total: float) -> None:
+        p, m = prices, prices.model
+        self.prices, self.total, self.heat = p, total, HEATS[0]
+        groups, nodes, rows = m.groups, m.nodes, len(p.rows)
+        self.cuts = (groups, groups + nodes, groups + nodes + 1)
+        node_size = np.maximum(m.node_units * m.node_weight, 1e-12)
+        mean = max(float(p.size.mean()) if groups else 1.0, 1e-12)
+        self.u_scale = np.sqrt(mean / np.maximum(p.size, 1e-12))
+        self.v_scale = np.sqrt(float(node_size.mean()) / node_size) if nodes else np.ones(0)
+        self.low = np.zeros(groups + nodes + 1 + rows)
+        self.high = np.concatenate([1.0 / self.u_scale, 1.0 / self.v_scale, np.full(1 + rows, np.inf)])
+        self.share = np.zeros(p.options)
+        self.worth, self.load = np.zeros(nodes), np.zeros(nodes)
+        self.units = m.node_units.astype(np.float64)
+        self.every = np.arange(nodes)
+        self.awake = self.every
+        self.pool = ThreadPoolExecutor(p.threads) if p.threads > 1 else None
+
+    def close(self) -> None:
+        if self.pool:
+            self.pool.shutdown()
+
+    def parts(self, x: Floats) -> tuple[Floats, Floats, float, Floats]:
+        """(prices (g,), fees (v,) relative to the node's weight, money, row prices) in the units of DualPrices."""
+        a, b, c = self.cuts
+        return x[:a] * self.u_scale, x[a:b] * self.v_scale, float(x[b]) * self.total, x[c:] * self.total
+
+    def start(self, bound: Bound) -> Floats:
+        p = self.prices
+        fee = bound.fee / np.maximum(p.model.node_weight, 1e-300)
+        money = bound.money * p.unit_fen / self.total
+        return np.concatenate(
+            [
+                bound.price / self.u_scale,
+                fee / self.v_scale,
+                [money],
+                bound.row_price * p.row_unit / self.total,
+            ]
+        )
+
+    def _split(self, nodes: NDArray, kernel: Callable[[int, NDArray], None]) -> None:
+        if self.pool is None:
+            kernel(0, nodes)
+            return
+        cuts = self.prices._cuts(nodes)
+        list(self.pool.map(lambda i: kernel(i, nodes[cuts[i] : cuts[i + 1]]), range(self.prices.threads)))
+
+    def __call__(self, x: Floats, whole: bool) -> tuple[float, Floats]:
+        p, m = self.prices, self.prices.model
+        price, fee, money, row_price = self.parts(x)
+        pay, fee = m.group_weight * (1.0 - price), fee * m.node_weight
+        heat = self.heat * m.node_weight
+        nodes = self.every if whole else self.awake
+
+        def fill(_i: int, mine: NDArray) -> None:
+            fillings(mine, m.node_ptr, m.edge_group, p.need, pay, fee, heat, self.worth, self.load)
+
+        self._split(nodes, fill)
+        value_of = self.units * fee + self.worth
+        profit = p._by_option(value_of) + p.merit - money * p.cost - row_price @ p.rows
+        warmth = p.warmth * self.heat
+        chosen = soft_choice(p.key_ptr, p.key_option, profit, warmth, p.forced, self.share)
+        if whole:
+            up = self.share > np.exp(-ASLEEP)
+            self.awake = np.flatnonzero(p.existing | up[p.option])
+            nodes = self.awake
+        factor = np.where(p.existing, 1.0, self.share[p.option])
+        pulled = [np.zeros(m.groups) for _ in range(p.threads)]
+
+        def pull(i: int, mine: NDArray) -> None:
+            pulls(mine, m.node_ptr, m.edge_group, p.need, pay, fee, heat, factor, pulled[i])
+
+        self._split(nodes, pull)
+        value = (
+            float(p.size @ price) + float(value_of[p.existing].sum()) + chosen
+            + money * p.budget + float(row_price @ p.row_limit)
+        )  # fmt: skip
+        pull_all = pulled[0]
+        for other in pulled[1:]:
+            pull_all += other
+        gradient = np.concatenate(
+            [
+                (p.size - m.group_weight * pull_all) * self.u_scale / self.total,
+                factor * (self.units - self.load) * m.node_weight * self.v_scale / self.total,
+                [p.budget - float(self.share @ p.cost)],
+                p.row_limit - p.rows @ self.share,
+            ]
+        )
+        return value / self.total, gradient
 
 
 def surely_out(bound: Bound, value: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -261,5 +377,5 @@ def surely_out(bound: Bound, value: float) -> tuple[NDArray[np.bool_], NDArray[n
     them loses no better plan."""
     floor = value - 1e-9 * max(abs(value), 1.0)
     never = bound.value - bound.key_profit + bound.profit < floor
-    always = bound.value - bound.key_profit + np.maximum(bound.second_profit, 0.0) < floor
+    always = bound.value - bound.key_profit + bound.second_profit < floor
     return never, always & ~never & (bound.profit >= bound.key_profit - 1e-12)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,34 @@ class Growth:
                 found[option] = self.state.gain(int(self.position[option]))
             self._adds[key] = found
         return self._adds[key]
+
+    def greedily(
+        self,
+        price: NDArray[np.float64],
+        fits: Callable[[int], bool],
+        done: NDArray[np.bool_],
+        upper: NDArray[np.float64],
+    ) -> Iterator[int]:
+        """Options of best gain per price after those `done`, one after the other, as long as one that `fits` adds anything.
+        The one given out counts as done. upper (o,): gains at a smaller set, brought up to date: gains only shrink, so an
+        option is looked at again only when its old gain still leads (Minoux 1978)."""
+        self.state.restore(self._empty)
+        self._open(done)
+        heap = [(-upper[o] / price[o], int(o), -1) for o in np.flatnonzero(~done & (upper > 0))]
+        heapq.heapify(heap)
+        count = 0
+        while heap:
+            _, option, seen = heapq.heappop(heap)
+            if not fits(option):
+                continue
+            if seen == count:
+                self.state.add(int(self.position[option]))
+                count += 1
+                yield option
+                continue
+            upper[option] = self.state.gain(int(self.position[option]))
+            if upper[option] > 0:
+                heapq.heappush(heap, (-upper[option] / price[option], option, count))
 
     def units(self, sets: Sequence[NDArray[np.bool_]]) -> Ints:
         """(len(sets), w, k) units newly served of each world and service, for sets each holding the one before."""

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.coverage import role_ready, role_supply, served_in_time
-from engine.siting.blocks import collapse
 from engine.grouping import group_rows
+from engine.siting.blocks import collapse
 from engine.world import CLOSING_KINDS, READYING_KINDS, REASON_OTHER_ROLE, Option, World
 
 Ints = NDArray[np.int64]
@@ -41,6 +41,8 @@ class SitingModel:
     forced (o,): decisions that are taken in any case. merit (o,): worth of a decision beside the people served.
     rows (r, o), row_limit (r,): sum of rows[i] over the decisions taken <= row_limit[i]; row_name (r,): Limit names.
     group_area (g,): area of each group, -1 none; then groups of different areas are kept apart.
+    cell_group: (world, service, first group, group (n,) of each cell counted from there, -1 outside) of each block, so
+    that what is found for groups can be told of cells.
     """
 
     node_option: Ints
@@ -64,6 +66,7 @@ class SitingModel:
     row_limit: Ints | None = None
     row_name: tuple[str, ...] = ()
     group_area: Ints | None = None
+    cell_group: tuple[tuple[int, int, int, NDArray[np.int32]], ...] = ()
 
     @property
     def nodes(self) -> int:
@@ -132,7 +135,9 @@ def _conflicts(worlds: Sequence[World], options: Sequence[Option]) -> list[list[
     return [members for members in sets.values() if len(members) > 1]
 
 
-def _felt(cell, facility, units, cells, facilities, deficit) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def felt_cells(
+    cell, facility, units, cells, facilities, deficit
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Cells and facilities reachable from unserved need by re-routing (the residual graph of a maximal flow)."""
     in_cell, in_place = deficit.copy(), np.zeros(facilities, bool)
     used = units > 0
@@ -152,7 +157,7 @@ def build_model(
     """Build and reduce; see the module text. weights (w,) value worlds, Standard.weight values services."""
     affordable = np.array([option.cost_fen <= budget_fen for option in options], bool)
     base = np.zeros((len(worlds), worlds[0].services), np.int64)
-    parts, group_need, group_weight, displacing = [], [], [], set()
+    parts, group_need, group_weight, displacing, cell_group = [], [], [], set(), []
     groups, kept = 0, 0
     added = []
     for world in worlds:
@@ -173,6 +178,7 @@ def build_model(
             parts.append(
                 (block, np.full(len(block["units"]), weight), np.full(len(block["units"]), number), groups)
             )
+            cell_group.append((number, service, groups, block["cell_group"]))
             group_need.append(block["need"])
             group_weight.append(np.full(len(block["need"]), weight))
             groups += len(block["need"])
@@ -202,6 +208,7 @@ def build_model(
         base=base,
         kept_cells=kept,
         displacing=tuple(sorted(displacing)),
+        cell_group=tuple(cell_group),
     )
 
 
@@ -216,7 +223,7 @@ def _block(world: World, service: int, options: Sequence[Option], units: Ints) -
     mine = np.array([i for i in np.flatnonzero(units > 0) if options[i].service == service], np.int64)
     if len(mine) == 0 or not deficit.any():
         return nothing
-    in_cell, in_place = _felt(cell, facility, flow, len(need), len(roles), deficit)
+    in_cell, in_place = felt_cells(cell, facility, flow, len(need), len(roles), deficit)
     places = np.flatnonzero(in_place)
     sites = np.array([options[i].site for i in mine], np.int64)
     # Options and places at one site reach the same cells, so each site is looked at once.
@@ -239,6 +246,7 @@ def _block(world: World, service: int, options: Sequence[Option], units: Ints) -
         "units": np.concatenate([supply[roles[places]], units[mine]])[keep],
         "lengths": lengths,
         "group": row_group[edge],
+        "cell_group": group.astype(np.int32),
         "need": np.bincount(group[in_cell], need[in_cell]).astype(np.int64),
     }
 

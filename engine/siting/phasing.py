@@ -9,23 +9,26 @@ S(m) the options that count in month m and V their weighted units newly served, 
 
 up to the end of the last year plus the longest lead time, so that whatever is started counts for a year at least.
 Greedy orders give the first plan, moves and exchanges better it, and phasing_bound proves how good it can be. The
-answer is never worse than the greedy order. See docs/algorithms/phasing.md.
+answer is never worse than the greedy order. What a plan retires is done last, its money set aside first; area and bound
+speak of what is added, the curve tells all. See docs/algorithms/phasing.md.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine import ENGINE_VERSION
 from engine.checks import InvalidInput
+from engine.coverage import served_in_time
+from engine.interventions import apply_options
 from engine.siting.growth import Growth
 from engine.siting.phasing_bound import tighten
-from engine.world import Option, World
+from engine.world import CLOSING_KINDS, Option, World
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -120,41 +123,92 @@ def phase_plan(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Phasing:
     """See the module text. options: all those of the plan, in its order; lead_months (o,); years, money_fen (t,); weights
-    (w,) of the worlds, by default equal shares of 1. When the time is up or should_stop() says so, the best so far and
+    (w,) of the worlds, by default equal shares of 1. The time limit is that of the search; when it is up or should_stop() says so, the best so far and
     the bound so far stand. Raises InvalidInput."""
     started = time.monotonic()
     lead, budgets = _checked(options, lead_months, years, money_fen, carry)
     weights = [1.0 / max(len(worlds), 1)] * len(worlds) if weights is None else list(weights)
-    growth = Growth(worlds, options, weights)
-    case = Case(growth, np.array([one.cost_fen for one in options], np.int64), lead, budgets)
+    closing = np.array([one.kind in CLOSING_KINDS for one in options], bool)
+    cost = np.array([one.cost_fen for one in options], np.int64)
+    last = _last_years(cost, closing, budgets)
+    set_aside = np.zeros(len(budgets.years), np.int64)
+    np.add.at(set_aside, last[last >= 0], cost[last >= 0])
+    adding = np.flatnonzero(~closing)
+    growth = Growth(worlds, [options[one] for one in adding], weights)
+    growth.gains(np.zeros(len(adding), bool))
+    searched = time.monotonic()
+    case = Case(growth, cost[adding], lead[adding], replace(budgets, money_fen=budgets.money_fen - set_aside))
 
     def late(share: float) -> bool:
-        return should_stop() or time.monotonic() - started > share * time_limit_s
+        return should_stop() or time.monotonic() - searched > share * time_limit_s
 
     greedy = case.in_order(case.greedy_order())
-    best = max((greedy, case.year_by_year(), case.in_order(range(len(options)))), key=case.area)
+    best = max((greedy, case.year_by_year(), case.in_order(range(len(adding)))), key=case.area)
     best = case.improve(case.settle(best), lambda: late(0.4))
     proof = tighten(
-        case, best, lambda: late(1.0), lambda: max(time_limit_s - (time.monotonic() - started), 0.0)
+        case, best, lambda: late(1.0), lambda: max(time_limit_s - (time.monotonic() - searched), 0.0)
     )
     if case.area(proof.year) > case.area(best):
         best = case.settle(proof.year)
-    area, greedy_area = case.area(best), case.area(greedy)
-    bound = max(proof.bound, area)
+    area, bound = case.area(best), max(proof.bound, case.area(best))
     gap = (bound - area) / bound if bound > 0 else 0.0
-    month, sets = case.steps(best)
-    greedy_month, greedy_sets = case.steps(greedy)
-    left = tuple(
-        (int(one), TOO_DEAR if case.cost[one] > budgets.largest else NO_ROOM)
-        for one in np.flatnonzero(best < 0)
-    )
+    curves = []
+    for schedule in (best, greedy):
+        year = last.copy()
+        year[adding] = schedule
+        curves.append((year, *_curve(case, schedule, worlds, options, weights, lead, year)))
+    (year, month, value, units), (greedy_year, greedy_month, greedy_value, _) = curves
+    spent = np.zeros(len(budgets.years), np.int64)
+    np.add.at(spent, year[year >= 0], cost[year >= 0])
     return Phasing(
-        year=best, left=left, area=area, bound=bound, gap=gap, status="optimal" if gap <= OPTIMAL_GAP else "within",
-        bound_source=proof.source, greedy_year=greedy, greedy_area=greedy_area, month=month,
-        value=np.array(growth.along(sets)), units=growth.units(sets), greedy_month=greedy_month,
-        greedy_value=np.array(growth.along(greedy_sets)), horizon=case.horizon, spent=case.spent(best),
-        seconds=time.monotonic() - started,
+        year=year, left=tuple((int(one), TOO_DEAR if cost[one] > budgets.largest else NO_ROOM) for one in np.flatnonzero(year < 0)),
+        area=area, bound=bound, gap=gap, status="optimal" if gap <= OPTIMAL_GAP else "within", bound_source=proof.source,
+        greedy_year=greedy_year, greedy_area=case.area(greedy), month=month, value=value, units=units,
+        greedy_month=greedy_month, greedy_value=greedy_value,
+        horizon=int(budgets.begin_month[-1]) + 12 + int(lead.max(initial=0)), spent=spent, seconds=time.monotonic() - started,
     )  # fmt: skip
+
+
+def _last_years(cost: Ints, closing: NDArray[np.bool_], budgets: Budgets) -> Ints:
+    """(o,) the last year that can pay what closes, -1 for all else."""
+    year, spent = np.full(len(cost), -1, np.int64), np.zeros(len(budgets.years), np.int64)
+    for one in np.flatnonzero(closing):
+        for last in range(len(budgets.years) - 1, -1, -1):
+            if budgets.first_room(spent, int(cost[one]), last) == last:
+                year[one] = last
+                spent[last] += cost[one]
+                break
+    return year
+
+
+def _curve(
+    case: Case, schedule: Ints, worlds, options, weights, lead: Ints, year: Ints
+) -> tuple[Ints, Floats, Ints]:
+    """Months where the curve steps, weighted units newly served from each on, and units (e, w, k). From the month on in
+    which something closes, the changed city is scored anew."""
+    month, sets = case.steps(schedule)
+    value, units = np.array(case.growth.along(sets)), case.growth.units(sets)
+    ready = np.where(year >= 0, case.budgets.begin_month[year] + lead, np.iinfo(np.int64).max)
+    shut = [i for i, one in enumerate(options) if one.kind in CLOSING_KINDS and year[i] >= 0]
+    if not shut:
+        return month, value, units
+    first = min(int(ready[i]) for i in shut)
+    months = np.unique(ready[year >= 0])
+    before = np.array([[served_in_time(world, k)[0] for k in range(world.services)] for world in worlds])
+    standards = np.array([one.weight for one in worlds[0].standards])
+    told_value, told_units = [], []
+    for now in months:
+        if now < first:
+            step = int(np.searchsorted(month, now, side="right")) - 1
+            told_value.append(float(value[step]))
+            told_units.append(units[step])
+            continue
+        done = np.flatnonzero(ready <= now)
+        changed = [apply_options(world, options, done) for world in worlds]
+        after = np.array([[served_in_time(world, k)[0] for k in range(world.services)] for world in changed])
+        told_units.append(after - before)
+        told_value.append(float(np.asarray(weights) @ (after - before) @ standards))
+    return months, np.array(told_value), np.array(told_units)
 
 
 def _checked(options: Sequence[Option], lead_months, years, money_fen, carry: bool) -> tuple[Ints, Budgets]:
@@ -208,15 +262,10 @@ class Case:
 
     def greedy_order(self) -> list[int]:
         """By what each yuan buys, each counted after those before it; then those that add nothing, as given."""
-        done, order = np.zeros(len(self.cost), bool), []
-        while True:
-            gain = self.growth.gains(done)
-            if not (gain > 0).any():
-                return order + [int(one) for one in np.flatnonzero(~done)]
-            one = int(np.argmax(np.where(gain > 0, gain / np.maximum(self.cost, 1), -1.0)))
-            order.append(one)
-            done = done.copy()
-            done[one] = True
+        none, price = np.zeros(len(self.cost), bool), np.maximum(self.cost, 1).astype(np.float64)
+        order = list(self.growth.greedily(price, lambda one: True, none, self.growth.gains(none).copy()))
+        listed = set(order)
+        return order + [one for one in range(len(self.cost)) if one not in listed]
 
     def in_order(self, order: Sequence[int]) -> Ints:
         """Each option in the first year whose money is still enough for it."""
@@ -232,17 +281,14 @@ class Case:
         """Greedy within each year: what buys most of those the year can still pay, counted after all started."""
         year = np.full(len(self.cost), -1, np.int64)
         spent = np.zeros(len(self.budgets.years), np.int64)
+        price = np.maximum(self.cost, 1).astype(np.float64)
+        upper = self.growth.gains(np.zeros(len(self.cost), bool)).copy()
         for now in range(len(self.budgets.years)):
-            while True:
-                gain = self.growth.gains(year >= 0)
-                fits = [
-                    year[one] < 0 and self.budgets.first_room(spent, int(self.cost[one]), now) == now
-                    for one in range(len(year))
-                ]
-                worth = np.where(np.array(fits, bool) & (gain > 0), gain / np.maximum(self.cost, 1), -1.0)
-                if not len(worth) or worth.max() < 0:
-                    break
-                one = int(np.argmax(worth))
+
+            def fits(one: int, now: int = now) -> bool:
+                return self.budgets.first_room(spent, int(self.cost[one]), now) == now
+
+            for one in self.growth.greedily(price, fits, year >= 0, upper):
                 year[one] = now
                 spent[now] += self.cost[one]
         return year

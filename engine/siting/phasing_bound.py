@@ -19,6 +19,8 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.siting.program import threads
+
 if TYPE_CHECKING:
     from engine.siting.phasing import Case
 
@@ -92,7 +94,7 @@ class _Program:
         self.asked: set[tuple[int, bytes]] = set()
         h = self.h = highspy.Highs()
         h.setOptionValue("output_flag", False)
-        h.setOptionValue("threads", 1)
+        h.setOptionValue("threads", threads())
         h.setOptionValue("mip_rel_gap", 1e-7)
         top = np.concatenate([np.ones(self.columns), np.ones(self.stretches)])
         h.addVars(self.columns + self.stretches, np.zeros(self.columns + self.stretches), top)

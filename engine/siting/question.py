@@ -17,6 +17,11 @@ and the rules over worlds, with shares p(w) = weights / their sum,
     tail      - the mean gap left over the worst `tail` of the worlds by p (conditional value at risk;
               Rockafellar, Uryasev 2000)
     regret    - the largest regret V*(w) - V(w, x), V*(w) being the best any plan within the limits does for w alone
+
+For the fairest, "expected" looks at each area's share of the weighted sum over worlds; the other rules at the smallest
+share of any area in each world: its smallest, its mean over the worst `tail`, and its largest regret. For the cheapest
+only the targets know rules: "worst" asks for them in every world, the others of the weighted sum. Worlds of weight 0
+count under no rule. docs/algorithms/siting-aims.md has the formulas and worked examples.
 """
 
 from __future__ import annotations
@@ -149,9 +154,10 @@ class Relaxation:
     """One limit that, changed alone as little as possible, lets a plan exist (or the nearest that changes of several
     together reach, then `together` is true).
 
-    name: budget | target | area:<number> | a Limit's name | must:<option> | apart. now, needed: the limit as asked and as
+    name: budget | target | area:<number> | a Limit's name | must:<option> | banned (needed: how many of them must be let in)
+    | apart (needed: how many of one set). now, needed: the limit as asked and as
     it would have to be, in its own unit. units: weighted units of need in question where the limit speaks of people (for
-    a target: the need that no plan within the other limits serves).
+    a target: what it asks for and no plan within the other limits serves).
     """
 
     name: str

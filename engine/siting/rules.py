@@ -146,3 +146,54 @@ class Rules:
         if not adds:
             return "covered", -1, full
         return ("limit" if full not in ("", "budget") else "value"), -1, full
+
+
+class Room:
+    """What still fits beside the options taken so far. Limits from below are not looked at."""
+
+    def __init__(self, worlds: Sequence[World], options: Sequence[Option], question: Question) -> None:
+        self.sets: list[list[set[int]]] = [[] for _ in options]
+        for members in [*_conflicts(worlds, options), *([int(i) for i in group] for group in question.apart)]:
+            together = set(members)
+            for member in together:
+                self.sets[member].append(together)
+        cost = np.array([one.cost_fen for one in options], np.int64)
+        limits = [
+            (np.asarray(one.amount, np.int64), one.most) for one in question.limits if one.most is not None
+        ]
+        if question.budget_fen is not None:
+            limits.append((cost, int(question.budget_fen)))
+        self.amount = np.array([amount for amount, _most in limits], np.int64).reshape(
+            len(limits), len(options)
+        )
+        self.most = np.array([most for _amount, most in limits], np.int64)
+        self.spent = np.zeros(len(limits), np.int64)
+        self.banned, self.taken, self.order = set(question.banned), set[int](), list[int]()
+
+    def fits(self, option: int) -> bool:
+        after = self.spent + self.amount[:, option]
+        return (
+            option not in self.taken
+            and option not in self.banned
+            and bool(((after <= self.most) | (after <= self.spent)).all())
+            and not any(self.taken & together for together in self.sets[option])
+        )
+
+    def take(self, option: int) -> None:
+        self.spent = self.spent + self.amount[:, option]
+        self.taken.add(option)
+        self.order.append(option)
+
+
+def mended(
+    worlds: Sequence[World], options: Sequence[Option], question: Question, plan: Sequence[int]
+) -> Room:
+    """A plan made for another question, brought within the limits of this one: what must be done first, then the plan's
+    options in their order, each that still fits. A search starts from it (`order`)."""
+    room = Room(worlds, options, question)
+    for option in question.must:
+        room.take(int(option))
+    for option in plan:
+        if room.fits(int(option)):
+            room.take(int(option))
+    return room

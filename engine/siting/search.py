@@ -1,4 +1,4 @@
-"""Plans by greed and by search: good answers fast, without a proof. The proof is bound.py's and mip.py's."""
+"""Plans by greed, and who competes with whom. Search is plan_search.py's; the proof is bound.py's and mip.py's."""
 
 from __future__ import annotations
 
@@ -68,59 +68,3 @@ def neighbours(model: SitingModel) -> Callable[[int], NDArray[np.int64]]:
         return known[option]
 
     return near
-
-
-def ruin_and_recreate(work, best, best_value, dual, near, first, budget, random, out_of_time, tell):
-    """Ruin and recreate: drop a few chosen options around a random place, fill up again by gain per fen among those
-    that could replace them, keep what is not worse."""
-    model = work.model
-    price = np.maximum(model.cost, 1)
-    leaders = np.argsort(-(dual.profit + dual.share), kind="stable")[: max(64, int(best.sum()) * 2)]
-    rounds = 0
-    while not out_of_time():
-        rounds += 1
-        if rounds % 16 == 0:
-            tell(0.6, "search")
-        chosen = np.flatnonzero(work.taken)
-        if len(chosen) == 0:
-            break
-        saved = work.save()
-        seed_option = int(random.choice(chosen if random.random() < 0.7 else leaders))
-        around = near(seed_option)
-        mine = around[work.taken[around]]
-        count = int(random.integers(1, max(2, min(8, len(chosen)) + 1)))
-        drop = random.permutation(mine)[:count]
-        if len(drop) < count and random.random() < 0.5:
-            drop = np.unique(np.concatenate([drop, random.permutation(chosen)[: count - len(drop)]]))
-        for option in drop:
-            work.remove(int(option))
-        # Candidates: the neighbourhood and a sample of the leaders; old gains with nothing open bound them above.
-        pool = np.unique(
-            np.concatenate([random.permutation(around)[:48], random.permutation(leaders)[:24], drop])
-        )
-        upper = np.zeros(len(first))
-        upper[pool] = first[pool] * np.exp(random.normal(0, 0.05, len(pool)))
-        noisy = price * np.exp(random.normal(0, 0.15, len(price)))
-        _refill(work, pool, upper, noisy, budget)
-        if work.value > best_value + 1e-9:
-            best, best_value = work.taken.copy(), work.value
-        elif work.value < saved[5] - 1e-9:
-            work.restore(saved)
-    return best, best_value
-
-
-def _refill(work: OpenSet, pool, upper, price, budget: int) -> None:
-    heap = [(-upper[o] / price[o], int(o), -1) for o in pool if upper[o] > 0]
-    heapq.heapify(heap)
-    added = 0
-    while heap:
-        _, option, seen = heapq.heappop(heap)
-        if not work.allowed(option, budget):
-            continue
-        if seen == added:
-            work.add(option)
-            added += 1
-            continue
-        gain = work.gain(option)
-        if gain > 0:
-            heapq.heappush(heap, (-gain / price[option], option, added))

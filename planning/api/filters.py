@@ -10,7 +10,17 @@ from core.choices import AreaLevel, TimeOfDay
 from core.filters import AreaFilter, BboxFilter, NearFilter, SharedFilter
 from facilities.choices import Hazard
 from inventory.choices import InterventionKind
-from planning.choices import Assignment, Extent, PeopleGroup, RunState, ScenarioTemplate, SupplyReason
+from planning.choices import (
+    Aim,
+    Assignment,
+    Extent,
+    PeopleGroup,
+    Rule,
+    RunState,
+    ScenarioTemplate,
+    SupplyReason,
+    VersionState,
+)
 from planning.models import (
     AreaGroupResult,
     AreaResult,
@@ -22,6 +32,7 @@ from planning.models import (
     Intervention,
     MinimumNeed,
     Plan,
+    PlanVersion,
     PopulationLayer,
     RoadNetwork,
     Run,
@@ -180,10 +191,31 @@ class FacilityResultFilter(django_filters.FilterSet):
 
 
 class PlanFilter(SharedFilter):
+    """Plans with at least one version of that aim, that rule and that state."""
+
     search_fields = ("ref", "name", "name_en")
+    aim = django_filters.MultipleChoiceFilter(
+        field_name="versions__aim", choices=Aim.choices, label=_("aim of a version")
+    )
+    rule = django_filters.MultipleChoiceFilter(
+        field_name="versions__rule", choices=Rule.choices, label=_("rule of a version")
+    )
+    state = django_filters.MultipleChoiceFilter(
+        field_name="versions__state", choices=VersionState.choices, label=_("state of a version")
+    )
 
     class Meta:
         model = Plan
+        fields: list[str] = []
+
+
+class VersionFilter(django_filters.FilterSet):
+    aim = django_filters.MultipleChoiceFilter(choices=Aim.choices)
+    rule = django_filters.MultipleChoiceFilter(choices=Rule.choices)
+    state = django_filters.MultipleChoiceFilter(choices=VersionState.choices)
+
+    class Meta:
+        model = PlanVersion
         fields: list[str] = []
 
 

@@ -24,7 +24,7 @@ from planning.api.scenarios import city_seen
 from planning.choices import RunState, VersionState
 from planning.models import AreaResult, Intervention, Plan, PlanVersion, Run
 from planning.selectors.gaps import STATE_FIELDS
-from planning.services import plans
+from planning.services import plan_edits, plans
 from planning.services.plan_freeze import freeze_version
 
 REF = OpenApiParameter("plan_ref", str, OpenApiParameter.PATH)
@@ -50,7 +50,13 @@ class PlanViewSet(ReadViewSet):
     """Plans with their versions. A version is an ordered change-set on frozen runs, with its value and a proven bound."""
 
     queryset = Plan.objects.select_related("city", "created_by").prefetch_related(
-        "versions__baseline_runs", "versions__services", "versions__runs", "versions__job", "versions__plan"
+        "versions__baseline_runs",
+        "versions__services",
+        "versions__runs",
+        "versions__job",
+        "versions__plan",
+        "versions__parent",
+        "versions__frozen_by",
     )
     serializer_class = forms.PlanSerializer
     filterset_class = filters.PlanFilter
@@ -83,6 +89,8 @@ class PlanViewSet(ReadViewSet):
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
         fields["runs"] = runs_named(request.user, fields["runs"], plan.city)
+        if fields["parent"] is not None:
+            fields["parent"] = version_seen(request.user, plan.ref, fields["parent"])
         return told(plans.suggest_plan(user=request.user, city=plan.city, plan=plan, **fields))
 
 
@@ -96,11 +104,12 @@ class VersionViewSet(ListViewSet):
     """Versions of one plan, newest first; one version with its actions."""
 
     queryset = (
-        PlanVersion.objects.select_related("plan", "job")
+        PlanVersion.objects.select_related("plan", "job", "parent", "frozen_by")
         .prefetch_related("baseline_runs", "services", "runs")
         .order_by("-number")
     )
     serializer_class = forms.PlanVersionSerializer
+    filterset_class = filters.VersionFilter
     ordering_fields = ["number"]
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
@@ -125,14 +134,14 @@ class VersionViewSet(ListViewSet):
         form = forms.EditVersionSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         version = version_seen(request.user, plan_ref, number)
-        return told(plans.edit_version(user=request.user, version=version, **form.validated_data))
+        return told(plan_edits.edit_version(user=request.user, version=version, **form.validated_data))
 
     @extend_schema(parameters=[REF, NUMBER], responses=OpenApiTypes.OBJECT)
     def open_options(self, request: Request, plan_ref: str, number: int) -> Response:
         """What could be added to the change-set, the largest first."""
         version = version_seen(request.user, plan_ref, number)
         policies.demand(request.user, "plan.edit", version.plan.city)
-        return Response({"options": plans.open_options(version=version)})
+        return Response({"options": plan_edits.open_options(version=version)})
 
     @extend_schema(parameters=[REF, NUMBER, OpenApiParameter("level", int)], responses=OpenApiTypes.OBJECT)
     def before_after(self, request: Request, plan_ref: str, number: int) -> Response:

@@ -5,9 +5,15 @@ from planning.api import (
     analyses,
     batches,
     demand,
+    explanations,
+    fronts,
     hazards,
     layers,
     networks,
+    plan_questions,
+    plan_records,
+    plan_losses,
+    plan_years,
     plans,
     population,
     reach,
@@ -22,6 +28,9 @@ VERSION = "plans/<str:plan_ref>/versions/<int:number>/"
 ANALYSIS = "analyses/<str:analysis_ref>/"
 
 urlpatterns: list[URLPattern] = [
+    *plan_years.urlpatterns,
+    *fronts.urlpatterns,
+    *plan_losses.urlpatterns,
     path(
         "scenarios/<str:scenario_ref>/course/",
         scenario_templates.ScenarioCourseViewSet.as_view({"get": "retrieve"}),
@@ -98,8 +107,59 @@ urlpatterns: list[URLPattern] = [
         "plans/<str:plan_ref>/versions/", plans.VersionViewSet.as_view({"get": "list"}), name="plan-versions"
     ),
     path(VERSION, plans.VersionViewSet.as_view({"get": "retrieve"}), name="plan-version"),
+    path(
+        f"{VERSION}areas/",
+        plan_records.PlanAreasViewSet.as_view({"get": "retrieve"}),
+        name="plan-version-areas",
+    ),
+    path(
+        f"{VERSION}compare/",
+        plan_records.PlanComparisonViewSet.as_view({"get": "retrieve"}),
+        name="plan-version-compare",
+    ),
+    path(
+        f"{VERSION}comments/",
+        plan_records.PlanCommentViewSet.as_view({"get": "list", "post": "create"}),
+        name="plan-version-comments",
+    ),
+    path(
+        f"{VERSION}comments/<int:pk>/resolve/",
+        plan_records.PlanCommentViewSet.as_view({"post": "resolve"}),
+        name="plan-version-comment-resolve",
+    ),
+    path(
+        f"{VERSION}export/",
+        plan_records.PlanExportViewSet.as_view({"get": "retrieve"}),
+        name="plan-version-export",
+    ),
     path(f"{VERSION}freeze/", plans.VersionViewSet.as_view({"post": "freeze"}), name="plan-version-freeze"),
+    path(
+        f"{VERSION}finish/",
+        plan_questions.VersionQuestionViewSet.as_view({"post": "finish"}),
+        name="plan-version-finish",
+    ),
+    path(
+        f"{VERSION}relax/",
+        plan_questions.VersionQuestionViewSet.as_view({"post": "relax"}),
+        name="plan-version-relax",
+    ),
+    path("plan-options/", plan_questions.PlanOptionViewSet.as_view({"get": "list"}), name="plan-options"),
     path(f"{VERSION}edit/", plans.VersionViewSet.as_view({"post": "edit"}), name="plan-version-edit"),
+    path(
+        f"{VERSION}explanation/",
+        explanations.ExplanationViewSet.as_view({"get": "retrieve", "post": "ask"}),
+        name="plan-version-explanation",
+    ),
+    path(
+        f"{VERSION}explanation/rejected/",
+        explanations.ExplanationViewSet.as_view({"get": "rejected"}),
+        name="plan-version-rejected",
+    ),
+    path(
+        f"{VERSION}resolve/",
+        explanations.ExplanationViewSet.as_view({"post": "resolve"}),
+        name="plan-version-resolve",
+    ),
     path(
         f"{VERSION}options/",
         plans.VersionViewSet.as_view({"get": "open_options"}),

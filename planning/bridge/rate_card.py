@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from planning.models import CostRate
 
@@ -43,6 +43,12 @@ class RateCard:
         listed = CostRate.objects.values_list("service__code", "kind", "use__code", *Rate._fields)
         rows = {(service, kind, use or ""): Rate(*rest) for service, kind, use, *rest in listed}
         return cls({key: rate._replace(steps=sizes_of(rate.steps)) for key, rate in rows.items()})
+
+    @classmethod
+    def kept(cls, rows: Sequence[Sequence[Any]]) -> RateCard:
+        """The card that `frozen` told, so that what was worked out from it can be worked out again."""
+        rates = {(row[0], row[1], row[2]): Rate(*row[3:]) for row in rows}
+        return cls({key: rate._replace(steps=tuple(rate.steps)) for key, rate in rates.items()})
 
     def of(self, service: str, kind: str, use: str = "") -> Rate | None:
         return self.rows.get((service, kind, use)) or self.rows.get((service, kind, ""))

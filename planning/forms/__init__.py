@@ -5,7 +5,8 @@ from planning.forms.batches import BatchForm
 from planning.forms.hazards import HazardFactsForm, HazardImportForm
 from planning.forms.names import LocalNames, LocalNamesMany
 from planning.forms.networks import RoadImportForm
-from planning.forms.plans import SuggestForm, WhatIfForm
+from planning.forms.plan_question import PlanQuestionForm
+from planning.forms.plans import WhatIfForm
 from planning.forms.population import CensusImportForm, PopulationErrorForm, PopulationImportForm, ScaleForm
 from planning.forms.road_rules import RoadRuleForm
 from planning.forms.runs import RunForm
@@ -19,6 +20,7 @@ __all__ = [
     "HazardImportForm",
     "LocalNames",
     "LocalNamesMany",
+    "PlanQuestionForm",
     "PopulationErrorForm",
     "PopulationImportForm",
     "RoadImportForm",
@@ -26,6 +28,5 @@ __all__ = [
     "RunForm",
     "ScaleForm",
     "ScenarioForm",
-    "SuggestForm",
     "WhatIfForm",
 ]

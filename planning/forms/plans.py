@@ -1,41 +1,11 @@
-"""What is asked about plans: suggestions, and a facility that is not there."""
+"""What is asked about a facility that is not there."""
 
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from core.templatetags.pingji import is_chinese, local_name
-from facilities.models import ServiceType
-from planning.forms.names import LocalNamesMany
-from planning.models import Run
-
-
-class SuggestForm(forms.Form):
-    """One question: under which budget, for which needs?"""
-
-    name = forms.CharField(max_length=120, label=_("Name of the plan"))
-    budget = forms.DecimalField(min_value=0, max_digits=12, decimal_places=2, label=_("Budget"))
-    runs = forms.ModelMultipleChoiceField(
-        queryset=Run.objects.none(), to_field_name="ref", label=_("Runs to improve")
-    )
-    services = LocalNamesMany(
-        queryset=ServiceType.objects.all(),
-        to_field_name="code",
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Services"),
-    )
-    time_limit_seconds = forms.IntegerField(
-        min_value=5, max_value=1800, initial=60, label=_("Stop the search after, s")
-    )
-
-    def __init__(self, *args: Any, runs: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["runs"].queryset = runs
-
-    def budget_fen(self) -> int:
-        """The budget is typed in ¥ million in English and in 万元 in Chinese."""
-        return int(self.cleaned_data["budget"] * (1_000_000 if is_chinese() else 100_000_000))
+from core.templatetags.pingji import local_name
 
 
 class WhatIfForm(forms.Form):

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import shortest_path
 from engine.location import Sites, Warehouses
 from facilities.importers.problems import Problems
 
-FORMATS = ("orlib-pmed", "orlib-cap", "matrix")
+FORMATS = ("orlib-pmed", "orlib-cap", "matrix", "points")
 _LONG = {
     "site": ("site", "name", "facility", "to", "candidate"),
     "demand": ("destinationname", "demand_name", "origin", "from", "cell", "client", "demand_id"),

@@ -17,6 +17,7 @@ from core import policies
 from core.choices import AreaLevel
 from core.models import Area
 from facilities.models import ServiceType
+from inventory.choices import InterventionKind
 from planning.models import AreaResult, Intervention, PlanVersion, Run
 from planning.selectors import gaps
 from planning.selectors.change_sets import Pair, pairs
@@ -36,7 +37,7 @@ class Works:
 
     def add(self, one: Intervention) -> None:
         self.count += 1
-        self.units += one.units
+        self.units += -one.units if one.kind == InterventionKind.RETIRE else one.units
         self.cost_fen += one.cost_fen
         self.running_fen_year += one.running_fen_year
         self.peacetime_fen_year += one.peacetime_fen_year

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from engine.loss import loss_of_each, loss_of_pairs
 from facilities.models import Facility
+from inventory.models import IdleAsset
 from planning.bridge.freeze import FACILITY
 from planning.models import LossResult
 from planning.services.analysis_case import Case, Outcome, Say, number, only
@@ -27,7 +28,10 @@ def clean(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
-    """Every facility alone, then each two of those whose loss costs most people."""
+    """Every place alone, then each two of the facilities whose loss costs most people.
+
+    Idle assets hold roles only in a run with a plan: what they would be missed for stands in the facts, for the rows are
+    of facilities."""
     frozen, score = case.frozen, case.score
     sites, k_all = frozen.sites, len(case.codes)
     supply = case.situation.world.supply
@@ -36,10 +40,12 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     np.logical_or.at(held, (supply.role_site, supply.role_service), score.role_supply > 0)
     facility = np.asarray(frozen["site_kind"]) == FACILITY
     mine = np.flatnonzero(facility & held.any(axis=1))
+    assets = np.flatnonzero(~facility & held.any(axis=1))
+    every = np.union1d(mine, assets)
     say(0.05, _("Losing each of %(count)d facilities") % {"count": len(mine)})
     lost = np.zeros((sites, k_all), np.int64)
-    if len(mine):
-        lost[mine] = loss_of_each(case.situation.world, case.run.assignment, sites=mine)
+    if len(every):
+        lost[every] = loss_of_each(case.situation.world, case.run.assignment, sites=every)
     ratios = np.array([one.ratio for one in case.situation.world.standards])
     worth = (lost / np.where(ratios > 0, ratios, 1.0)).sum(axis=1)
     worst = [int(one) for one in mine[np.lexsort((mine, -worth[mine]))] if worth[one] > 0][: params["pairs"]]
@@ -55,13 +61,16 @@ def work(case: Case, params: dict[str, Any], say: Say) -> Outcome:
     facts: dict[str, Any] = {
         "facilities": len(mine),
         "pairs": len(pairs),
-        "left_out": int((~facility & held.any(axis=1)).sum()),
+        "idle_assets": len(assets),
         "services": {
             code: _facts(case, k, ids, mine[held[mine, k] | (lost[mine, k] > 0)], lost[:, k], served[:, k])
             for k, code in enumerate(case.codes)
         },
     }
     _name(facts["services"].values())
+    for k, code in enumerate(case.codes):
+        here = assets[held[assets, k] | (lost[assets, k] > 0)]
+        facts["services"][code]["assets"] = _assets(case, k, ids[here], lost[here, k], served[here, k])
     rows = []
     for k, code in enumerate(case.codes):
         alone = mine[held[mine, k] | (lost[mine, k] > 0)]
@@ -106,6 +115,20 @@ def _name(said: Iterable[dict[str, Any]]) -> None:
     for one in told:
         place = places[one["facility"]]
         one |= {"facility": place.ref, "name": place.name, "name_en": place.name_en}
+
+
+def _assets(
+    case: Case, k: int, ids: np.ndarray, lost: np.ndarray, served: np.ndarray
+) -> list[dict[str, Any]]:
+    """Idle assets that the plan of this run gives the role, those that would be missed most first."""
+    places = IdleAsset.objects.in_bulk(ids.tolist())
+    return [
+        {
+            "asset": places[int(ids[one])].ref, "lost": int(lost[one]), "served": int(served[one]),
+            "people": case.people_of(k, int(lost[one])),
+        }
+        for one in np.lexsort((ids, -served, -lost)) if int(ids[one]) in places
+    ]  # fmt: skip
 
 
 def _rows(

@@ -67,7 +67,7 @@ def _book(runs: list[Run], user: Any, ref: str) -> Book:
     book.set_properties(
         {"title": ref, "company": local_name(city), "created": timezone.now().replace(tzinfo=None)}
     )
-    styles = _Styles(book)
+    styles = Styles(book)
     _notes(book, styles, runs, user)
     for table in (
         scenario_table(runs, user),
@@ -75,12 +75,12 @@ def _book(runs: list[Run], user: Any, ref: str) -> Book:
         gap_table(runs, user),
         assumptions_table(runs),
     ):
-        _sheet(book, styles, table, runs)
+        write_table(book, styles, table, _ran(runs))
     book.close()
     return Book(f"{ref}-{timezone.localdate()}.xlsx", out.getvalue())
 
 
-class _Styles:
+class Styles:
     def __init__(self, book: Any) -> None:
         base = {"font_size": 10, "valign": "top"}
         self.title = book.add_format({"bold": True, "font_size": 14})
@@ -96,15 +96,21 @@ class _Styles:
         self.text = book.add_format(base)
         self.of = {kind: book.add_format({**base, "num_format": code}) for kind, code in FORMATS.items()}
         self.bold = book.add_format({**base, "bold": True})
+        self.wrapped = book.add_format({**base, "text_wrap": True})
+        self.left = {
+            kind: book.add_format({**base, "num_format": code, "align": "left"})
+            for kind, code in FORMATS.items()
+        }
 
 
-def _sheet(book: Any, styles: _Styles, table: Table, runs: list[Run]) -> None:
-    """Title, note, heads with units under them, rows; heads and the first columns stay in sight."""
+def write_table(book: Any, styles: Styles, table: Table, stands_on: str) -> None:
+    """A sheet: title, note and what it stands on, heads with units under them, rows; heads and the first columns stay in
+    sight."""
     sheet = book.add_worksheet(f"{table.key} {table.title}"[:31])
     for n, column in enumerate(table.columns):
         sheet.set_column(n, n, column.width)
     sheet.write_string(0, 0, f"{table.key} {table.title}", styles.title)
-    sheet.write_string(1, 0, f"{table.note} {_ran(runs)}", styles.note)
+    sheet.write_string(1, 0, f"{table.note} {stands_on}", styles.note)
     for n, column in enumerate(table.columns):
         sheet.write_string(
             HEAD_ROW, n, column.head, styles.head if column.kind == TEXT else styles.head_number
@@ -115,7 +121,7 @@ def _sheet(book: Any, styles: _Styles, table: Table, runs: list[Run]) -> None:
     last = HEAD_ROW + 1
     for last, row in enumerate(table.rows, start=HEAD_ROW + 2):
         for n, (column, value) in enumerate(zip(table.columns, row, strict=True)):
-            _cell(sheet, last, n, column.kind, value, styles)
+            write_cell(sheet, last, n, column.kind, value, styles)
     sheet.freeze_panes(HEAD_ROW + 2, table.frozen)
     sheet.autofilter(HEAD_ROW + 1, 0, max(last, HEAD_ROW + 1), len(table.columns) - 1)
     sheet.set_landscape()
@@ -123,7 +129,7 @@ def _sheet(book: Any, styles: _Styles, table: Table, runs: list[Run]) -> None:
     sheet.repeat_rows(HEAD_ROW, HEAD_ROW + 1)
 
 
-def _cell(sheet: Any, row: int, n: int, kind: str, value: Any, styles: _Styles) -> None:
+def write_cell(sheet: Any, row: int, n: int, kind: str, value: Any, styles: Styles) -> None:
     """Words are never formulas; what is unknown stays empty."""
     if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
         return
@@ -140,7 +146,7 @@ def _ran(runs: list[Run]) -> str:
     }
 
 
-def _notes(book: Any, styles: _Styles, runs: list[Run], user: Any) -> None:
+def _notes(book: Any, styles: Styles, runs: list[Run], user: Any) -> None:
     """What the workbook stands on: one row for each run, then what is in it and for whom."""
     sheet = book.add_worksheet(_("Notes"))
     heads = [
@@ -152,7 +158,7 @@ def _notes(book: Any, styles: _Styles, runs: list[Run], user: Any) -> None:
     city = runs[0].city
     title = _("%(city)s: need, gaps and what they stand on") % {"city": local_name(city)}
     sheet.write_string(0, 0, title, styles.title)
-    said = [_("Printed on %(when)s.") % {"when": dt(timezone.now())}, _sees(runs[0], user)]
+    said = [_("Printed on %(when)s.") % {"when": dt(timezone.now())}, whose_rows(city.pk, user)]
     if city.synthetic:
         said.append(_("Every number is made up: this is a synthetic city."))
     for n, words in enumerate(said, start=1):
@@ -174,12 +180,10 @@ def _notes(book: Any, styles: _Styles, runs: list[Run], user: Any) -> None:
                 sheet.write_string(row, n, str(value), styles.text)
 
 
-def _sees(run: Run, user: Any) -> str:
+def whose_rows(city_id: int, user: Any) -> str:
     """Whose rows these are: the whole city, or the areas the person may see."""
-    paths = None if user is None else policies.visible_paths(user, run.city_id)
-    if paths is None or policies.sees_whole_city(user, run.city_id):
+    paths = None if user is None else policies.visible_paths(user, city_id)
+    if paths is None or policies.sees_whole_city(user, city_id):
         return _("The whole city.")
-    names = [
-        local_name(area) for area in Area.objects.filter(city=run.city_id, path__in=paths).defer("geometry")
-    ]
+    names = [local_name(area) for area in Area.objects.filter(city=city_id, path__in=paths).defer("geometry")]
     return _("Only these areas: %(areas)s.") % {"areas": joined(names)}

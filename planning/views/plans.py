@@ -1,6 +1,5 @@
-"""Plans: the list, one plan as an ordered change-set on the map, and the question that makes a new one."""
+"""Plans: the list, and one plan as an ordered change-set on the map."""
 
-import math
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,17 +9,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from core import policies
-from core.templatetags.pingji import is_chinese, local_name, money_unit, num, pct, unit, yuan
+from core.templatetags.pingji import local_name
 from core.views.pages import page, page_of
 from inventory.choices import InterventionKind
 from planning.choices import VersionState
-from planning.forms import SuggestForm
-from planning.models import AreaRange, Plan
 from planning.selectors import change_sets, gaps
 from planning.selectors.ranges import total_ranges
-from planning.services import plans as services
+from planning.services.explanation_words import broken_words
 from planning.services.plan_freeze import freeze_version
 from planning.views import mapwords
+from planning.views.plan_card import basket_context, basket_keys, card_context, mark_of
+from planning.views.plan_progress import unfinished
+from planning.views.plan_stats import bars, by_year, curve, stats
+from planning.views.plan_tabs import plan_tabs
 
 PLAN_SHOWS = ("difference", "before", "after")
 
@@ -34,118 +35,6 @@ def plan_list(request: HttpRequest) -> HttpResponse:
     return render(request, "planning/plans.html", {"page": page_of(request, rows), "may_edit": may_edit})
 
 
-def _stats(
-    version: Any,
-    interventions: list[Any],
-    pair: change_sets.Pair | None,
-    outcome: change_sets.Outcome | None,
-    whole_city: bool,
-    spread: AreaRange | None = None,
-) -> list[dict[str, Any]]:
-    stats: list[dict[str, Any]] = [
-        {
-            "label": _("Cost, %(count)s interventions") % {"count": num(len(interventions))},
-            "value": yuan(sum(one.cost_fen for one in interventions)),
-            "unit": _("of %(budget)s") % {"budget": yuan(version.budget_fen)},
-            "note": _("proposed prices; see the rate card"),
-        }
-    ]
-    if pair is not None and outcome is not None and outcome.after is not None:
-        service, before, after = outcome.service, outcome.before, outcome.after
-        best = change_sets.best_closed(version, interventions, pair.before, service)
-        stats += [
-            {
-                "label": _("Gap closed, %(service)s") % {"service": local_name(service)},
-                "value": num(outcome.closed),
-                "unit": unit(service),
-                "spread": {
-                    "words": _("gap before"),
-                    "low": spread.gap_p10,
-                    "high": spread.gap_p90,
-                    "href": reverse("analysis", args=[pair.before.ref, "range"]) + f"?service={service.code}",
-                }
-                if spread
-                else None,
-                "note": _("%(before)s → %(after)s, %(assignment)s; best possible assignment closes %(best)s")
-                % {
-                    "before": num(before.gap),
-                    "after": num(after.gap),
-                    "assignment": str(pair.before.get_assignment_display()).lower(),
-                    "best": num(best),
-                },
-            },
-            {
-                "label": _("Coverage"),
-                "value": f"{_percent(before)} → {_percent(after)}",
-                "unit": "%",
-                "note": _("served of %(need)s %(unit)s in need")
-                % {"need": num(before.need), "unit": unit(service)},
-            },
-        ]
-    stats.append(
-        {
-            "label": _("Against the best possible"),
-            "value": _proof(version),
-            "unit": "",
-            "note": _("no plan in this budget can close more than %(bound)s (weighted)")
-            % {"bound": num(version.bound)}
-            if version.bound is not None and whole_city
-            else ("" if version.bound is not None else _("the search gave no bound")),
-        }
-    )
-    return stats
-
-
-def _proof(version: Any) -> str:
-    """How far from the best: rounded up, so that only a closed proof reads as the optimum."""
-    if version.gap is None:
-        return "—"
-    if version.status == "optimal":
-        return _("proved optimal")
-    return _("within %(share)s") % {"share": pct(math.ceil(version.gap * 1000) / 1000)}
-
-
-def _percent(totals: gaps.Totals) -> str:
-    return f"{totals.served / totals.need * 100:.1f}" if totals.need else "—"
-
-
-def _lead_bars(interventions: list[Any]) -> list[dict[str, Any]]:
-    groups = change_sets.lead_groups(interventions)
-    most = max((group.cost_fen for group in groups), default=1) or 1
-    bars = []
-    for group in groups:
-        parts, left = [], 0.0
-        for kind, cost in group.kinds:
-            width = cost / most * 100
-            parts.append({"kind": kind, "left": f"{left:.2f}", "width": f"{width:.2f}"})
-            left += width
-        label = _("%(months)s months") % {"months": group.up_to} if group.up_to else _("longer")
-        bars.append({"label": label, "parts": parts, "cost_fen": group.cost_fen, "units": group.units})
-    return bars
-
-
-def _curve(version: Any, interventions: list[Any]) -> dict[str, Any]:
-    scale = 1e6 if is_chinese() else 1e8
-    points = [
-        {
-            "x": point["cost_fen"] / scale,
-            "y": point["served"],
-            "order": point["order"],
-            "label": f"{yuan(point['cost_fen'])}: {num(point['served'])}",
-        }
-        for point in change_sets.money_curve(version, interventions)
-    ]
-    if version.value and version.bound and points[-1]["y"]:
-        # For who sees the whole city this is the bound itself; for others it stands in proportion to what they see.
-        points[0]["bound"] = points[-1]["bound"] = points[-1]["y"] * version.bound / version.value
-    return {
-        "points": points if len(points) > 1 else [], "this": len(points) - 1,
-        "thisLabel": _("This plan: %(served)s") % {"served": num(points[-1]["y"])},
-        "xTitle": _("Cost, %(unit)s") % {"unit": money_unit()}, "yTitle": _("Weighted need newly served, best possible assignment"),
-        "label": _("Need newly served against cost; the change set holds every value"),
-    }  # fmt: skip
-
-
 @page
 def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
     plan = get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
@@ -157,7 +46,13 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
         "versions": list(plan.versions.order_by("-number")),
         "may_edit": policies.allows(request.user, "plan.edit", request.city),
     }
-    if version is None or version.state in {VersionState.COMPUTING, VersionState.FAILED}:
+    if version is not None and version.state in {
+        VersionState.COMPUTING,
+        VersionState.FAILED,
+        VersionState.NO_PLAN,
+    }:
+        return unfinished(request, version, context)
+    if version is None:
         return render(request, "planning/plan.html", context)
     interventions = change_sets.interventions_of(version, user=request.user)
     pairs = change_sets.pairs(version)
@@ -174,16 +69,31 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
     used = {one.kind for one in interventions}
     context |= {
         "interventions": interventions, "pairs": pairs, "views": views, "view_key": view["key"] if view else "",
-        "stats": _stats(
+        "stats": stats(
             version, interventions, view["pair"] if view else None, view["outcome"] if view else None,
             gaps.sees_whole_city(request.user, plan.city_id),
             total_ranges(view["pair"].before, user=request.user).get(view["outcome"].service.pk) if view else None,
         ),
-        "curve": _curve(version, interventions), "lead_bars": _lead_bars(interventions),
-        "kinds": [(code, label) for code, label in InterventionKind.choices if code in used],
+        "curve": curve(version, interventions), "bars": bars(interventions), "groups": by_year(interventions),
+        "tabs": plan_tabs(version, "plan", user=request.user), "breaks": [broken_words(row, plan.city) for row in version.facts.get("breaks") or []],
+        "profiles": list({pair.before.profile_id: pair.before.profile for pair in pairs}.values()),
+        "closes": InterventionKind.RETIRE in used, "kinds": [(code, label) for code, label in InterventionKind.choices if code in used],
         "shows": list(zip(PLAN_SHOWS, (_("Difference"), _("Before"), _("After")), strict=True)),
         "show": request.GET.get("show") if request.GET.get("show") in PLAN_SHOWS else "difference",
     }  # fmt: skip
+    order = request.GET.get("order", "")
+    card = card_context(
+        request,
+        version,
+        order=int(order) if order.isdigit() and len(order) < 6 else None,
+        key=request.GET.get("option", ""),
+    )
+    context |= basket_context(request, version) | {"card": card}
+    keys = basket_keys(context["basket"])
+    context["marks"] = {
+        one.order: mark_of(context["basket"].says(one.key or keys.get(one.order, "")))
+        for one in interventions
+    }
     context["config"] = _config(request, context, view)
     return render(request, "planning/plan.html", context)
 
@@ -194,10 +104,17 @@ def _config(request: HttpRequest, context: dict[str, Any], view: dict[str, Any] 
         "mode": "plan", "show": context["show"], "showFirst": "difference", "keepPlace": True,
         "label": _("Where the plan acts and what changes; the change set holds every value"),
         "pins": [
-            {"order": one.order, "lon": one.point.x, "lat": one.point.y, "added": one.kind == InterventionKind.BUILD, "name": local_name(one)}
+            {"order": one.order, "lon": one.point.x, "lat": one.point.y, "added": one.kind == InterventionKind.BUILD, "name": local_name(one),
+             "state": "closed" if one.kind == InterventionKind.RETIRE else ""}
             for one in context["interventions"]
         ],
+        "card": reverse("plan_card", args=[context["plan"].ref]) + f"?version={context['version'].number}",
     }  # fmt: skip
+    card = context["card"]
+    if card is not None:
+        config["lit"] = card["order"]
+        if card.get("row"):
+            config["place"] = {"lon": card["row"]["lon"], "lat": card["row"]["lat"]}
     if view is not None:
         pair, service = view["pair"], view["outcome"].service
         config |= mapwords.plan_classes(request.user, pair.before, service)
@@ -205,46 +122,6 @@ def _config(request: HttpRequest, context: dict[str, Any], view: dict[str, Any] 
         more = {"compare": pair.after.ref} if pair.after else {}
         config["tiles"]["cells"] = mapwords.cell_tiles(pair.before, service, **more)
     return config
-
-
-def _suggest(request: HttpRequest, plan: Plan | None) -> HttpResponse:
-    policies.demand(request.user, "plan.edit", request.city)
-    runs = gaps.latest_of_each(user=request.user, city=request.city)
-    offered = gaps.baseline_runs(user=request.user, city=request.city).filter(pk__in=[run.pk for run in runs])
-    posted = request.POST.copy() if request.method == "POST" else None
-    if posted is not None and plan is not None:
-        posted["name"] = plan.name
-    form = SuggestForm(posted, runs=offered)
-    if posted is not None and form.is_valid():
-        data = form.cleaned_data
-        version = services.suggest_plan(
-            user=request.user, city=request.city, plan=plan, name=data["name"], budget_fen=form.budget_fen(),
-            runs=list(data["runs"]), services=list(data["services"]), time_limit_seconds=data["time_limit_seconds"],
-        )  # fmt: skip
-        return redirect("plan", ref=version.plan.ref)
-    first = offered.first()
-    asked = request.GET.get("run", "")
-    same = [run.ref for run in offered if first and run.scenario_id == first.scenario_id]
-    chosen_services = [service.code for service in (gaps.services_of(first) if first else [])]
-    context = {
-        "form": form, "plan": plan,
-        "chosen_runs": posted.getlist("runs") if posted is not None else ([asked] if asked else same),
-        "chosen_services": posted.getlist("services") if posted is not None else request.GET.getlist("service") or chosen_services,
-        "facts": [{"label": label, "value": num(value)} for label, value in change_sets.candidate_counts(request.city)],
-    }  # fmt: skip
-    return render(request, "planning/suggest.html", context, status=422 if form.errors else 200)
-
-
-@page
-def plan_new(request: HttpRequest) -> HttpResponse:
-    return _suggest(request, None)
-
-
-@page
-def plan_suggest(request: HttpRequest, ref: str) -> HttpResponse:
-    return _suggest(
-        request, get_object_or_404(change_sets.plans_visible_to(request.user, request.city), ref=ref)
-    )
 
 
 @require_POST

@@ -8,9 +8,11 @@ import pytest
 from engine.checks import InvalidInput
 from engine.coverage import role_ready, role_supply, score_world
 from engine.interventions import apply_options
+from engine.siting.again import start_from
 from engine.siting.explain import explain_plan
 from engine.siting.model import option_units
 from engine.siting.question import Limit, Question
+from engine.siting.rules import mended
 from engine.world import Demand, Option, World
 from tests.engine.towns import random_options, random_town, standard, street_town
 
@@ -192,3 +194,180 @@ def test_what_only_one_place_reaches_is_counted_cell_by_cell(seed):
                     need += int(world.demand.need[option.service, cell])
                     people += float(world.demand.people[cell])
             assert (one.only_need[w], one.only_people[w]) == (need, people)
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_cheapest_plan_says_what_an_exchange_would_save(seed):
+    worlds, options, question, chosen, displacing = case(seed)
+    rng = np.random.default_rng(seed)
+    service_weight = np.array([s.weight for s in worlds[0].standards])
+    need = np.array([float(world.demand.need.sum(axis=1) @ service_weight) for world in worlds])
+    before = np.array([float(score_world(w, "best", minimise_travel=False).served.sum(axis=1) @ service_weight) for w in worlds])  # fmt: skip
+    weights = question.world_weights(len(worlds))
+    at = newly(worlds, options, chosen)
+    reached = (before + at) @ weights / max(need @ weights, 1)
+    question = replace(
+        question,
+        aim="cheapest",
+        rule="expected",
+        merit=None,
+        target=float(np.clip(reached - rng.random() * 0.1, 0, 1)),
+    )
+    told = explain_plan(worlds, options, question, chosen)
+    saved = {}
+    for i in chosen:
+        for j in range(len(options)):
+            swapped = [*(one for one in chosen if one != i), j]
+            barred = j in chosen or j in question.banned or j in displacing
+            if barred or "retire" in (options[i].kind, options[j].kind):
+                continue
+            keeps = (before + newly(worlds, options, swapped)) @ weights >= question.target * (
+                need @ weights
+            ) - 1e-6
+            if (
+                keeps
+                and within(question, options, swapped)
+                and not excludes(worlds, options, question, swapped)
+            ):
+                saved[j] = max(saved.get(j, 0), options[i].cost_fen - options[j].cost_fen)
+    for one in told.rejected:
+        assert one.swap_saves_fen == saved.get(one.option, 0)
+    assert told.no_swap_helps == (not any(saved.values()))
+    for one in told.kept:
+        without = newly(worlds, options, [i for i in chosen if i != one.option])
+        assert one.keeps_target == ((before + without) @ weights >= question.target * (need @ weights) - 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_without_time_exchanges_are_bounded_and_nothing_is_claimed(seed):
+    worlds, options, question, chosen, _displacing = case(seed)
+    full, hurried = (explain_plan(worlds, options, question, chosen, time_limit_s=t) for t in (60.0, 0.0))
+    assert hurried.complete <= full.complete and hurried.no_swap_helps <= full.no_swap_helps
+    for one, exact in zip(hurried.rejected, full.rejected, strict=True):
+        assert one.gain == pytest.approx(exact.gain)
+        if exact.swap_net is not None:
+            assert one.swap_net <= exact.swap_net + 1e-9 and one.swap_bound >= exact.swap_net - 1e-9
+
+
+# --- the worked example of docs/algorithms/explaining-plans.md --------------------------------------
+
+BUDGET = 80_000
+
+
+def worked_example():
+    """Reach 500 m, one place at 100 m that already helps 20."""
+    world = street_town(
+        [(0, 50), (400, 30), (1000, 20), (3000, 5)], [(100, 20)],
+        sites=[150, 200, 300, 600, 900, 1200, 2000, 3100, 3200], standards=[standard(limit=500.0)],
+    )  # fmt: skip
+    at = {int(x): number for number, x in enumerate(world.supply.x_m)}
+
+    def build(x, units, cost, *, hours=0.0, key=-1, kind="build"):
+        return Option(at[x], 0, kind, units, cost, hours, key)
+
+    options = [
+        build(200, 40, 40_000, key=1),  # 0 X, in the plan
+        build(200, 20, 25_000, key=1),  # 1 X in a smaller size
+        build(600, 30, 30_000),  # 2 Y, in the plan
+        build(1200, 20, 25_000),  # 3 Z
+        build(2000, 10, 5_000),  # 4 nobody lives there
+        build(300, 50, 200_000),  # 5 costs more than the budget
+        build(300, 20, 9_000, hours=100.0),  # 6 ready after 100 h, the standard allows 24 h
+        build(150, 20, 20_000),  # 7 T, within the spacing of X
+        build(900, 15, 20_000),  # 8 banned
+        build(3100, 5, 2_000),  # 9 D, in the plan
+        build(3200, 5, 2_000),  # 10 serves only whom D serves
+        build(200, 30, 30_000, key=1, kind="convert"),  # 11 another use of X's ground
+    ]
+    return world, options, Question(budget_fen=BUDGET, banned=(8,), apart=(np.array([0, 7]),))
+
+
+def test_the_worked_example():
+    world, options, question = worked_example()
+    told = explain_plan([world], options, question, [0, 2, 9])
+    assert told.value == 75
+    x, y, d = told.kept
+    assert (x.lost, y.lost, d.lost) == (40, 30, 5) and (x.value_without, y.value_without) == (35, 45)
+    assert ([*x.only_need], [*y.only_need], [*d.only_need]) == ([0], [20], [5])
+    assert (x.next_option, x.next_value, y.next_option, y.next_value) == (11, 65, 3, 65)
+    assert (d.next_option, d.next_value) == (10, 75)
+    assert [one.rank for one in told.kept] == [2, 3, 1] and told.worst_per_yuan == pytest.approx(0.1)
+    said = {one.option: one for one in told.rejected}
+    assert {number: one.reason for number, one in said.items()} == {
+        1: "size", 3: "value", 4: "nobody", 5: "dear", 6: "late", 7: "near", 8: "banned", 10: "covered", 11: "excluded",
+    }  # fmt: skip
+    assert (said[1].by, said[11].by, said[7].by) == (0, 0, 0)
+    z = said[3]
+    assert (z.gain, z.per_yuan, z.swap_out, z.swap_net, z.limit) == (
+        10,
+        pytest.approx(0.04),
+        2,
+        -10,
+        "budget",
+    )
+    assert (said[7].swap_out, said[7].swap_net) == (0, -20)
+    assert told.no_swap_helps and told.complete
+
+
+def test_a_full_limit_and_a_plan_with_room_are_told():
+    world, options, question = worked_example()
+    number = Limit("number", np.ones(len(options), np.int64), most=3)
+    said = {o.option: o for o in explain_plan([world], options, replace(question, budget_fen=None, limits=(number,), must=(9,)), [0, 2, 9]).rejected}  # fmt: skip
+    # D is locked, else Z would take its place; for X or Y it is too small
+    assert (said[3].reason, said[3].limit) == ("limit", "number")
+    part = explain_plan([world], options, question, [0])
+    assert {o.option: o.reason for o in part.rejected}[2] == "spare" and not part.kept[0].only_need.any()
+
+
+def test_a_worse_plan_is_shown_the_exchange_that_helps():
+    world, options, question = worked_example()
+    told = explain_plan([world], options, question, [1, 2, 9])
+    larger = next(one for one in told.rejected if one.option == 0)
+    assert (larger.reason, larger.by, larger.swap_out, larger.swap_net) == ("swap", 1, 1, 20)
+    assert not told.no_swap_helps
+
+
+def test_what_cannot_be_explained_is_refused():
+    world, options, question = worked_example()
+    with pytest.raises(InvalidInput, match="exclude each other"):
+        explain_plan([world], options, question, [0, 1])
+    with pytest.raises(InvalidInput, match="no option 99"):
+        explain_plan([world], options, question, [99])
+    with pytest.raises(InvalidInput, match="twice"):
+        explain_plan([world], options, question, [2, 2])
+    assert explain_plan([world], options, question, [0], should_stop=lambda: True) is None
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_plan_of_another_question_is_brought_within_the_limits_of_this_one(seed):
+    worlds, options, question, _chosen, _displacing = case(seed)
+    rng = np.random.default_rng(seed)
+    must = [int(i) for i in rng.permutation(len(options))[:1] if i not in question.banned]
+    question = replace(question, must=tuple(must), budget_fen=int(rng.integers(60, 120)))
+    found = mended(worlds, options, question, rng.permutation(len(options)).tolist()).order
+    assert found[: len(must)] == must and not set(found) & set(question.banned)
+    assert not excludes(worlds, options, question, found) and within(question, options, found)
+    # nothing more fits
+    for i in set(range(len(options))) - set(found) - set(question.banned):
+        assert excludes(worlds, options, question, [*found, i]) or not within(question, options, [*found, i])
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_search_begins_with_the_plan_filled_up_with_what_helps(seed):
+    worlds, options, question, chosen, displacing = case(seed)
+    question = replace(question, rule="expected", merit=None)
+    weights = question.world_weights(len(worlds))
+    adding = [i for i in chosen if options[i].kind != "retire"]
+    found = start_from(worlds, options, question, adding[:1])
+    assert (
+        found[:1] == adding[:1]
+        and not excludes(worlds, options, question, found)
+        and within(question, options, found)
+    )
+    at = newly(worlds, options, found) @ weights
+    assert at >= newly(worlds, options, adding[:1]) @ weights - 1e-9
+    for i in set(range(len(options))) - set(found) - set(question.banned) - displacing:
+        tried = [*found, i]
+        fits = not excludes(worlds, options, question, tried) and within(question, options, tried)
+        if fits and options[i].kind != "retire":
+            assert newly(worlds, options, tried) @ weights <= at + 1e-9

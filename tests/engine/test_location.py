@@ -156,7 +156,7 @@ def test_a_larger_cover_is_proved_with_prices_and_the_rest_by_the_solver():
     people, places = random.random((6_000, 2)) * 100, random.random((200, 2)) * 100
     cost = np.hypot(*(people[:, None] - places[None]).transpose(2, 0, 1))
     answer = maximal_cover(
-        cover_within(Sites(cost, random.integers(1, 50, 6_000).astype(float)), 12.0), 12, seconds=60
+        cover_within(Sites(cost, random.integers(1, 50, 6_000).astype(float)), 12.0), 12, seconds=200
     )
     assert answer.status == "optimal" and "prices" in answer.bound_source
 

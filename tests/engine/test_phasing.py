@@ -174,6 +174,19 @@ def test_a_plan_of_nothing_has_an_empty_curve():
     assert found.units_at([12]).shape == (1, 1, 1)
 
 
+def test_what_closes_is_done_last_and_the_curve_tells_it():
+    """A shelter for 10 of 30 people is closed once its successor for 25 stands."""
+    world = street_town([(0, 30)], [(0, 10)], sites=[0])
+    options = [Option(0, 0, "retire", 10, 5, 0.0, role=0), Option(0, 0, "build", 25, 20, 0.0)]
+    found = phase_plan([world], options, [1, 6], [2027, 2028], [20, 20])
+    assert found.year.tolist() == [1, 0] and found.spent.tolist() == [20, 5] and found.left == ()
+    assert found.month.tolist() == [6, 13] and found.value.tolist() == [20, 15]
+    assert found.units[:, 0, 0].tolist() == [20, 15]
+    assert found.status == "optimal" and found.area == pytest.approx(20 * (30 - 6) / 12)
+    poor = phase_plan([world], options, [1, 6], [2027], [4])
+    assert dict(poor.left) == {0: TOO_DEAR, 1: TOO_DEAR} and poor.month.tolist() == []
+
+
 def test_bad_input_is_told_together():
     world = street_town([(0, 40)], [], sites=[0])
     with pytest.raises(InvalidInput) as caught:
@@ -205,3 +218,17 @@ def test_sets_are_worth_the_same_however_they_are_asked():
         assert growth.value(done) == pytest.approx(worth[mask])
         for one, gain in enumerate(growth.gains(done)):
             assert gain == pytest.approx(worth[mask | 1 << one] - worth[mask])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_greedy_order_is_by_what_each_yuan_buys_after_those_before(seed):
+    world = random_town(seed, 20, 10, 2)
+    options = [o for o in random_options(seed, world, 25) if o.kind in ("build", "convert", "extend")]
+    growth = Growth([world], options, [1.0])
+    price = np.array([max(o.cost_fen, 1) for o in options], float)
+    done = np.zeros(len(options), bool)
+    for one in growth.greedily(price, lambda _: True, done.copy(), growth.gains(done).copy()):
+        plain = Growth([world], options, [1.0]).gains(done) / price
+        assert plain[one] == pytest.approx(plain.max()) and plain[one] > 0
+        done[one] = True
+    assert growth.gains(done).max(initial=0) == 0

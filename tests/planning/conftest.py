@@ -10,6 +10,7 @@ from django.core.cache import cache
 
 from core.models import Membership, Organisation, User
 from core.services import jobs
+from planning.models import CostRate
 from planning.services import runs
 from tests.planning.town import build_town
 
@@ -64,3 +65,25 @@ def compute(django_capture_on_commit_callbacks: Any) -> Callable[..., Any]:
         return found
 
     return act
+
+
+@pytest.fixture
+def priced(town: SimpleNamespace) -> SimpleNamespace:
+    """Prices: extend A by 30 for 40,000; stock B for 8,000; renew C for 20,000; convert D for 50,000; yard 100,000."""
+    for kind, fixed, unit, share in (
+        ("extend", 10_000, 1_000, 0.5),
+        ("stock", 5_000, 100, None),
+        ("upgrade", 20_000, 0, None),
+    ):
+        CostRate.objects.create(
+            service=town.service,
+            kind=kind,
+            fixed_fen=fixed,
+            per_unit_fen=unit,
+            max_share=share,
+            hours=24,
+            source="worked example",
+        )
+    town.roles[3].conversion_cost_fen = 50_000
+    town.roles[3].save()
+    return town

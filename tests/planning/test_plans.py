@@ -6,34 +6,12 @@ from core.errors import DomainError
 from core.services import jobs
 from inventory.models import AssetOption
 from planning.choices import VersionState
-from planning.models import AreaResult, CellResult, CostRate, FacilityResult, Run
-from planning.services import plans
+from planning.models import AreaResult, CellResult, FacilityResult, Run
+from planning.services import plan_edits, plans
 from planning.services.plan_freeze import freeze_version
 from tests.planning.town import SERVICE
 
 STATES = ("need", "served", "late", "no_room", "out_of_reach")
-
-
-@pytest.fixture
-def priced(town):
-    """Prices: extend A by 30 for 40,000; stock B for 8,000; renew C for 20,000; convert D for 50,000; yard 100,000."""
-    for kind, fixed, unit, share in (
-        ("extend", 10_000, 1_000, 0.5),
-        ("stock", 5_000, 100, None),
-        ("upgrade", 20_000, 0, None),
-    ):
-        CostRate.objects.create(
-            service=town.service,
-            kind=kind,
-            fixed_fen=fixed,
-            per_unit_fen=unit,
-            max_share=share,
-            hours=24,
-            source="worked example",
-        )
-    town.roles[3].conversion_cost_fen = 50_000
-    town.roles[3].save()
-    return town
 
 
 def suggested(town, runs, budget, **more):
@@ -134,8 +112,8 @@ def test_the_same_question_is_answered_by_the_stored_version(priced, compute):
 def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, compute):
     version = suggested(priced, compute(priced), 70_000)
     stocked = version.interventions.get(kind="stock")
-    option = next(row for row in plans.open_options(version=version) if row["kind"] == "convert")
-    edited = plans.edit_version(
+    option = next(row for row in plan_edits.open_options(version=version) if row["kind"] == "convert")
+    edited = plan_edits.edit_version(
         user=None, version=version, remove=[stocked.order], add=[option["key"]], budget_fen=150_000
     )
     jobs.perform(edited.job.ref)
@@ -146,7 +124,7 @@ def test_a_person_may_take_out_and_add_interventions_in_a_new_version(priced, co
     version.refresh_from_db()
     assert version.interventions.count() == 3
     with pytest.raises(DomainError) as refused:
-        plans.edit_version(user=None, version=version, add=[option["key"]])
+        plan_edits.edit_version(user=None, version=version, add=[option["key"]])
     assert refused.value.code == "over-budget"
 
 
@@ -163,7 +141,7 @@ def test_a_job_that_fails_leaves_a_version_that_says_so(priced, compute, monkeyp
     def broken(*_args, **_more):
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr(siting, "suggest_sites", broken)
+    monkeypatch.setattr(siting, "solve", broken)
     version = plans.suggest_plan(
         user=None, city=priced.city, runs=compute(priced), budget_fen=70_000, name="方案"
     )

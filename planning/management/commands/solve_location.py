@@ -13,15 +13,20 @@ from planning.services.location import ALIASES, MODELS, solve_file
 
 
 class Command(BaseCommand):
-    help = "Solve a classic location model on a file of OR-Library or a table of costs."
+    help = "Solve a classic location model on a file of OR-Library, a table of costs, or places."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--format", required=True, choices=FORMATS)
         parser.add_argument("--model", required=True, choices=[*MODELS, *ALIASES], metavar="|".join(MODELS))
         parser.add_argument("--p", type=int, help="number of sites; what the file says when it says so")
+        parser.add_argument("--sites", type=Path, help="places of the sites, for --format points")
         parser.add_argument(
-            "--limit", type=float, help="a site covers what it serves at no more than this cost"
+            "--limit", "--radius", type=float, help="a site covers what it serves at no more than this cost"
+        )
+        parser.add_argument("--cutoff", type=float, help="p-median: nobody is served at more than this cost")
+        parser.add_argument(
+            "--penalty", type=float, help="p-median: cost of whoever is not served; the cutoff by default"
         )
         parser.add_argument("--share", type=float, help="share of the weight to cover, for partial-cover")
         parser.add_argument(
@@ -35,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        names = ("p", "limit", "share", "twice", "capacity", "seconds", "seed")
+        names = ("sites", "p", "limit", "cutoff", "penalty", "share", "twice", "capacity", "seconds", "seed")
         try:
             answer = solve_file(
                 path=options["file"], file_format=options["format"], model=options["model"],

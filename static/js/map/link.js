@@ -1,6 +1,7 @@
 // Rows and places point at each other: hover lights, click picks. The table is the accessible twin of the map.
 import { areaAt, hoverArea, pickArea } from "./card.js";
 import { markPlace } from "./pins.js";
+import { watchCard } from "./plancard.js";
 
 export function linkAreas(map, state) {
   // The table is swapped as a whole when another run is shown, so its holder listens.
@@ -31,22 +32,34 @@ export function linkAreas(map, state) {
   map.on("mouseleave", "facilities", () => { map.getCanvas().style.cursor = ""; map.getCanvas().title = ""; });
 }
 
-// The change-set of a plan: the row lights its pin, the pin scrolls to its row.
-export function linkPins(map) {
+// The change-set of a plan: a row under the pointer or with the focus lights its pin, a pin its row; either opens the card.
+export function linkPins(map, state) {
   const rows = [...document.querySelectorAll("[data-order]")];
+  let kept = -1;
   const light = order => {
     map.setGlobalStateProperty?.("lit", order);
     for (const row of rows) { if (Number(row.dataset.order) === order) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current"); }
   };
+  const keep = order => { kept = order; light(order); };
+  const card = watchCard(map, state, keep);
   for (const row of rows) {
-    row.addEventListener("mouseenter", () => light(Number(row.dataset.order)));
+    const order = Number(row.dataset.order);
+    row.addEventListener("mouseenter", () => light(order));
+    row.addEventListener("mouseleave", () => light(kept));
+    row.addEventListener("focusin", () => light(order));
+    row.addEventListener("focusout", () => light(kept));
     row.addEventListener("click", event => {
-      if (event.target.closest("a, button")) return;
-      light(Number(row.dataset.order));
+      if (event.target.closest("button, form")) return;
+      keep(order);
       map.easeTo({ center: [Number(row.dataset.lon), Number(row.dataset.lat)], zoom: Math.max(map.getZoom(), 12.5) });
+      if (!event.target.closest("a")) row.querySelector("[data-card]")?.click();
     });
   }
   map.on("mousemove", "pins", event => { map.getCanvas().style.cursor = "pointer"; light(event.features[0].properties.order); });
-  map.on("mouseleave", "pins", () => { map.getCanvas().style.cursor = ""; });
-  map.on("click", "pins", event => document.querySelector(`[data-order="${event.features[0].properties.order}"]`)?.scrollIntoView({ block: "center", behavior: "smooth" }));
+  map.on("mouseleave", "pins", () => { map.getCanvas().style.cursor = ""; light(kept); });
+  map.on("click", "pins", event => {
+    const { order } = event.features[0].properties;
+    document.querySelector(`[data-order="${order}"]`)?.scrollIntoView({ block: "center", behavior: "smooth" });
+    card.ofOrder?.(order);
+  });
 }

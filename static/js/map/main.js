@@ -38,7 +38,7 @@ function draw() {
     addCells(map, config);
     addFacilities(map, config);
     addPicked(map);
-    if (config.pins) { addPins(map, config.pins); linkPins(map); }
+    if (config.pins) { addPins(map, config.pins); linkPins(map, state); }
     if (config.ring) addRing(map, config.ring);
     if (config.islands) addIslands(map, config.islands, maplibregl.LngLatBounds);
     if (config.streets) addStreets(map, config.streets, maplibregl.LngLatBounds);

@@ -8,7 +8,8 @@ const FIRST = 24;
 const radius = numbered => ["case", ["==", ["get", "order"], ["coalesce", ["global-state", "lit"], -1]], 12, numbered, 9, 3.5];
 
 export function addPins(map, pins) {
-  const colour = ["case", ["get", "added"], token("added"), token("changed")];
+  // Of one plan: added or changed. Of two plans side by side: whose pin it is.
+  const colour = ["match", ["coalesce", ["get", "state"], ""], "only_a", token("removed"), "only_b", token("added"), "size", token("changed"), "closed", token("removed"), "both", token("ink-3"), ["case", ["boolean", ["get", "added"], false], token("added"), token("changed")]];
   map.addSource("pins", { type: "geojson", data: { type: "FeatureCollection", features: pins.map(pin => point(pin.lon, pin.lat, pin)) } });
   map.addLayer({ id: "pins", type: "circle", source: "pins", layout: { "circle-sort-key": ["-", 0, ["get", "order"]] }, paint: { "circle-radius": ["step", ["zoom"], radius(["<=", ["get", "order"], FIRST]), 12.5, radius(true)], "circle-color": token("paper"), "circle-stroke-width": 1.8, "circle-stroke-color": colour } });
   map.addLayer({ id: "pin-numbers", type: "symbol", source: "pins", filter: ["<=", ["get", "order"], ["step", ["zoom"], FIRST, 12.5, 100000]], layout: { "symbol-sort-key": ["get", "order"], "text-field": ["to-string", ["get", "order"]], "text-size": 11, "text-allow-overlap": true }, paint: { "text-color": colour } });
