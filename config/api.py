@@ -9,11 +9,12 @@ import core.api.urls
 import facilities.api.urls
 import inventory.api.urls
 import planning.api.urls
+import projects.api.urls
 from core.api.problems import nothing_here
 
 router = DefaultRouter()
 router.include_format_suffixes = False
-APPS = (core.api.urls, facilities.api.urls, inventory.api.urls, planning.api.urls)
+APPS = (core.api.urls, facilities.api.urls, inventory.api.urls, planning.api.urls, projects.api.urls)
 for app in APPS:
     app.register(router)
 

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "facilities",
     "inventory",
     "planning",
+    "projects",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("facilities.urls")),
     path("", include("inventory.urls")),
     path("", include("planning.urls")),
+    path("", include("projects.urls")),
 ]
 
 handler400 = "core.views.errors.bad_request"

@@ -25,6 +25,17 @@ class OrganisationKind(TextChoices):
     COMMUNITY = "community", _("Community")
 
 
+class DepartmentFunction(TextChoices):
+    """What a department of a city does, whatever it is called there."""
+
+    REFORM = "reform", _("Development and reform")
+    NATURAL_RESOURCES = "natural_resources", _("Natural resources")
+    HOUSING = "housing", _("Housing and construction")
+    HEALTH = "health", _("Health")
+    EMERGENCY = "emergency", _("Emergency management")
+    FINANCE = "finance", _("Finance")
+
+
 class Role(TextChoices):
     VIEWER = "viewer", _("Viewer")
     STEWARD = "steward", _("Registry steward")

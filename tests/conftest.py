@@ -27,6 +27,12 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 KEY_PREFIX = f"pingji-test-{os.getpid()}"
 settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = f"{KEY_PREFIX}:"
 settings.CACHES["default"]["KEY_PREFIX"] = KEY_PREFIX
+# Side by side (pytest -n): each process has its own database by pytest-django, its own keys by its number, and its own
+# files by this.
+if HAND := os.environ.get("PYTEST_XDIST_WORKER"):
+    settings.VAR_DIR = settings.VAR_DIR / "tests" / HAND
+    settings.MEDIA_ROOT = settings.VAR_DIR / "media"
+    settings.STORAGES["artefacts"]["OPTIONS"]["location"] = str(settings.VAR_DIR / "artefacts")
 # Argon2 is slow on purpose; accounts of tests have no secrets.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Runs get their range by themselves only in the tests that ask for it.

@@ -3,7 +3,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core.choices import OrganisationKind, Role
+from core.choices import DepartmentFunction, OrganisationKind, Role
 
 
 class User(AbstractUser):
@@ -25,6 +25,7 @@ class Organisation(models.Model):
     name = models.CharField(_("name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     kind = models.CharField(_("kind"), max_length=12, choices=OrganisationKind.choices)
+    function = models.CharField(_("function"), max_length=20, choices=DepartmentFunction.choices, blank=True)
     area = models.ForeignKey(
         "core.Area", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("area")
     )

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core.choices import AreaLevel, OrganisationKind, Role
+from core.choices import AreaLevel, DepartmentFunction, OrganisationKind, Role
 from core.errors import DomainError
 from core.models import Area, City, Membership, Organisation, User
 from core.services import audit
@@ -31,16 +31,25 @@ class Actor:
     one_district: bool = False
 
 
-ORGANISATIONS = {
-    "planning": ("规划和自然资源局", "Planning and Natural Resources Bureau", OrganisationKind.DEPARTMENT),
-    "emergency": ("应急管理局", "Emergency Management Bureau", OrganisationKind.DEPARTMENT),
-    "reform": ("发展和改革委员会", "Development and Reform Commission", OrganisationKind.LEADERSHIP),
-    "audit": ("审计局", "Audit Bureau", OrganisationKind.DEPARTMENT),
-    "district": ("街道办事处", "Subdistrict Office", OrganisationKind.TERRITORY),
+DEPARTMENT, F = OrganisationKind.DEPARTMENT, DepartmentFunction
+ORGANISATIONS: dict[str, tuple[str, str, OrganisationKind, str]] = {
+    "planning": ("规划和自然资源局", "Planning and Natural Resources Bureau", DEPARTMENT, F.NATURAL_RESOURCES),
+    "emergency": ("应急管理局", "Emergency Management Bureau", DEPARTMENT, F.EMERGENCY),
+    "reform": ("发展和改革委员会", "Development and Reform Commission", OrganisationKind.LEADERSHIP, F.REFORM),
+    "housing": ("住房和城乡建设局", "Housing and Urban-Rural Development Bureau", DEPARTMENT, F.HOUSING),
+    "health": ("卫生健康委员会", "Health Commission", DEPARTMENT, F.HEALTH),
+    "finance": ("财政局", "Finance Bureau", DEPARTMENT, F.FINANCE),
+    "audit": ("审计局", "Audit Bureau", DEPARTMENT, ""),
+    "district": ("街道办事处", "Subdistrict Office", OrganisationKind.TERRITORY, ""),
 }
 ACTORS = (
     Actor("lin.wei", "林薇", "Lin Wei", Role.PLANNER, "planning"),
     Actor("wang.jun", "王军", "Wang Jun", Role.REVIEWER, "emergency"),
+    Actor("fang.hao", "方浩", "Fang Hao", Role.REVIEWER, "reform"),
+    Actor("xu.lan", "许岚", "Xu Lan", Role.REVIEWER, "planning"),
+    Actor("luo.bin", "罗斌", "Luo Bin", Role.REVIEWER, "housing"),
+    Actor("shen.na", "沈娜", "Shen Na", Role.REVIEWER, "health"),
+    Actor("qian.yi", "钱毅", "Qian Yi", Role.REVIEWER, "finance"),
     Actor("zhao.min", "赵敏", "Zhao Min", Role.APPROVER, "reform"),
     Actor("sun.li", "孙丽", "Sun Li", Role.STEWARD, "emergency"),
     Actor("he.jing", "何静", "He Jing", Role.VIEWER, "planning"),
@@ -72,10 +81,11 @@ def create_demo_accounts(city: City, *, reset: bool = False) -> list[Account]:
             key: Organisation.objects.get_or_create(
                 code=f"{city.code}-{key}"[:40],
                 defaults={
-                    "city": city, "name": name, "name_en": name_en, "kind": kind, "area": district if key == "district" else whole,
+                    "city": city, "name": name, "name_en": name_en, "kind": kind, "function": function,
+                    "area": district if key == "district" else whole,
                 },
             )[0]
-            for key, (name, name_en, kind) in ORGANISATIONS.items()
+            for key, (name, name_en, kind, function) in ORGANISATIONS.items()
         }  # fmt: skip
         for actor in ACTORS:
             admin = actor.role == Role.ADMIN

@@ -41,12 +41,34 @@ MAY = {
         "run.start",
         "plan.edit",
         "plan.comment",
+        "project.edit",
+        "project.submit",
         "job.view",
     },
-    "reviewer": {"view", "facility.propose", "standard.publish", "run.start", "plan.comment", "job.view"},
-    "approver": {"view", "facility.propose", "standard.publish", "plan.comment"},
+    "reviewer": {
+        "view",
+        "facility.propose",
+        "standard.publish",
+        "run.start",
+        "plan.comment",
+        "condition.settle",
+        "money.edit",
+        "money.pay",
+        "job.view",
+    },
+    "approver": {
+        "view",
+        "facility.propose",
+        "standard.publish",
+        "plan.comment",
+        "condition.settle",
+        "route.publish",
+        "deputy.edit",
+    },
     "auditor": {"view", "audit.view", "job.view"},
-    "admin": set(policies.GRANTS),
+    # An administrator keeps the platform; handing in, settling conditions, money and routes are officers' own.
+    "admin": set(policies.GRANTS)
+    - {"project.submit", "condition.settle", "money.edit", "money.pay", "route.publish"},
 }
 
 

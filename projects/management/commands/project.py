@@ -1,0 +1,173 @@
+import json
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_date
+
+from core.errors import DomainError
+from planning.models import PlanVersion
+from projects.api.serializers import CaseSerializer, ProjectSerializer, money_answer
+from projects.models import Case, Project, ReturnItem, Step
+from projects.selectors import pages
+from projects.services import cases, drafts, money, routes
+
+
+class Command(BaseCommand):
+    help = """Projects and their cases from the command line, as the person named by --as: the same rules hold.
+
+    project list --as lin.wei
+    project from-plan P-2026-0001 2 --order 3 --as lin.wei
+    project submit PJ-2026-0001 --route approval --as lin.wei
+    project inbox --as wang.jun
+    project act C-2026-0001 completeness done --as wang.jun
+    project answer C-2026-0001 17 "added" --as lin.wei
+    project resubmit C-2026-0001 --as lin.wei
+    project ask PJ-2026-0001 1 --as lin.wei
+    project settle PJ-2026-0001 4 "seen on site" --as wang.jun
+    project pay PJ-2026-0001 1 --yuan 1000 --payee NAME --paid-on 2026-11-20 --key K --as wang.jun
+    project money PJ-2026-0001 --as lin.wei
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "act",
+            choices=["list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "pay", "money"],
+        )  # fmt: skip
+        parser.add_argument("words", nargs="*")
+        parser.add_argument("--as", dest="who", required=True, help="user name of the person who acts")
+        parser.add_argument("--order", type=int, action="append", default=[])
+        parser.add_argument("--route", default="approval")
+        parser.add_argument("--reason", default="")
+        parser.add_argument("--item", action="append", default=[], help="what has to change, with a return")
+        parser.add_argument("--condition", action="append", default=[], help="TEXT or TEXT|2026-12-15")
+        parser.add_argument("--yuan", type=float)
+        parser.add_argument("--payee", default="")
+        parser.add_argument("--paid-on")
+        parser.add_argument("--key", default="")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = get_user_model().objects.filter(username=options["who"], is_active=True).first()
+        if user is None:
+            raise CommandError(f"no person {options['who']}")
+        name = options["act"].replace("-", "_")
+        try:
+            answer = getattr(self, f"do_{name}")(user, options["words"], options)
+        except DomainError as refused:
+            raise CommandError(f"{refused.code}: {refused.message}") from None
+        except (IndexError, ValueError, TypeError):
+            raise CommandError(f"project {options['act']} needs other words; see project --help") from None
+        self.stdout.write(
+            json.dumps(answer, ensure_ascii=False, default=str, indent=None if options["json"] else 2)
+        )
+
+    def _project(self, user: Any, ref: str) -> Project:
+        found = pages.projects_visible_to(user).filter(ref=ref).first()
+        if found is None:
+            raise CommandError(f"no project {ref}")
+        return found
+
+    def _case(self, user: Any, ref: str) -> Case:
+        found = Case.objects.filter(ref=ref, project__in=pages.projects_visible_to(user)).first()
+        if found is None:
+            raise CommandError(f"no case {ref}")
+        return found
+
+    def do_list(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        rows = pages.projects_visible_to(user)
+        return list(rows.values("ref", "name", "state", "units", "cost_fen", "approved_fen"))
+
+    def do_show(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        project = self._project(user, words[0])
+        return dict(ProjectSerializer(project).data) | {
+            "cases": [dict(CaseSerializer(case).data) for case in project.cases.all()]
+        }
+
+    def do_from_plan(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        version = PlanVersion.objects.filter(plan__ref=words[0], number=int(words[1])).first()
+        if version is None:
+            raise CommandError(f"no version {words[1]} of {words[0]}")
+        made = drafts.from_plan(user=user, version=version, orders=options["order"])
+        return [{"ref": one.ref, "name": one.name, "cost_fen": one.cost_fen} for one in made]
+
+    def do_submit(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        route = routes.current(code=options["route"])
+        return CaseSerializer(
+            cases.submit(user=user, project=self._project(user, words[0]), route=route)
+        ).data
+
+    def do_inbox(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        return [
+            {
+                "case": step.case.ref,
+                "task": step.task.code,
+                "project": step.case.project.ref,
+                "due_on": step.due_on,
+            }
+            for step, _stand in pages.inbox(user).steps
+        ]
+
+    def do_act(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        case = self._case(user, words[0])
+        step = Step.objects.filter(case=case, round=case.round, task__code=words[1]).first()
+        if step is None:
+            raise CommandError(f"no task {words[1]} in {case.ref}")
+        conditions = [
+            (text.partition("|")[0], parse_date(text.partition("|")[2])) for text in options["condition"]
+        ]
+        cases.act(
+            user=user,
+            step=step,
+            outcome=words[2],
+            reason=options["reason"],
+            items=options["item"],
+            conditions=conditions,
+        )
+        return CaseSerializer(self._case(user, words[0])).data
+
+    def do_answer(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        item = ReturnItem.objects.filter(pk=int(words[1]), step__case=self._case(user, words[0])).first()
+        if item is None:
+            raise CommandError(f"no item {words[1]}")
+        cases.answer(user=user, item=item, text=words[2])
+        return CaseSerializer(self._case(user, words[0])).data
+
+    def do_resubmit(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        return CaseSerializer(cases.resubmit(user=user, case=self._case(user, words[0]))).data
+
+    def do_withdraw(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        case = cases.withdraw(user=user, case=self._case(user, words[0]), reason=options["reason"])
+        return CaseSerializer(case).data
+
+    def do_ask(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        tranche = self._project(user, words[0]).tranches.filter(number=int(words[1])).first()
+        if tranche is None:
+            raise CommandError(f"no tranche {words[1]}")
+        return CaseSerializer(cases.ask_release(user=user, tranche=tranche)).data
+
+    def do_settle(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        condition = self._project(user, words[0]).conditions.filter(pk=int(words[1])).first()
+        if condition is None:
+            raise CommandError(f"no condition {words[1]}")
+        met = cases.settle_condition(user=user, condition=condition, note=words[2])
+        return {"condition": met.text, "state": met.state}
+
+    def do_pay(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        project = self._project(user, words[0])
+        tranche = project.tranches.filter(number=int(words[1])).first()
+        day = parse_date(options["paid_on"] or "")
+        if tranche is None or day is None or not options["key"]:
+            raise CommandError("pay needs a tranche, --yuan, --payee, --paid-on and --key")
+        money.pay(
+            user=user,
+            tranche=tranche,
+            amount_fen=round(options["yuan"] * 100),
+            payee=options["payee"],
+            paid_on=day,
+            key=options["key"],
+        )
+        return money_answer(project)
+
+    def do_money(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        return money_answer(self._project(user, words[0]))

@@ -1,0 +1,243 @@
+from django.conf import settings
+from django.contrib.gis.db import models
+from django.utils.translation import gettext_lazy as _
+
+from projects.choices import AlertState, FindingState, RouteState, Severity
+from projects.models.projects import Project
+
+
+class ProgressReport(models.Model):
+    """What the builder says of one month."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="reports", verbose_name=_("project")
+    )
+    month = models.DateField(_("month"), help_text=_("Its first day."))
+    works_percent = models.FloatField(_("works done, %"))
+    text = models.TextField(_("what was done"), blank=True)
+    reported_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    reported_at = models.DateTimeField(_("reported"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["project", "month"]
+        verbose_name = _("progress report")
+        verbose_name_plural = _("progress reports")
+        constraints = [
+            models.UniqueConstraint(fields=["project", "month"], name="report_once_a_month"),
+            models.CheckConstraint(
+                condition=models.Q(works_percent__gte=0, works_percent__lte=100), name="report_is_a_share"
+            ),
+        ]
+
+
+class Inspection(models.Model):
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="inspections", verbose_name=_("project")
+    )
+    ref = models.CharField(_("reference"), max_length=24, unique=True)
+    drawn = models.ForeignKey(
+        "projects.InspectionDraw",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="inspections",
+        verbose_name=_("drawn in"),
+    )
+    planned_on = models.DateField(_("planned"))
+    done_on = models.DateField(_("done"), null=True, blank=True)
+    works_percent = models.FloatField(_("works seen, %"), null=True, blank=True)
+    inspectors = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="+", verbose_name=_("inspectors")
+    )
+    note = models.TextField(_("note"), blank=True)
+
+    class Meta:
+        ordering = ["-planned_on"]
+        verbose_name = _("inspection")
+        verbose_name_plural = _("inspections")
+
+
+class Photo(models.Model):
+    """A picture of the works with what is wrong about its place, its time or itself."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="photos", verbose_name=_("project")
+    )
+    report = models.ForeignKey(
+        ProgressReport, on_delete=models.PROTECT, null=True, blank=True, related_name="photos"
+    )
+    inspection = models.ForeignKey(
+        Inspection, on_delete=models.PROTECT, null=True, blank=True, related_name="photos"
+    )
+    file = models.FileField(_("file"), upload_to="photos/%Y/%m/")
+    sha256 = models.CharField(max_length=64, db_index=True)
+    # Nearly the same picture: few of these 64 bits differ.
+    likeness = models.BigIntegerField(_("likeness"), null=True, blank=True)
+    taken_at = models.DateTimeField(_("taken"), null=True, blank=True)
+    point = models.PointField(_("position"), null=True, blank=True)
+    distance_m = models.FloatField(_("distance from the site, m"), null=True, blank=True)
+    problems = models.JSONField(_("what is wrong"), default=list, blank=True)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    added_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-added_at"]
+        verbose_name = _("photo")
+        verbose_name_plural = _("photos")
+
+
+class Finding(models.Model):
+    inspection = models.ForeignKey(
+        Inspection, on_delete=models.PROTECT, related_name="findings", verbose_name=_("inspection")
+    )
+    ref = models.CharField(_("reference"), max_length=24, unique=True)
+    text = models.TextField(_("finding"))
+    clause = models.CharField(_("clause"), max_length=80, blank=True)
+    severity = models.CharField(_("severity"), max_length=8, choices=Severity.choices)
+    due_on = models.DateField(_("due"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=FindingState.choices, default=FindingState.OPEN
+    )
+    rectification = models.TextField(_("what was done"), blank=True)
+    rectified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    rectified_at = models.DateTimeField(_("rectified"), null=True, blank=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["due_on", "id"]
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(closed_by=None) | ~models.Q(closed_by=models.F("rectified_by")),
+                name="finding_closed_by_another",
+            )
+        ]
+
+
+class InspectionDraw(models.Model):
+    """Which projects are looked at, drawn by risk with a seed that is published, so that anybody can draw again."""
+
+    city = models.ForeignKey("core.City", on_delete=models.PROTECT, related_name="inspection_draws")
+    ref = models.CharField(_("reference"), max_length=24, unique=True)
+    seed = models.CharField(_("seed"), max_length=80)
+    count = models.PositiveSmallIntegerField(_("number drawn"))
+    weights = models.JSONField(_("weights"), default=list)
+    chosen = models.JSONField(_("drawn"), default=list)
+    drawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    drawn_at = models.DateTimeField(_("drawn on"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-drawn_at"]
+        verbose_name = _("draw of inspections")
+        verbose_name_plural = _("draws of inspections")
+
+
+class AlertRule(models.Model):
+    """A rule of supervision with its thresholds, as versioned data."""
+
+    code = models.SlugField(_("code"), max_length=40)
+    version = models.PositiveSmallIntegerField(_("version"), default=1)
+    name = models.CharField(_("name"), max_length=120)
+    name_en = models.CharField(_("English name"), max_length=120, blank=True)
+    state = models.CharField(
+        _("state"), max_length=10, choices=RouteState.choices, default=RouteState.PUBLISHED
+    )
+    thresholds = models.JSONField(_("thresholds"), default=dict)
+    answer_working_days = models.PositiveSmallIntegerField(_("to be answered in working days"), default=10)
+    source = models.CharField(_("source"), max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["code", "-version"]
+        verbose_name = _("alert rule")
+        verbose_name_plural = _("alert rules")
+        constraints = [models.UniqueConstraint(fields=["code", "version"], name="alert_rule_once")]
+
+
+class SupervisionAlert(models.Model):
+    """Something that needs an explanation. It never says that anybody did wrong."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="alerts", verbose_name=_("project")
+    )
+    rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, related_name="alerts")
+    # Which occasion: the same one is raised once, however often the rules are run.
+    occasion = models.CharField(_("occasion"), max_length=80)
+    facts = models.JSONField(_("facts"), default=dict)
+    state = models.CharField(_("state"), max_length=10, choices=AlertState.choices, default=AlertState.OPEN)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="alerts",
+        verbose_name=_("to be explained by"),
+    )
+    raised_on = models.DateField(_("raised"))
+    due_on = models.DateField(_("due"))
+    explanation = models.TextField(_("explanation"), blank=True)
+    explained_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    explained_at = models.DateTimeField(_("explained"), null=True, blank=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["due_on", "id"]
+        verbose_name = _("supervision alert")
+        verbose_name_plural = _("supervision alerts")
+        constraints = [
+            models.UniqueConstraint(fields=["project", "rule", "occasion"], name="alert_once_an_occasion"),
+            models.CheckConstraint(
+                condition=models.Q(closed_by=None) | ~models.Q(closed_by=models.F("explained_by")),
+                name="alert_closed_by_another",
+            ),
+        ]
+
+
+class Commissioning(models.Model):
+    """The works are a facility that converts: as built, tested, written into the registry."""
+
+    project = models.OneToOneField(
+        Project, on_delete=models.PROTECT, related_name="commissioning", verbose_name=_("project")
+    )
+    built_units = models.BigIntegerField(_("units as built"))
+    conversion_hours = models.FloatField(_("conversion as tried, h"))
+    check_passed = models.BooleanField(_("conversion check passed"))
+    checked_on = models.DateField(_("checked"))
+    checked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
+    facility = models.ForeignKey(
+        "facilities.Facility", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    capability = models.ForeignKey(
+        "facilities.Capability", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    note = models.TextField(_("note"), blank=True)
+
+    class Meta:
+        verbose_name = _("commissioning")
+        verbose_name_plural = _("commissionings")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(accepted_by=None) | ~models.Q(accepted_by=models.F("checked_by")),
+                name="commissioning_by_two_people",
+            )
+        ]
