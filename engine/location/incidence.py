@@ -43,10 +43,12 @@ class StraightCover:
 @dataclass(frozen=True, slots=True)
 class ReachCover:
     """rows: for each of the m sites the cells in its reach (int32), each cell once: `Reach` cut at the limit, or blocks
-    of one. weight (n,): people."""
+    of one. weight (n,): people. xy (n, 2): where the cells are, if known: a city too large for one tree is proved region by
+    region then."""
 
     rows: Sequence[NDArray[np.int32]]
     weight: Floats
+    xy: Floats | None = None
 
     @property
     def sites(self) -> int:
@@ -57,9 +59,9 @@ class ReachCover:
         return len(self.weight)
 
     @classmethod
-    def of(cls, reach: Reach, weight: Floats) -> ReachCover:
+    def of(cls, reach: Reach, weight: Floats, xy: Floats | None = None) -> ReachCover:
         """Every cell of the reach counts, whatever it costs; cut it at a limit before with Reach.within."""
-        return cls([reach.row(j)[0] for j in range(reach.sites)], weight)
+        return cls([reach.row(j)[0] for j in range(reach.sites)], weight, xy)
 
 
 Coverage = Cover | StraightCover | ReachCover
@@ -82,7 +84,7 @@ def groups_of(cover: Coverage) -> Grouped:
         ]
         if outside:
             raise InvalidInput([f"rows: {len(outside)} sites reach cells outside 0..{len(weight) - 1}"])
-        return grouped_reach(cover.rows, weight, cover.sites)
+        return grouped_reach(cover.rows, weight, cover.sites, cover.xy)
     return grouped(cover)
 
 

@@ -222,7 +222,7 @@ def _roads(nodes: int, cells: int, sites: int, p: int, minutes: float, limit_s: 
         seconds, reach = _rows.clock(
             lambda: reach_by_road(graph, site_x, site_y, x, y, minutes, "min", "drive", direct_m=0.0)
         )
-        cover = ReachCover.of(reach, people)
+        cover = ReachCover.of(reach, people, np.column_stack([x, y]))
         return cover, maximal_cover(cover, p, seconds=0.95 * limit_s - seconds, gap=1e-4), seconds
 
     seconds, (cover, answer, routing) = _rows.clock(ours)

@@ -55,7 +55,7 @@ def test_coordinates_reach_and_lists_make_the_same_groups(seed):
             plain[key] = plain.get(key, 0.0) + weight
     made = (
         groups_of(cover),
-        groups_of(ReachCover.of(reach, cover.weight)),
+        groups_of(ReachCover.of(reach, cover.weight, np.column_stack([cover.cell_x, cover.cell_y]))),
         grouped(listed(table, cover.weight)),
     )
     for group in made:
@@ -65,6 +65,9 @@ def test_coordinates_reach_and_lists_make_the_same_groups(seed):
     for row, weight, x, y in zip(table, cover.weight, cover.cell_x, cover.cell_y, strict=True):
         if weight > 0 and row.any():
             middle[tuple(np.flatnonzero(row).tolist())] += np.array([x, y]) * weight
+    assert {tuple(np.round(at, 6)) for at in made[0].middle} == {
+        tuple(np.round(at, 6)) for at in made[1].middle
+    }
     for number in range(made[0].groups):
         key = tuple(made[0].site[made[0].indptr[number] : made[0].indptr[number + 1]].tolist())
         assert np.allclose(made[0].middle[number], middle[key] / plain[key])
