@@ -33,9 +33,19 @@ class Actor:
 
 DEPARTMENT, F = OrganisationKind.DEPARTMENT, DepartmentFunction
 ORGANISATIONS: dict[str, tuple[str, str, OrganisationKind, str]] = {
-    "planning": ("规划和自然资源局", "Planning and Natural Resources Bureau", DEPARTMENT, F.NATURAL_RESOURCES),
+    "planning": (
+        "规划和自然资源局",
+        "Planning and Natural Resources Bureau",
+        DEPARTMENT,
+        F.NATURAL_RESOURCES,
+    ),
     "emergency": ("应急管理局", "Emergency Management Bureau", DEPARTMENT, F.EMERGENCY),
-    "reform": ("发展和改革委员会", "Development and Reform Commission", OrganisationKind.LEADERSHIP, F.REFORM),
+    "reform": (
+        "发展和改革委员会",
+        "Development and Reform Commission",
+        OrganisationKind.LEADERSHIP,
+        F.REFORM,
+    ),
     "housing": ("住房和城乡建设局", "Housing and Urban-Rural Development Bureau", DEPARTMENT, F.HOUSING),
     "health": ("卫生健康委员会", "Health Commission", DEPARTMENT, F.HEALTH),
     "finance": ("财政局", "Finance Bureau", DEPARTMENT, F.FINANCE),

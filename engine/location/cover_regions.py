@@ -73,7 +73,9 @@ def split(group: Grouped, label: Ints) -> list[Region]:
     return regions
 
 
-def cut(group: Grouped, reach: float, widest: float = WIDEST, least: float = LEAST, most: int = MOST_GROUPS) -> Ints:
+def cut(
+    group: Grouped, reach: float, widest: float = WIDEST, least: float = LEAST, most: int = MOST_GROUPS
+) -> Ints:
     """(groups,) region of each group: rectangles halved along their longer side at the median group, until none is wider
     than `widest` reaches; and further where more than `most` groups are in one, as long as halves stay `least` reaches
     wide: below that a fractional plan can be cut without waste, and nothing is gained."""

@@ -107,7 +107,18 @@ def test_sums_kept_from_exchange_to_exchange_are_those_of_a_fresh_start(seed):
             other[k] = j
             assert cost_of(*near.arrays, cutoff, other, 20) >= value * (1 - 1e-8)
     shared = overlaps(near.indptr, near.site, near.weight, 20)
-    shake(*near.arrays, *near.by_site(), cutoff, chosen, everywhere, np.ones(20), shared, np.random.default_rng(seed), 30, 3)
+    shake(
+        *near.arrays,
+        *near.by_site(),
+        cutoff,
+        chosen,
+        everywhere,
+        np.ones(20),
+        shared,
+        np.random.default_rng(seed),
+        30,
+        3,
+    )
     assert len(set(chosen.tolist())) == p and cost_of(*near.arrays, cutoff, chosen, 20) <= value * (1 + 1e-9)
 
 
