@@ -3,4 +3,4 @@
 Every stored result names this version; a change that can move a number raises it.
 """
 
-ENGINE_VERSION = "1.3.0"
+ENGINE_VERSION = "1.4.0"
