@@ -17,13 +17,14 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine import ENGINE_VERSION
 from engine.checks import InvalidInput
-from engine.siting.bound import DualPrices
+from engine.siting.bound import DualPrices, existing_value
 from engine.siting.case import Case, build_case
 from engine.siting.frame import Goal, world_served
 from engine.siting.front_search import Seeker
@@ -96,6 +97,7 @@ def trade_offs(
     time_limit_s: float = 120.0,
     seed: int = 0,
     wanted: int = 24,
+    known_bound: float | None = None,
     progress: Callable[[float, str], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     should_finish: Callable[[], bool] | None = None,
@@ -104,7 +106,8 @@ def trade_offs(
     largest looked at (None: what everything costs). Targets, aim, rule and merit are not asked: they are the axes.
 
     peacetime_fen_year (o,): peacetime value less running cost. Retiring is done where it is a must, not otherwise.
-    wanted: plans to look for at least, as far as there are so many. Raises InvalidInput.
+    wanted: plans to look for at least, as far as there are so many. known_bound: proved already, that no plan within the
+    limits and the largest budget newly serves more (weighted units); it joins the ceiling. Raises InvalidInput.
     """
     started = time.monotonic()
     worth = np.asarray(peacetime_fen_year, np.int64)
@@ -125,7 +128,7 @@ def trade_offs(
             should_stop,
             should_finish,
         )
-        return hunt.run(wanted)
+        return hunt.run(wanted, known_bound)
     except Cancelled:
         return TradeOffs((), (), None, 0, "cancelled", seed, time.monotonic() - started)
 
@@ -178,9 +181,12 @@ class _Hunt:
 
     # --- the hunt --------------------------------------------------------------------------------------------
 
-    def run(self, wanted: int) -> TradeOffs:
+    def run(self, wanted: int, known_bound: float | None) -> TradeOffs:
         case = self.case
         self.lines = [(float(case.weights @ (case.need - case.today)), 0.0)]
+        if known_bound is not None:
+            self.lines.append((float(known_bound), 0.0))
+        given = len(self.lines)
         low = case.cost[1] + int(case.cost[0][case.forced].sum())
         most = case.cost[1] + int(case.cost[0][case.cost[0] > 0].sum())
         top = most if self.asked.budget_fen is None else min(int(self.asked.budget_fen), most)
@@ -198,7 +204,7 @@ class _Hunt:
             self.ceilings(low, top)
         self.between(wanted, slice_s)
         return self.answer(
-            "stopped" if self.halt() and (self.should_finish() or len(self.lines) == 1) else "done"
+            "stopped" if self.halt() and (self.should_finish() or len(self.lines) == given) else "done"
         )
 
     def by_budget(self, grid: Ints, slice_s: float) -> list[tuple[int, Flags]]:
@@ -291,11 +297,11 @@ class _Hunt:
 
     # --- what plans are worth ----------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def offset(self) -> float:
         """What bounds of the model, which count from its existing places, say above what is newly served today."""
         case, model = self.case, self.case.model
-        existing = float(np.sum((model.node_units * model.node_weight)[model.node_option < 0]))
+        existing = existing_value(model)
         return float(case.weights @ (case.today - world_served(case, case.steady))) - existing
 
     def keep(self, taken: Flags) -> None:

@@ -187,7 +187,7 @@ def compute_front(job: Job, progress: Progress) -> dict[str, Any]:
         [one.world for one in situations], engine_options(situations[0], listed),
         replace(question, budget_fen=front.facts["budget_fen"], area=area if codes else None, areas=len(codes)),
         [one.peacetime_fen_year - one.running_fen_year for one in listed],
-        time_limit_s=float(front.time_limit_seconds), seed=int(front.seed),
+        time_limit_s=float(front.time_limit_seconds), seed=int(front.seed), known_bound=_proved(front, rates),
         progress=lambda share, stage: progress(0.1 + 0.85 * share, str(_STAGES[stage])),
         should_stop=progress.should_stop, should_finish=_Asked(front),
     )  # fmt: skip
@@ -208,6 +208,19 @@ def compute_front(job: Job, progress: Progress) -> dict[str, Any]:
         held.seconds, held.engine_version = round(time.monotonic() - started, 2), ENGINE_VERSION
         held.save()
     return outcome
+
+
+def _proved(front: Front, rates: RateCard) -> float | None:
+    """The bound the version itself has, where it speaks of the same thing: people within at least this budget, at today's
+    prices, and nothing beside people."""
+    version = front.version
+    further = {"peacetime_weight", "target", "area_target"} & {
+        key for key, said in version.question.items() if said
+    }
+    same = version.aim == Aim.MOST and version.rule == Rule.EXPECTED and not further
+    within = front.facts["budget_fen"] is not None and front.facts["budget_fen"] <= version.budget_fen
+    priced = version.facts.get("rates") == rates.frozen() and version.engine_version == ENGINE_VERSION
+    return float(version.bound) if same and within and priced and version.bound is not None else None
 
 
 class _Asked:
