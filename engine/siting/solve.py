@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checks import check_siting
-from engine.siting import decompose, exact
+from engine.siting import decompose, exact, expected
 from engine.siting.case import Case, build_case
 from engine.siting.exact import Found
 from engine.siting.frame import Goal, blur
@@ -29,6 +29,7 @@ from engine.world import Choice, Option, World
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SMALL_MODEL_EDGES = 20_000
+SEARCHED_FIRST = 0.8  # of the time; where no plan was found in it the others go on
 TINY_MODEL_EDGES = 2_000  # proved by HiGHS at once
 DECOMPOSED_FIRST = 0.4  # of the time
 
@@ -174,10 +175,16 @@ def _general(worlds, options, case: Case, seed: int, clock: Clock, warm) -> Answ
 def _optimise(
     valuer: Valuer, goal: Goal, seed: int, clock: Clock, start: Flags | None, seconds: float
 ) -> Found:
-    """Tiny models go to HiGHS whole. Larger ones are decomposed first; unless they are large, HiGHS goes on from there
+    """Large models that ask for the mean of the worlds go to prices and search. Tiny models go to HiGHS whole. Larger ones are decomposed first; unless they are large, HiGHS goes on from there
     with the time that is left, and the better plan and the better bound of the two stand."""
     edges, end = valuer.case.model.edges, time.monotonic() + max(seconds, 0.1)
     first = None
+    if edges > SMALL_MODEL_EDGES and expected.answers(valuer.case, goal):
+        first = expected.optimise(
+            valuer, seconds=SEARCHED_FIRST * seconds, seed=seed, start=start, clock=clock
+        )
+        if first.taken is not None:
+            return first
     if edges > TINY_MODEL_EDGES:
         share = seconds if edges > SMALL_MODEL_EDGES else DECOMPOSED_FIRST * seconds
         first = decompose.optimise(valuer, goal, seconds=max(share, 0.1), seed=seed, start=start, clock=clock)
