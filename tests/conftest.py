@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +68,12 @@ def shared_data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real city files are not at {folder} (SHARED_DATA_DIR)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def source_language() -> None:
+    """A page or job that a test asked for in Chinese leaves the thread speaking it; the next test begins in English."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 # --- a real worker --------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
-from core.errors import DomainError
 from planning.api.plan_serializers import PlanVersionSerializer
 from planning.api.plans import NUMBER, REF, told, version_seen
 from planning.api.scenarios import city_seen
@@ -26,6 +25,12 @@ class RelaxSerializer(serializers.Serializer):
         min_value=0,
         help_text="Position in the version's relaxations; left out: all those that only help together.",
     )
+
+
+class PlaceSearchSerializer(serializers.Serializer):
+    city = serializers.CharField()
+    search = serializers.CharField()
+    retire = serializers.BooleanField(required=False, default=False)
 
 
 class VersionQuestionViewSet(viewsets.ViewSet):
@@ -63,12 +68,11 @@ class PlanOptionViewSet(viewsets.ViewSet):
         responses=OpenApiTypes.OBJECT,
     )
     def list(self, request: Request) -> Response:
-        city = city_seen(request.user, request.query_params.get("city", ""))
+        form = PlaceSearchSerializer(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        city = city_seen(request.user, form.validated_data["city"])
         policies.demand(request.user, "plan.edit", city)
-        words = request.query_params.get("search", "")
-        if not words.strip():
-            raise DomainError("no-search", "search: part of a name, or a reference", status=422)
-        retire = request.query_params.get("retire", "") in ("1", "true")
+        words, retire = form.validated_data["search"], form.validated_data["retire"]
         rows = find_options(city, words, user=request.user, retire=retire)
         return Response({"options": [option_told(row) for row in rows]})
 

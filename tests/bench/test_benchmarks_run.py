@@ -45,6 +45,7 @@ EXPECTED = {
         "S5-city",
         "S5-spopt",
         "S6-small",
+        "S6-joint-5",
     },
     "uncertainty": {"U1"},
     "travel": {

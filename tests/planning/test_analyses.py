@@ -238,7 +238,7 @@ def test_the_run_of_a_plan_is_analysed_with_the_plans_own_places(town, compute, 
         assert analyse(after, kind).facts["services"][SERVICE]["need"] == 115
     said = analyse(after, "loss").facts
     assert (
-        said["left_out"] == 1 and said["services"][SERVICE]["top"][0]["lost"] < 60
+        said["idle_assets"] == 1 and said["services"][SERVICE]["top"][0]["lost"] < 60
     )  # the yard takes some over
 
 
