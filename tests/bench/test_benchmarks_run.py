@@ -98,7 +98,9 @@ def test_a_benchmark_runs_and_its_rows_have_one_form(name: str):
         if row["check"] == "peer absent":
             assert (row["peer_s"], row["ratio"], row["rounds"], row["ok"]) == (None, None, 0, False)
             continue
-        if row["peer"] == "no peer":  # a size at which none gets past its first linear program: the gap is the claim
+        if (
+            row["peer"] == "no peer"
+        ):  # a size at which none gets past its first linear program: the gap is the claim
             assert (row["peer_s"], row["ratio"], row["target"]) == (None, None, None)
             continue
         assert row["peer_s"] > 0 and row["rounds"] >= 1
