@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core import policies
 from core.models import City
-from projects.choices import CaseState, ConditionState, StepState
+from projects.choices import CaseState, StepState
 from projects.models import Case, Project, ReturnItem, Step
 from projects.selectors import officers
 
@@ -85,7 +85,3 @@ def timeline(project: Project) -> list[Step]:
 def counts_by_state(user: Any, city: City) -> dict[str, int]:
     rows = projects_visible_to(user, city).order_by().values_list("state").annotate(count=Count("pk"))
     return dict(rows)
-
-
-def conditions_open(project: Project) -> int:
-    return project.conditions.filter(state=ConditionState.OPEN).count()

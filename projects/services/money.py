@@ -16,7 +16,7 @@ from core.errors import DomainError
 from core.services import audit
 from planning.choices import FundSource
 from projects.choices import ConditionState, Outcome, ProjectState, StepState, TaskKind
-from projects.models import BudgetLine, Case, Condition, Contract, Payment, Project, Release, Step, Tranche
+from projects.models import BudgetLine, Case, Contract, Payment, Project, Release, Step, Tranche
 from projects.services import events
 
 UNDER_WORK = (ProjectState.DRAFT, ProjectState.RETURNED, ProjectState.WITHDRAWN)
@@ -242,8 +242,3 @@ def totals(project: Project) -> dict[str, int]:
         or 0,
         "paid_fen": project.payments.aggregate(sum=Sum("amount_fen"))["sum"] or 0,
     }
-
-
-def settled(project: Project) -> bool:
-    """Is there nothing left that money waits for?"""
-    return not Condition.objects.filter(project=project, state=ConditionState.OPEN).exists()

@@ -27,12 +27,13 @@ class Command(BaseCommand):
     project settle PJ-2026-0001 4 "seen on site" --as wang.jun
     project pay PJ-2026-0001 1 --yuan 1000 --payee NAME --paid-on 2026-11-20 --key K --as wang.jun
     project money PJ-2026-0001 --as lin.wei
+    project escalate --as tang.lei           late tasks are told to the one above; run it once a day
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "act",
-            choices=["list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "pay", "money"],
+            choices=["list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "pay", "money", "escalate"],
         )  # fmt: skip
         parser.add_argument("words", nargs="*")
         parser.add_argument("--as", dest="who", required=True, help="user name of the person who acts")
@@ -171,3 +172,9 @@ class Command(BaseCommand):
 
     def do_money(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
         return money_answer(self._project(user, words[0]))
+
+    def do_escalate(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        return [
+            {"case": step.case.ref, "task": step.task.code, "due_on": step.due_on}
+            for step in cases.escalate()
+        ]
