@@ -43,6 +43,9 @@ class Milestone(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     reached_on = models.DateField(_("seen on site"), null=True, blank=True)
+    seen_in = models.ForeignKey(
+        "projects.Inspection", on_delete=models.PROTECT, null=True, blank=True, related_name="milestones"
+    )
     seen_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -145,6 +148,10 @@ class Contract(models.Model):
     payee_code = models.CharField(_("unified social credit code"), max_length=18, blank=True)
     amount_fen = models.BigIntegerField(_("amount, fen"))
     signed_on = models.DateField(_("signed"))
+    signed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    note = models.CharField(_("note"), max_length=300, blank=True)
 
     class Meta:
         ordering = ["project", "signed_on"]

@@ -1,5 +1,6 @@
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,9 @@ class Webhook(models.Model):
     kinds = models.JSONField(_("events"), default=list, blank=True, help_text=_("Empty: all."))
     active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ["city", "name"]
@@ -61,3 +65,18 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         constraints = [models.UniqueConstraint(fields=["event", "webhook"], name="delivery_once")]
         indexes = [models.Index(fields=["state", "next_at"])]
+
+
+class DeliveryAttempt(models.Model):
+    """One try: what the other side said, and how long it took."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+    status = models.PositiveSmallIntegerField(_("answer"), null=True, blank=True)
+    error = models.CharField(_("error"), max_length=300, blank=True)
+    milliseconds = models.PositiveIntegerField(_("took, ms"), default=0)
+
+    class Meta:
+        ordering = ["delivery", "at"]
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")

@@ -2,9 +2,9 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.choices import OrganisationKind
+from core.choices import Certainty, OrganisationKind
 from inventory.choices import InterventionKind
-from projects.choices import Origin, ProjectState
+from projects.choices import Origin, ProjectState, RouteState
 
 
 class Project(models.Model):
@@ -72,6 +72,12 @@ class Project(models.Model):
     need = models.JSONField(_("need and gap it answers"), default=dict, blank=True)
     gap_promised = models.BigIntegerField(_("gap closed as promised"), null=True, blank=True)
     alternatives = models.JSONField(_("alternatives not taken"), default=list, blank=True)
+    land_m2 = models.FloatField(_("land, m²"), null=True, blank=True)
+    # What stands or is planned nearby that could do the same; a written reason is needed above the thresholds.
+    duplicate_reason = models.TextField(_("why it is built although others are near"), blank=True)
+    started_on = models.DateField(_("works begun"), null=True, blank=True)
+    # Asked to be published; what goes out is in the city's allow-list.
+    published = models.BooleanField(_("published"), default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -123,8 +129,84 @@ class Responsibility(models.Model):
     task = models.CharField(_("task"), max_length=200)
     due_on = models.DateField(_("due"), null=True, blank=True)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    note = models.TextField(_("what was done"), blank=True)
 
     class Meta:
         ordering = ["due_on", "id"]
         verbose_name = _("responsibility")
         verbose_name_plural = _("responsibilities")
+
+
+class DuplicateRule(models.Model):
+    """When something near counts as the same again, as versioned data. Empty service: all that have no own rule."""
+
+    city = models.ForeignKey(
+        "core.City", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("city")
+    )
+    service = models.ForeignKey(
+        "facilities.ServiceType",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("service"),
+    )
+    version = models.PositiveSmallIntegerField(_("version"), default=1)
+    state = models.CharField(_("state"), max_length=10, choices=RouteState.choices, default=RouteState.DRAFT)
+    overlap_percent = models.FloatField(_("overlap of catchments, %"))
+    idle_radius_m = models.FloatField(_("idle assets within, m"))
+    reason = models.TextField(_("reason"), blank=True)
+    source = models.CharField(_("source"), max_length=300, blank=True)
+    certainty = models.CharField(_("certainty"), max_length=1, choices=Certainty.choices, default=Certainty.D)
+    drafted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    published_at = models.DateTimeField(_("published"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["service__code", "-version"]
+        verbose_name = _("rule against building twice")
+        verbose_name_plural = _("rules against building twice")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["city", "service", "version"], name="duplicate_rule_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=models.Q(overlap_percent__gte=0, overlap_percent__lte=100, idle_radius_m__gte=0),
+                name="duplicate_rule_in_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(published_by=None) | ~models.Q(published_by=models.F("drafted_by")),
+                name="duplicate_rule_by_two_people",
+            ),
+        ]
+
+
+class DuplicateCheck(models.Model):
+    """What was found near a project when it was checked: kept, so that a decision can be read with it."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="duplicate_checks", verbose_name=_("project")
+    )
+    rule = models.ForeignKey(
+        DuplicateRule, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("rule")
+    )
+    # Built facilities, planned ones (projects and interventions) and idle assets, each with its share and distance.
+    found = models.JSONField(_("found"), default=dict)
+    overlap_percent = models.FloatField(_("largest overlap, %"))
+    needs_reason = models.BooleanField(_("a reason is needed"))
+    checked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    checked_at = models.DateTimeField(_("checked"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-checked_at", "-id"]
+        verbose_name = _("check against building twice")
+        verbose_name_plural = _("checks against building twice")

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.choices import Certainty
 from projects.choices import AlertState, FindingState, RouteState, Severity
 from projects.models.projects import Project
 
@@ -52,6 +53,12 @@ class Inspection(models.Model):
         settings.AUTH_USER_MODEL, blank=True, related_name="+", verbose_name=_("inspectors")
     )
     note = models.TextField(_("note"), blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ["-planned_on"]
@@ -157,6 +164,14 @@ class AlertRule(models.Model):
     thresholds = models.JSONField(_("thresholds"), default=dict)
     answer_working_days = models.PositiveSmallIntegerField(_("to be answered in working days"), default=10)
     source = models.CharField(_("source"), max_length=300, blank=True)
+    certainty = models.CharField(_("certainty"), max_length=1, choices=Certainty.choices, default=Certainty.D)
+    drafted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    published_at = models.DateTimeField(_("published"), null=True, blank=True)
 
     class Meta:
         ordering = ["code", "-version"]
@@ -195,6 +210,7 @@ class SupervisionAlert(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    closing_note = models.TextField(_("what was found"), blank=True)
 
     class Meta:
         ordering = ["due_on", "id"]
@@ -231,6 +247,10 @@ class Commissioning(models.Model):
         "facilities.Capability", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     note = models.TextField(_("note"), blank=True)
+    # What the builder says was built, before anybody has looked.
+    handed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         verbose_name = _("commissioning")
@@ -239,5 +259,44 @@ class Commissioning(models.Model):
             models.CheckConstraint(
                 condition=models.Q(accepted_by=None) | ~models.Q(accepted_by=models.F("checked_by")),
                 name="commissioning_by_two_people",
+            )
+        ]
+
+
+class RealisedGap(models.Model):
+    """Gap that is closed in a run because the facility is there: the same question scored with it and without it.
+    Without a project: all commissioned ones of the city together, for they share the people they serve."""
+
+    city = models.ForeignKey("core.City", on_delete=models.PROTECT, related_name="+", verbose_name=_("city"))
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="realised",
+        verbose_name=_("project"),
+    )
+    run = models.ForeignKey("planning.Run", on_delete=models.PROTECT, related_name="+", verbose_name=_("run"))
+    service = models.ForeignKey(
+        "facilities.ServiceType",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("service"),
+    )
+    promised_units = models.BigIntegerField(_("gap closed as promised"), null=True, blank=True)
+    served_with_units = models.BigIntegerField(_("served with it"))
+    served_without_units = models.BigIntegerField(_("served without it"))
+    facts = models.JSONField(_("facts"), default=dict)
+    computed_at = models.DateTimeField(_("computed"), auto_now=True)
+
+    class Meta:
+        ordering = ["-computed_at"]
+        verbose_name = _("gap closed")
+        verbose_name_plural = _("gaps closed")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["city", "project", "run", "service"], name="realised_gap_once", nulls_distinct=False
             )
         ]

@@ -14,6 +14,7 @@ from projects.models import Case, Evidence, Project, Submission
 FIELDS = (
     "name", "name_en", "description", "investment_code", "kind", "units", "conversion_hours", "cost_fen", "starts_on",
     "ends_on", "gap_promised",
+    "land_m2", "duplicate_reason",
 )  # fmt: skip
 
 
