@@ -1,14 +1,14 @@
 from django.urls import URLPattern, path
 
-from projects.views import cases, projects
+from projects.views import cases, money, projects
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", cases.inbox_page, name="inbox"),
     path("projects/", projects.project_list, name="projects"),
     path("projects/new/", projects.project_new, name="project_new"),
     path("projects/from-plan/<str:ref>/<int:number>/", projects.project_from_plan, name="project_from_plan"),
+    *money.urlpatterns,
     path("projects/<str:ref>/", projects.project_record, name="project"),
-    path("projects/<str:ref>/money/", projects.project_money, name="project_money"),
     path("projects/<str:ref>/submit/", cases.project_submit, name="project_submit"),
     path("projects/<str:ref>/tranches/<int:number>/ask/", cases.tranche_ask, name="tranche_ask"),
     path("cases/<str:ref>/steps/<slug:task>/", cases.step_page, name="case_step"),

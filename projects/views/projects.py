@@ -1,7 +1,4 @@
-"""Projects: the list, one project as a case, a new one by hand or from a plan, its money."""
-
-from datetime import date
-from typing import Any
+"""Projects: the list, one project as a case, a new one by hand or from a plan."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +10,6 @@ from core import policies
 from core.errors import DomainError
 from core.models import City
 from core.views.pages import page, page_of
-from planning.choices import FundSource
 from planning.models import PlanVersion
 from projects.choices import CaseState, ProjectState
 from projects.forms import ProjectForm
@@ -107,85 +103,3 @@ def project_record(request: HttpRequest, ref: str) -> HttpResponse:
             "editable": project.state in drafts.EDITABLE,
         },
     )  # fmt: skip
-
-
-def _rows(request: HttpRequest, *names: str) -> list[tuple[str, ...]]:
-    columns = [request.POST.getlist(name) for name in names]
-    return [row for row in zip(*columns, strict=False) if any(part.strip() for part in row)]
-
-
-def _fen(text: str) -> int:
-    try:
-        return round(float(text.replace(",", "")) * 100)
-    except ValueError:
-        raise DomainError(
-            "bad-amount", _("“%(text)s” is no amount in yuan.") % {"text": text}, status=422
-        ) from None
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise DomainError("bad-date", _("“%(text)s” is no date.") % {"text": text}, status=422) from None
-
-
-@page
-def project_money(request: HttpRequest, ref: str) -> HttpResponse:
-    """Lines by year and source, tranches and milestones, together."""
-    project = project_seen(request, ref)
-    error, context = None, {}
-    if request.method == "POST":
-        try:
-            lines = [
-                (int(year or 0), source, _fen(amount))
-                for year, source, amount in _rows(request, "year", "source", "amount")
-                if amount.strip()
-            ]
-            tranches = [
-                (name, _fen(amount))
-                for name, amount in _rows(request, "tranche", "tranche_amount")
-                if amount.strip()
-            ]
-            points = [
-                (name, _day(day), int(percent or 0))
-                for name, day, percent in _rows(request, "milestone", "planned_on", "percent")
-                if name.strip()
-            ]
-            money.set_lines(user=request.user, project=project, lines=lines)
-            if project.state in drafts.EDITABLE:
-                drafts.set_tranches(user=request.user, project=project, tranches=tranches, milestones=points)
-            return redirect("project", project.ref)
-        except (DomainError, ValueError) as refused:
-            error = (
-                refused
-                if isinstance(refused, DomainError)
-                else DomainError("bad-number", _("Numbers are needed for years and shares."), status=422)
-            )
-            context = {"posted": request.POST}
-    return render(
-        request,
-        "projects/money.html",
-        context | _money_rows(request, project, error),
-        status=422 if error else 200,
-    )
-
-
-def _money_rows(request: HttpRequest, project: Project, error: DomainError | None) -> dict[str, Any]:
-    """Rows of the form: what was sent where it was refused, else what is stored, with empty rows to fill."""
-    if error:
-        lines = _rows(request, "year", "source", "amount")
-        tranches = _rows(request, "tranche", "tranche_amount")
-        points = _rows(request, "milestone", "planned_on", "percent")
-    else:
-        lines = [
-            (str(one.year), one.source, f"{one.amount_fen / 100:.2f}") for one in project.budget_lines.all()
-        ]
-        tranches = [(one.name, f"{one.amount_fen / 100:.2f}") for one in project.tranches.all()]
-        points = [
-            (one.name, one.planned_on.isoformat(), str(one.works_percent)) for one in project.milestones.all()
-        ]
-    return {
-        "project": project, "error": error, "sources": FundSource.choices, "lines": [*lines, *[("", "", "")] * 3],
-        "tranches": [*tranches, *[("", "")] * 2], "points": [*points, *[("", "", "")] * 2],
-    }  # fmt: skip
