@@ -162,6 +162,53 @@ TERMS = (
         _("bound"), _("A proven limit: no plan within the same budget and options can serve more."), "bound"
     ),
     Term(
+        _("project"),
+        _("An intervention that somebody carries out, from the draft to the facility in the registry."),
+        "project",
+    ),
+    Term(
+        _("route"),
+        _("The way a case goes: stages, tasks, who does them and by when. A running case keeps its version."),
+        "route",
+    ),
+    Term(
+        _("countersigning"),
+        _("Departments read the same case side by side; each agrees, sets conditions or returns it."),
+        "countersign",
+    ),
+    Term(
+        _("recommend, decide"),
+        _("Two acts of two people, neither of whom drafted the project. The database refuses otherwise."),
+        "decide",
+    ),
+    Term(
+        _("condition"),
+        _("What must be met after an approval. Money tied to it is not released before."),
+        "condition",
+    ),
+    Term(
+        _("tranche"),
+        _("A part of the money, released as a whole once its milestones are seen and its conditions met."),
+        "tranche",
+    ),
+    Term(
+        _("milestone"),
+        _("A point of the works: reported by the builder's side, reached when somebody else has seen it."),
+        "milestone",
+    ),
+    Term(
+        _("supervision alert"),
+        _("A figure that a rule finds unusual. It needs an explanation; it accuses nobody."),
+        "supervision_alert",
+    ),
+    Term(
+        _("commissioning"),
+        _(
+            "As built, tried and accepted, the finished place enters the registry, and the next run counts it."
+        ),
+        "commissioning",
+    ),
+    Term(
         _("certainty"),
         _("A read in the text itself, B in a copy or report, C not confirmed, D our own proposal."),
         "certainty",
