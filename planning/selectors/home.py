@@ -1,5 +1,6 @@
 """What waits for a person, what falls short most, and how old the inputs are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -37,9 +38,20 @@ class Task:
     tone: str = ""
 
 
+Tasks = Callable[..., list[Task]]
+_OTHERS: list[Tasks] = []
+
+
+def register_tasks(source: Tasks) -> Tasks:
+    """What waits elsewhere: `source(user=, city=)` of an app above this one. Called when that app is ready."""
+    _OTHERS.append(source)
+    return source
+
+
 def tasks(*, user: Any, city: City) -> list[Task]:
     """Most urgent first: what blocks, what was found wrong, what is open, what is unsure."""
     found = [
+        *(task for source in _OTHERS for task in source(user=user, city=city)),
         *_refused_runs(user, city),
         *_imports(user, city),
         *_proposals(user, city),

@@ -184,7 +184,7 @@ def _answer(step: Step, story: Story, number: int) -> tuple[str, dict[str, Any]]
     if kind == TaskKind.DECIDE and story.until in ("approved", "blocked"):
         due = timezone.localdate() + timedelta(days=20)
         return Outcome.CONDITIONS, {"reason": "同意，附条件", "conditions": [("取得消防设计审查意见", due)]}
-    plain = {
+    plain: dict[str, str] = {
         TaskKind.PROVIDE: Outcome.DONE,
         TaskKind.CHECK: Outcome.DONE,
         TaskKind.COUNTERSIGN: Outcome.AGREE,
