@@ -5,9 +5,11 @@ from projects.models.outbox import Delivery, DeliveryAttempt, OutboxEvent, Webho
 from projects.models.projects import DuplicateCheck, DuplicateRule, Project, Responsibility
 from projects.models.publications import Publication, PublicationRule
 from projects.models.routes import Route, RouteStage, RouteTask
+from projects.models.site import MilestoneChange, Rectification, ReportVersion, WorksRule
 from projects.models.works import (
     AlertRule,
     Commissioning,
+    ConversionCheck,
     Finding,
     Inspection,
     InspectionDraw,
@@ -18,9 +20,9 @@ from projects.models.works import (
 )
 
 __all__ = [
-    "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "Contract",
+    "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "Contract", "ConversionCheck",
     "Delivery", "DeliveryAttempt", "Deputy", "DuplicateCheck", "DuplicateRule", "Evidence", "Finding", "Inspection",
-    "InspectionDraw", "Milestone", "OutboxEvent", "Payment", "Photo", "ProgressReport", "Project", "Publication",
-    "PublicationRule", "RealisedGap", "Release", "Responsibility", "ReturnItem", "Route", "RouteStage", "RouteTask",
-    "Step", "Submission", "SupervisionAlert", "Tranche", "Webhook",
+    "InspectionDraw", "Milestone", "MilestoneChange", "OutboxEvent", "Payment", "Photo", "ProgressReport", "Project", "Publication",
+    "PublicationRule", "RealisedGap", "Rectification", "Release", "ReportVersion", "Responsibility", "ReturnItem", "Route", "RouteStage", "RouteTask",
+    "Step", "Submission", "SupervisionAlert", "Tranche", "Webhook", "WorksRule",
 ]  # fmt: skip

@@ -67,7 +67,7 @@ def ask(tranche: Tranche, people: dict[str, Any]) -> Case:
 def commission(project: Project, people: dict[str, Any], passed: bool) -> None:
     Commissioning.objects.create(
         project=project, built_units=880, conversion_hours=20, check_passed=passed, checked_on=date(2027, 5, 1),
-        checked_by=people["wang"], accepted_by=people["zhao"], accepted_at=timezone.now(),
+        checked_by=people["wang"], accepted_by=people["zhao"] if passed else None, accepted_at=timezone.now() if passed else None,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def test_the_last_tranche_needs_a_passed_conversion_check_and_no_two_officers_go
     commission(approved, people, passed=False)
     with pytest.raises(DomainError, match="conversion check"):
         through(case, people)
-    Commissioning.objects.update(check_passed=True)
+    Commissioning.objects.update(check_passed=True, accepted_by=people["zhao"], accepted_at=timezone.now())
     through(case, people)
     assert Release.objects.get().amount_fen == 14_600_000_00
 
