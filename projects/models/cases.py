@@ -107,6 +107,8 @@ class Step(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=StepState.choices, default=StepState.WAITING)
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices, blank=True)
     reason = models.TextField(_("reason"), blank=True)
+    # [[text, due day or null], …]: what a recommendation proposes binds nobody until the decision takes it up.
+    proposed = models.JSONField(_("conditions proposed"), default=list, blank=True)
     opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
     due_on = models.DateField(_("due"), null=True, blank=True)
     escalated_at = models.DateTimeField(_("told to the one above"), null=True, blank=True)

@@ -90,7 +90,7 @@ def project(town: City, people: dict[str, Any]) -> Project:
     made = Project.objects.create(
         city=town, ref="PJ-1", name="文轩体育馆改造", kind="convert", units=900, cost_fen=24_600_000_00,
         service=ServiceType.objects.get(code="short_fixed_shelter"), area=Area.objects.get(code="510104"),
-        point=Point(104.05, 30.05, srid=4326), created_by=people["lin"], gap_promised=640,
+        point=Point(104.05, 30.05, srid=4326), created_by=people["lin"], gap_promised=640, investment_code="2603-510104-04-01-482917",
     )  # fmt: skip
     money.set_lines(
         user=people["lin"],

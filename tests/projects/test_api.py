@@ -12,7 +12,7 @@ from projects.models import Case, Release
 pytestmark = pytest.mark.django_db
 NEW = {
     "city": "town", "name": "文轩体育馆改造", "kind": "convert", "service": "short_fixed_shelter", "longitude": 104.05,
-    "latitude": 30.05, "units": 900, "cost_fen": 300_000_000,
+    "latitude": 30.05, "units": 900, "cost_fen": 300_000_000, "investment_code": "2603-510104-04-01-482917",
 }  # fmt: skip
 
 
