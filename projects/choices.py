@@ -97,6 +97,15 @@ class FindingState(TextChoices):
     CLOSED = "closed", _("Closed")
 
 
+class MilestoneAct(TextChoices):
+    """What is said about a milestone."""
+
+    REVISED = "revised", _("Date moved")
+    REPORTED = "reported", _("Reported")
+    SENT_BACK = "sent_back", _("Not reached yet")
+    SEEN = "seen", _("Seen on site")
+
+
 class AlertState(TextChoices):
     OPEN = "open", _("Needs explanation")
     EXPLAINED = "explained", _("Explained")
