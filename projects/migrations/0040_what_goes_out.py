@@ -26,5 +26,5 @@ alter table projects_project drop constraint project_published_after_approval;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("projects", "0004_what_stays_as_it_was_said")]
+    dependencies = [("projects", "0026_what_was_handed_over_stays")]
     operations = [migrations.RunSQL(PROMISE, TAKE_BACK)]
