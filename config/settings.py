@@ -18,6 +18,8 @@ DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(50)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+# Where readers find this installation: what stands in files and publications links back to it.
+SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var")
 SHARED_DATA_DIR = Path(env.text("SHARED_DATA_DIR") or BASE_DIR.parent / "shared" / "data")
 
