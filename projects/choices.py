@@ -112,6 +112,14 @@ class AlertState(TextChoices):
     CLOSED = "closed", _("Closed")
 
 
+class AlertWord(TextChoices):
+    EXPLAINED = "explained", _("Explained")
+    SENT_BACK = "sent_back", _("Sent back")
+    CLOSED = "closed", _("Closed")
+    ASSIGNED = "assigned", _("Given to another")
+    ESCALATED = "escalated", _("Told to the one above")
+
+
 class DeliveryState(TextChoices):
     WAITING = "waiting", _("Waiting")
     SENT = "sent", _("Sent")

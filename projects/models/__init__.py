@@ -6,8 +6,8 @@ from projects.models.projects import DuplicateCheck, DuplicateRule, Project, Res
 from projects.models.publications import Publication, PublicationRule
 from projects.models.routes import Route, RouteStage, RouteTask
 from projects.models.site import MilestoneChange, Rectification, ReportVersion, WorksRule
+from projects.models.supervision import AlertAnswer, AlertRule, SupervisionAlert, SupervisionRun
 from projects.models.works import (
-    AlertRule,
     Commissioning,
     ConversionCheck,
     Finding,
@@ -16,13 +16,12 @@ from projects.models.works import (
     Photo,
     ProgressReport,
     RealisedGap,
-    SupervisionAlert,
 )
 
 __all__ = [
-    "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "Contract", "ConversionCheck",
+    "AlertAnswer", "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "Contract", "ConversionCheck",
     "Delivery", "DeliveryAttempt", "Deputy", "DuplicateCheck", "DuplicateRule", "Evidence", "Finding", "Inspection",
     "InspectionDraw", "Milestone", "MilestoneChange", "OutboxEvent", "Payment", "Photo", "ProgressReport", "Project", "Publication",
     "PublicationRule", "RealisedGap", "Rectification", "Release", "ReportVersion", "Responsibility", "ReturnItem", "Route", "RouteStage", "RouteTask",
-    "Step", "Submission", "SupervisionAlert", "Tranche", "Webhook", "WorksRule",
+    "Step", "Submission", "SupervisionAlert", "SupervisionRun", "Tranche", "Webhook", "WorksRule",
 ]  # fmt: skip

@@ -2,8 +2,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.choices import Certainty
-from projects.choices import AlertState, FindingState, RouteState, Severity
+from projects.choices import FindingState, Severity
 from projects.models.projects import Project
 
 
@@ -234,80 +233,6 @@ class InspectionDraw(models.Model):
                 name="draw_has_a_seed",
             ),
             models.CheckConstraint(condition=models.Q(count__gt=0), name="draw_above_zero"),
-        ]
-
-
-class AlertRule(models.Model):
-    """A rule of supervision with its thresholds, as versioned data."""
-
-    code = models.SlugField(_("code"), max_length=40)
-    version = models.PositiveSmallIntegerField(_("version"), default=1)
-    name = models.CharField(_("name"), max_length=120)
-    name_en = models.CharField(_("English name"), max_length=120, blank=True)
-    state = models.CharField(
-        _("state"), max_length=10, choices=RouteState.choices, default=RouteState.PUBLISHED
-    )
-    thresholds = models.JSONField(_("thresholds"), default=dict)
-    answer_working_days = models.PositiveSmallIntegerField(_("to be answered in working days"), default=10)
-    source = models.CharField(_("source"), max_length=300, blank=True)
-    certainty = models.CharField(_("certainty"), max_length=1, choices=Certainty.choices, default=Certainty.D)
-    drafted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    published_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    published_at = models.DateTimeField(_("published"), null=True, blank=True)
-
-    class Meta:
-        ordering = ["code", "-version"]
-        verbose_name = _("alert rule")
-        verbose_name_plural = _("alert rules")
-        constraints = [models.UniqueConstraint(fields=["code", "version"], name="alert_rule_once")]
-
-
-class SupervisionAlert(models.Model):
-    """Something that needs an explanation. It never says that anybody did wrong."""
-
-    project = models.ForeignKey(
-        Project, on_delete=models.PROTECT, related_name="alerts", verbose_name=_("project")
-    )
-    rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, related_name="alerts")
-    # Which occasion: the same one is raised once, however often the rules are run.
-    occasion = models.CharField(_("occasion"), max_length=80)
-    facts = models.JSONField(_("facts"), default=dict)
-    state = models.CharField(_("state"), max_length=10, choices=AlertState.choices, default=AlertState.OPEN)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="alerts",
-        verbose_name=_("to be explained by"),
-    )
-    raised_on = models.DateField(_("raised"))
-    due_on = models.DateField(_("due"))
-    explanation = models.TextField(_("explanation"), blank=True)
-    explained_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    explained_at = models.DateTimeField(_("explained"), null=True, blank=True)
-    closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
-    closing_note = models.TextField(_("what was found"), blank=True)
-
-    class Meta:
-        ordering = ["due_on", "id"]
-        verbose_name = _("supervision alert")
-        verbose_name_plural = _("supervision alerts")
-        constraints = [
-            models.UniqueConstraint(fields=["project", "rule", "occasion"], name="alert_once_an_occasion"),
-            models.CheckConstraint(
-                condition=models.Q(closed_by=None) | ~models.Q(closed_by=models.F("explained_by")),
-                name="alert_closed_by_another",
-            ),
         ]
 
 
