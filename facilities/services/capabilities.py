@@ -142,6 +142,14 @@ def set_capability(
     `capacity_source="rule"` hands it back to the rule.
     """
     policies.demand(user, "facility.edit", facility)
+    return put_capability(user=user, facility=facility, service=service, changes=changes, reason=reason)
+
+
+@transaction.atomic
+def put_capability(
+    *, user: Any, facility: Facility, service: ServiceType, changes: dict[str, Any], reason: str = ""
+) -> Capability:
+    """As set_capability. No policy: for a service whose own right was asked, such as the acceptance of works."""
     capability = (
         Capability.objects.select_for_update(of=("self",))
         .select_related("service")

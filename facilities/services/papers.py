@@ -39,6 +39,17 @@ def add_certificate(
     valid_from: datetime.date | None = None, valid_to: datetime.date | None = None,
 ) -> Certificate:  # fmt: skip
     policies.demand(user, "facility.edit", facility)
+    return enter_certificate(
+        user=user, facility=facility, kind=kind, number=number, valid_from=valid_from, valid_to=valid_to
+    )
+
+
+@transaction.atomic
+def enter_certificate(
+    *, user: Any, facility: Facility, kind: str, number: str = "",
+    valid_from: datetime.date | None = None, valid_to: datetime.date | None = None,
+) -> Certificate:  # fmt: skip
+    """As add_certificate. No policy: for a service whose own right was asked, such as the acceptance of works."""
     _check_dates(valid_from, valid_to)
     paper = Certificate.objects.create(
         facility=facility, kind=kind, number=number, valid_from=valid_from, valid_to=valid_to
@@ -54,6 +65,17 @@ def add_agreement(
     valid_from: datetime.date | None = None, valid_to: datetime.date | None = None,
 ) -> Agreement:  # fmt: skip
     policies.demand(user, "facility.edit", facility)
+    return enter_agreement(
+        user=user, facility=facility, party=party, valid_from=valid_from, valid_to=valid_to
+    )
+
+
+@transaction.atomic
+def enter_agreement(
+    *, user: Any, facility: Facility, party: str = "",
+    valid_from: datetime.date | None = None, valid_to: datetime.date | None = None,
+) -> Agreement:  # fmt: skip
+    """As add_agreement. No policy: for a service whose own right was asked."""
     _check_dates(valid_from, valid_to)
     paper = Agreement.objects.create(facility=facility, party=party, valid_from=valid_from, valid_to=valid_to)
     touch(facility)

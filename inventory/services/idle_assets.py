@@ -145,6 +145,21 @@ def update_asset(
     return kept
 
 
+@transaction.atomic
+def mark_used(*, user: Any, asset: IdleAsset, reason: str) -> IdleAsset:
+    """An idle asset has become a facility and is offered no longer. No policy: for a service whose own right was asked."""
+    kept = IdleAsset.objects.select_for_update(of=("self",)).get(pk=asset.pk)
+    if kept.status != AssetStatus.USED:
+        before, kept.status = kept.status, AssetStatus.USED
+        kept.version += 1
+        kept.save(update_fields=["status", "version", "updated_at"])
+        audit.record(
+            user=user, act="idle_asset.change", subject=kept, before={"status": before, "version": kept.version - 1},
+            after={"status": kept.status, "version": kept.version}, reason=reason,
+        )  # fmt: skip
+    return kept
+
+
 def _told(option: AssetOption) -> dict[str, Any]:
     return {
         "service": option.service.code, "kind": option.kind, "capacity": option.capacity, "cost_fen": option.cost_fen,

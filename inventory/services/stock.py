@@ -46,6 +46,26 @@ def record_movement(
 ) -> StockMovement:
     """Receipt and issue take a positive quantity; a correction is signed. Nothing can go below zero."""
     policies.demand(user, "stock.move", facility)
+    return enter_movement(
+        user=user, facility=facility, item=item, kind=kind, quantity=quantity, lot_number=lot_number, expires_on=expires_on,
+        at=at, reason=reason,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def enter_movement(
+    *,
+    user: Any,
+    facility: Facility,
+    item: ItemType,
+    kind: str,
+    quantity: int,
+    lot_number: str = "",
+    expires_on: datetime.date | None = None,
+    at: datetime.datetime | None = None,
+    reason: str = "",
+) -> StockMovement:
+    """As record_movement. No policy: for a service whose own right was asked, such as the acceptance of works."""
     problems = []
     if kind not in MovementKind.values:
         problems.append(
