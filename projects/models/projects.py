@@ -73,9 +73,9 @@ class Project(models.Model):
     gap_promised = models.BigIntegerField(_("gap closed as promised"), null=True, blank=True)
     alternatives = models.JSONField(_("alternatives not taken"), default=list, blank=True)
     land_m2 = models.FloatField(_("land, m²"), null=True, blank=True)
-    # What a list of projects says besides (project list of a city's plan: site, owner, lead department, stage).
+    # What a list of projects says besides (project list of a city's plan: site, builder, lead department, stage).
     site = models.CharField(_("site in words"), max_length=200, blank=True)
-    owner = models.CharField(_("who builds it"), max_length=160, blank=True)
+    builder = models.CharField(_("who builds it"), max_length=160, blank=True)
     lead_department = models.CharField(_("department in the lead"), max_length=120, blank=True)
     stage = models.CharField(_("stage, as the list has it"), max_length=60, blank=True)
     # What stands or is planned nearby that could do the same; a written reason is needed above the thresholds.
