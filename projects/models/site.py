@@ -116,7 +116,8 @@ class Rectification(models.Model):
                 name="rectification_checked_by_another",
             ),
             models.CheckConstraint(
-                condition=models.Q(accepted=None) | (models.Q(checked_by__isnull=False) & ~models.Q(answer="")),
+                condition=models.Q(accepted=None)
+                | (models.Q(checked_by__isnull=False) & ~models.Q(answer="")),
                 name="rectification_checked_by_somebody",
             ),
         ]

@@ -74,11 +74,13 @@ class Inspection(models.Model):
         verbose_name_plural = _("inspections")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(works_percent=None) | models.Q(works_percent__gte=0, works_percent__lte=100),
+                condition=models.Q(works_percent=None)
+                | models.Q(works_percent__gte=0, works_percent__lte=100),
                 name="inspection_sees_a_share",
             ),
             models.CheckConstraint(
-                condition=models.Q(done_on=None) | models.Q(done_by__isnull=False, works_percent__isnull=False),
+                condition=models.Q(done_on=None)
+                | models.Q(done_by__isnull=False, works_percent__isnull=False),
                 name="inspection_done_by_somebody",
             ),
             models.CheckConstraint(
@@ -228,8 +230,7 @@ class InspectionDraw(models.Model):
                 name="draw_voided_with_a_reason",
             ),
             models.CheckConstraint(
-                condition=models.Q(drawn_at=None)
-                | (models.Q(drawn_by__isnull=False) & ~models.Q(seed="")),
+                condition=models.Q(drawn_at=None) | (models.Q(drawn_by__isnull=False) & ~models.Q(seed="")),
                 name="draw_has_a_seed",
             ),
             models.CheckConstraint(condition=models.Q(count__gt=0), name="draw_above_zero"),

@@ -8,7 +8,7 @@ days fixed by law (Regulations on public holidays, 2024 amendment: 1 January, 1 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import chinese_calendar
@@ -20,6 +20,16 @@ from core import policies
 from core.errors import DomainError
 from core.services import audit
 from projects.models import CalendarDay, CalendarYear
+from projects.selectors.working_days import (
+    add_working_days,
+    is_announced,
+    is_working,
+    working_days_between,
+)
+
+__all__ = [
+    "add_working_days", "is_announced", "is_working", "known_years", "load_calendar", "set_year", "working_days_between",
+]  # fmt: skip
 
 PACKAGE = f"chinesecalendar {chinese_calendar.__version__}"
 FIRST_YEAR = 2020
@@ -61,44 +71,6 @@ def _days(year: int, announced: bool) -> Iterable[CalendarDay]:
     for when, name in workdays.items():
         if when.year == year and when.weekday() >= 5:
             yield CalendarDay(date=when, working=True, name=_CHINESE.get(name, name), name_en=name)
-
-
-def is_working(day: date, exceptions: dict[int, dict[date, bool]] | None = None) -> bool:
-    """Is this a working day? `exceptions` by year saves reading them for every day of a loop."""
-    of_year = (exceptions or {}).get(day.year)
-    if of_year is None:
-        of_year = dict(CalendarDay.objects.filter(date__year=day.year).values_list("date", "working"))
-        if exceptions is not None:
-            exceptions[day.year] = of_year
-    return of_year.get(day, day.weekday() < 5)
-
-
-def add_working_days(start: date, count: int) -> date:
-    """The last day of a period of `count` working days that begins on the day after `start` (Civil Code, article 201: the
-    day it begins on does not count). With 0 the first working day from `start` on."""
-    read: dict[int, dict[date, bool]] = {}
-    day, left = start, count
-    if left == 0:
-        while not is_working(day, read):
-            day += timedelta(days=1)
-        return day
-    while left:
-        day += timedelta(days=1)
-        if is_working(day, read):
-            left -= 1
-    return day
-
-
-def working_days_between(start: date, end: date) -> int:
-    """Working days after `start` up to and with `end`; negative when end lies before start."""
-    if end < start:
-        return -working_days_between(end, start)
-    read: dict[int, dict[date, bool]] = {}
-    return sum(is_working(start + timedelta(days=n), read) for n in range(1, (end - start).days + 1))
-
-
-def is_announced(day: date) -> bool:
-    return CalendarYear.objects.filter(year=day.year, announced=True).exists()
 
 
 def set_year(
