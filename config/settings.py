@@ -16,11 +16,17 @@ env.load_dotenv(BASE_DIR / ".env")
 DEBUG = env.flag("DEBUG")
 # Without a key in the environment sessions end with the process: safe, and plain to see.
 SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(50)
+# What seals the audit; kept apart from the database (ADR 0023). Without one, the secret key; without that, a file in
+# VAR_DIR. Keys used before stay here, or their entries cannot be checked.
+AUDIT_KEY = env.text("AUDIT_KEY") or env.text("SECRET_KEY")
+AUDIT_KEYS_BEFORE = env.words("AUDIT_KEYS_BEFORE")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 # Where readers find this installation: what stands in files and publications links back to it.
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 VAR_DIR = Path(env.text("VAR_DIR") or BASE_DIR / "var")
+# The ends of the audit's chain, one a day: best on a disk that the database's owner cannot write to.
+AUDIT_ANCHORS = env.text("AUDIT_ANCHORS") or str(VAR_DIR / "audit-anchors.jsonl")
 SHARED_DATA_DIR = Path(env.text("SHARED_DATA_DIR") or BASE_DIR.parent / "shared" / "data")
 
 # --- parts ----------------------------------------------------------------------------------------

@@ -25,8 +25,15 @@ class AuditEntry(models.Model):
     after = models.JSONField(_("after"), null=True, blank=True)
     reason = models.TextField(_("reason"), blank=True)
     request_id = models.CharField(_("request"), max_length=40, blank=True)
+    # The reference of what the record belongs to (a project), so that one trail shows all that was done about it.
+    trail_ref = models.CharField(_("belongs to"), max_length=40, blank=True)
+    # Place in the chain, without gaps; empty in entries from before they were sealed.
+    number = models.BigIntegerField(_("number"), null=True, blank=True)
     previous_sha256 = models.CharField(max_length=64, blank=True)
     sha256 = models.CharField(max_length=64, unique=True)
+    # HMAC over number and hash, by a key that is not in the database, and the fingerprint of that key.
+    seal = models.CharField(max_length=64, blank=True)
+    key_id = models.CharField(max_length=12, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -35,4 +42,41 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["subject_type", "subject_ref"]),
             models.Index(fields=["city_code", "area_path"]),
+            models.Index(fields=["trail_ref"]),
         ]
+
+
+class AuditHead(models.Model):
+    """How long the chain is and how it ends, sealed: one row, written with every entry. Without it a cut-off end would
+    look like a shorter chain. `legacy_*` seal the entries that were there before seals were."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    count = models.BigIntegerField(default=0)
+    last_id = models.BigIntegerField(default=0)
+    last_sha256 = models.CharField(max_length=64, blank=True)
+    legacy_count = models.BigIntegerField(default=0)
+    legacy_sha256 = models.CharField(max_length=64, blank=True)
+    seal = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=12)
+
+    class Meta:
+        verbose_name = _("end of the audit")
+        verbose_name_plural = _("end of the audit")
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_has_one_end")]
+
+
+class AuditCheck(models.Model):
+    """One verification of the whole chain: when, how long it was, and the first break where there was one."""
+
+    at = models.DateTimeField(_("when"))
+    entries = models.BigIntegerField(_("entries"))
+    last_sha256 = models.CharField(max_length=64, blank=True)
+    kind = models.CharField(_("kind of break"), max_length=20, blank=True)
+    entry = models.BigIntegerField(_("entry"), null=True, blank=True)
+    number = models.BigIntegerField(_("number"), null=True, blank=True)
+    missing = models.BigIntegerField(_("missing"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name = _("check of the audit")
+        verbose_name_plural = _("checks of the audit")

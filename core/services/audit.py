@@ -1,9 +1,8 @@
-"""Writes the audit. Each entry's hash covers the one before it, so nothing can be taken out unseen."""
+"""Writes the audit. Each entry's hash covers the one before it, a key that is not in the database seals it, and one row
+keeps how long the chain is and how it ends (ADR 0023): what can be found later is in `audit_chain`."""
 
-import hashlib
 import json
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,37 +11,14 @@ from django.utils import timezone
 
 from core import policies
 from core.models import AuditEntry, City
+from core.services import audit_chain
+from core.services.audit_chain import plain
 
 # Set by the middleware for every request; ties an entry to the lines in the log.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # Any fixed number: the advisory lock that makes writers queue, so that the chain has one order.
 CHAIN_LOCK = 7_314_159
-
-
-def plain(value: Any) -> Any:
-    """What jsonb will give back for `value`: it knows one kind of number, so 2.0 and 2 must hash alike."""
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    return value
-
-
-def entry_sha256(entry: AuditEntry) -> str:
-    """Hash of everything the entry says, and of the hash before it."""
-    text = json.dumps(
-        [
-            entry.at.isoformat(), entry.user_id, entry.act, entry.subject_type, entry.subject_ref, entry.city_code,
-            entry.area_path, plain(entry.before), plain(entry.after), entry.reason, entry.request_id, entry.previous_sha256,
-        ],
-        ensure_ascii=False, sort_keys=True, cls=DjangoJSONEncoder,
-    )  # fmt: skip
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _as_json(said: dict[str, Any] | None) -> Any:
@@ -74,9 +50,14 @@ def record(
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+            # The id is part of what the hash covers, so it is drawn before; under the lock, so that it grows with the chain.
+            cursor.execute("select nextval(pg_get_serial_sequence('core_auditentry', 'id'))")
+            pk = cursor.fetchone()[0]
         path, city_id = policies.place_of(subject)
         city = City.objects.filter(pk=city_id).values_list("code", flat=True).first() if city_id else ""
+        head = audit_chain.trusted_head()
         entry = AuditEntry(
+            pk=pk,
             at=timezone.now(),
             user=user if getattr(user, "is_authenticated", False) else None,
             act=act,
@@ -86,31 +67,30 @@ def record(
             )[:80],
             city_code=city or "",
             area_path=path,
+            trail_ref=_trail(subject),
             before=_as_json(before),
             after=_as_json(after),
-            reason=reason,
+            reason=reason.replace("\x00", ""),
             request_id=request_id.get(),
-            previous_sha256=AuditEntry.objects.order_by("-id").values_list("sha256", flat=True).first() or "",
         )
-        entry.sha256 = entry_sha256(entry)
-        entry.save()
+        number, entry.previous_sha256 = audit_chain.place_after(head)
+        entry.number = number + 1
+        entry.sha256 = audit_chain.entry_sha256(entry)
+        entry.seal, entry.key_id = audit_chain.seal_entry(entry.number, entry.sha256)
+        entry.save(force_insert=True)
+        if head is not None:
+            head.count, head.last_id, head.last_sha256 = entry.number, pk, entry.sha256
+            head.seal, head.key_id = audit_chain.seal_head(head)
+            head.save()
     return entry
 
 
-@dataclass(frozen=True)
-class ChainReport:
-    """`broken` names the first entry whose hash, or link to the one before, does not hold."""
-
-    entries: int
-    broken: int | None
-    last_sha256: str
-
-
-def verify_chain() -> ChainReport:
-    """Recompute every hash from the first entry on."""
-    previous, count = "", 0
-    for entry in AuditEntry.objects.order_by("id").iterator(chunk_size=2000):
-        if entry.previous_sha256 != previous or entry_sha256(entry) != entry.sha256:
-            return ChainReport(count, entry.pk, previous)
-        previous, count = entry.sha256, count + 1
-    return ChainReport(count, None, previous)
+def _trail(subject: Any) -> str:
+    """Reference of the project that a record is, or belongs to."""
+    for path in ((), ("case",), ("tranche",), ("step", "case")):
+        place = subject
+        for name in path:
+            place = getattr(place, name, None)
+        if (owner := getattr(place, "project", None)) is not None and getattr(owner, "ref", ""):
+            return str(owner.ref)[:40]
+    return str(getattr(subject, "ref", "") or "")[:40]

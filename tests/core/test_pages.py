@@ -12,7 +12,7 @@ from django.utils import translation
 from core.models import ApiToken, Area, AuditEntry, User
 from core.selectors.jobs import WORKER_SEEN
 from core.services import audit, jobs
-from core.services.audit import verify_chain
+from core.services.audit_chain import verify_chain
 from core.services.people import create_demo_accounts
 
 
