@@ -4,5 +4,5 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("projects", "0006_whose_lines_they_are")]
+    dependencies = [("projects", "0010_nothing_is_built_twice")]
     operations = [migrations.RenameField("project", "owner", "builder")]
