@@ -88,7 +88,7 @@ def record(
 def _trail(subject: Any) -> str:
     """Reference of the project that a record is, or belongs to."""
     for path in ((), ("case",), ("tranche",), ("step", "case")):
-        place = subject
+        place: Any = subject
         for name in path:
             place = getattr(place, name, None)
         if (owner := getattr(place, "project", None)) is not None and getattr(owner, "ref", ""):

@@ -257,19 +257,15 @@ def _verified(expect: Sequence[Anchor]) -> ChainReport:
         wanted.setdefault(anchor.count, []).append(anchor.sha256)
     trusted = head is not None and not _seal_fits(head.seal, head.key_id, _head_text(head), keys)
     legacy_count = head.legacy_count if head is not None else 0
-    previous, place, pk = "", 0, None
+    previous, pk = "", None
+    sealed_before = head.legacy_sha256 if head is not None and trusted else ""
     legacy: list[tuple[int, str]] = []
     good = ChainReport(0, None, "")
-    for row in AuditEntry.objects.order_by("id").values_list(*_FIELDS).iterator(chunk_size=2000):
-        place += 1
+    rows = AuditEntry.objects.order_by("id").values_list(*_FIELDS).iterator(chunk_size=2000)
+    for place, row in enumerate(rows, start=1):
         pk, number, sha256 = row[0], row[_AT["number"]], row[_AT["sha256"]]
         bad = replace(good, broken=pk, number=place)
-        if (
-            place == legacy_count + 1
-            and trusted
-            and _legacy_digest(legacy) != head.legacy_sha256
-            and legacy_count
-        ):  # type: ignore[union-attr]
+        if place == legacy_count + 1 and sealed_before and _legacy_digest(legacy) != sealed_before:
             return replace(bad, kind="legacy", broken=None, number=None)
         if number is None:
             if place > legacy_count:
