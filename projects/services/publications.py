@@ -67,7 +67,11 @@ def draft_rule(
         wrong.append(str(_("the prefix has the form oc4ids-123abc, as the registry of the standard gave it")))
     elif city.synthetic != (prefix == ILLUSTRATIVE_PREFIX):
         wrong.append(
-            str(_("a made-up city publishes with the illustrative prefix oc4ids-xxxxxx, a real one never does"))
+            str(
+                _(
+                    "a made-up city publishes with the illustrative prefix oc4ids-xxxxxx, a real one never does"
+                )
+            )
         )
     if not publisher or len(publisher) > 200:
         wrong.append(str(_("the publisher needs a name of at most 200 characters")))
@@ -202,7 +206,10 @@ def address(city: City) -> str:
 
 def last_of(city: City) -> Publication | None:
     return (
-        Publication.objects.filter(city=city).select_related("rule", "published_by").order_by("-number").first()
+        Publication.objects.filter(city=city)
+        .select_related("rule", "published_by")
+        .order_by("-number")
+        .first()
     )
 
 
@@ -284,9 +291,7 @@ def publish(*, user: Any, city: City, seen_sha256: str) -> Publication:
         if found.rule.drafted_by_id == user.pk:
             raise DomainError("two-people", _("Whoever drafted the rule does not publish by it."), status=403)
         if not found.count:
-            raise DomainError(
-                "nothing-to-publish", _("No project is marked for publication."), status=422
-            )
+            raise DomainError("nothing-to-publish", _("No project is marked for publication."), status=422)
         if found.seen_sha256 != seen_sha256:
             raise DomainError(
                 "publication-changed", _("What would go out has changed since you looked; look again.")
