@@ -52,6 +52,8 @@ GRANTS: dict[str, frozenset[Role]] = {
     "inspection.draw": frozenset({A, U}),
     "alert.explain": frozenset({S, P, R}),
     "alert.close": frozenset({R, U}),
+    "alert.assign": frozenset({R, A, U}),
+    "alert.run": frozenset({R, A, U, X}),
     "alert_rule.edit": frozenset({U, X}),
     "alert_rule.publish": frozenset({A}),
     "handover.report": frozenset({S, P}),
