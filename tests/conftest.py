@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.db.backends.signals import connection_created
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
@@ -43,6 +44,15 @@ os.environ["AUTO_RANGE_MAX_CELLS"] = "0"
 # The first call of a numba function compiles it; a deadline would measure the compiler.
 hypothesis_settings.register_profile("pingji", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("pingji")
+
+
+def _tables_may_be_emptied(connection: Any, **_: Any) -> None:
+    """Django empties the tables after a test that commits; the tables of money refuse that anywhere else."""
+    with connection.cursor() as cursor:
+        cursor.execute("set pingji.may_truncate = 'on'")
+
+
+connection_created.connect(_tables_may_be_emptied)
 
 
 # --- nothing is skipped where it counts -----------------------------------------------------------

@@ -1,6 +1,15 @@
 from projects.models.calendar import CalendarDay, CalendarYear
 from projects.models.cases import Case, Condition, Deputy, Evidence, ReturnItem, Step, Submission
-from projects.models.money import BudgetLine, Contract, Milestone, Payment, Release, Tranche
+from projects.models.money import (
+    BudgetLine,
+    ConditionMove,
+    Contract,
+    Milestone,
+    Payment,
+    Release,
+    SupplementaryAgreement,
+    Tranche,
+)
 from projects.models.outbox import Delivery, DeliveryAttempt, OutboxEvent, Webhook
 from projects.models.projects import DuplicateCheck, DuplicateRule, Project, Responsibility
 from projects.models.publications import Publication, PublicationRule
@@ -19,9 +28,9 @@ from projects.models.works import (
 )
 
 __all__ = [
-    "AlertAnswer", "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "Contract", "ConversionCheck",
+    "AlertAnswer", "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "ConditionMove", "Contract", "ConversionCheck",
     "Delivery", "DeliveryAttempt", "Deputy", "DuplicateCheck", "DuplicateRule", "Evidence", "Finding", "Inspection",
     "InspectionDraw", "Milestone", "MilestoneChange", "OutboxEvent", "Payment", "Photo", "ProgressReport", "Project", "Publication",
     "PublicationRule", "RealisedGap", "Rectification", "Release", "ReportVersion", "Responsibility", "ReturnItem", "Route", "RouteStage", "RouteTask",
-    "Step", "Submission", "SupervisionAlert", "SupervisionRun", "Tranche", "Webhook", "WorksRule",
+    "Step", "Submission", "SupervisionAlert", "SupplementaryAgreement", "SupervisionRun", "Tranche", "Webhook", "WorksRule",
 ]  # fmt: skip

@@ -163,6 +163,85 @@ class Contract(models.Model):
         ]
 
 
+class SupplementaryAgreement(models.Model):
+    """What changes the sum of a contract after it was signed. The contract itself stays as it was signed."""
+
+    contract = models.ForeignKey(
+        Contract, on_delete=models.PROTECT, related_name="supplements", verbose_name=_("contract")
+    )
+    number = models.CharField(_("number"), max_length=60)
+    amount_fen = models.BigIntegerField(
+        _("more or less, fen"), help_text=_("Negative: the contract holds less.")
+    )
+    signed_on = models.DateField(_("signed"))
+    reason = models.CharField(_("reason"), max_length=300)
+    signed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    recorded_at = models.DateTimeField(_("recorded"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["contract", "signed_on", "id"]
+        verbose_name = _("supplementary agreement")
+        verbose_name_plural = _("supplementary agreements")
+        constraints = [
+            models.UniqueConstraint(fields=["contract", "number"], name="supplement_once"),
+            models.CheckConstraint(
+                condition=~models.Q(amount_fen=0) & ~models.Q(reason=""),
+                name="supplement_changes_with_a_reason",
+            ),
+        ]
+
+
+class ConditionMove(models.Model):
+    """An open condition is to hold another tranche instead. One officer asks and says why, another agrees or refuses;
+    only then the tie goes, and the condition is never without a tranche."""
+
+    condition = models.ForeignKey(
+        Condition, on_delete=models.PROTECT, related_name="moves", verbose_name=_("condition")
+    )
+    # The row of the tie that goes: a later tie to the same tranche is another one.
+    tie = models.BigIntegerField()
+    from_tranche = models.ForeignKey(
+        Tranche, on_delete=models.PROTECT, related_name="+", verbose_name=_("from tranche")
+    )
+    to_tranche = models.ForeignKey(
+        Tranche, on_delete=models.PROTECT, related_name="+", verbose_name=_("to tranche")
+    )
+    reason = models.TextField(_("reason"))
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(_("asked"), auto_now_add=True)
+    agreed = models.BooleanField(_("agreed"), null=True, blank=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    answer = models.TextField(_("answer"), blank=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        verbose_name = _("move of a condition")
+        verbose_name_plural = _("moves of conditions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tie"], condition=models.Q(agreed=None), name="condition_move_once_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(answered_by=None) | ~models.Q(answered_by=models.F("asked_by")),
+                name="condition_move_by_two_people",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(agreed=None, answered_by=None, answered_at=None)
+                | models.Q(agreed__isnull=False, answered_by__isnull=False, answered_at__isnull=False),
+                name="condition_move_answered_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(from_tranche=models.F("to_tranche")) & ~models.Q(reason=""),
+                name="condition_move_elsewhere_with_a_reason",
+            ),
+        ]
+
+
 class Payment(models.Model):
     """Money that went out. Append-only: a mistake is corrected by a second row that points to the first."""
 
