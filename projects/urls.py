@@ -1,9 +1,9 @@
 from django.urls import URLPattern, path
 
-from projects.views import cases, money, projects
+from projects.views import cases, inbox, money, projects
 
 urlpatterns: list[URLPattern] = [
-    path("inbox/", cases.inbox_page, name="inbox"),
+    path("inbox/", inbox.inbox_page, name="inbox"),
     path("projects/", projects.project_list, name="projects"),
     path("projects/new/", projects.project_new, name="project_new"),
     path("projects/from-plan/<str:ref>/<int:number>/", projects.project_from_plan, name="project_from_plan"),

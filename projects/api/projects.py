@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,13 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
-from core.api.viewsets import ListViewSet, ReadViewSet
+from core.api.viewsets import ReadViewSet
 from core.models import City
 from planning.models import PlanVersion
 from projects.api import serializers as forms
-from projects.filters import CaseFilter, ProjectFilter
-from projects.models import Case, Condition, Contract, Project, ReturnItem, Step
-from projects.selectors import officers
+from projects.filters import ProjectFilter
+from projects.models import Condition, Contract, Project
 from projects.services import cases, drafts, money, routes
 
 
@@ -140,81 +136,3 @@ class ProjectViewSet(ReadViewSet):
     @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)
     def conditions(self, request: Request, ref: str) -> Response:
         return Response(forms.ConditionSerializer(self.get_object().conditions.all(), many=True).data)
-
-
-class CaseViewSet(ReadViewSet):
-    """Questions put to officials: approve a project, release a tranche. Each goes the way of one route version."""
-
-    queryset = (
-        Case.objects.select_related("project", "tranche", "route", "drafter")
-        .prefetch_related(
-            "steps__task__stage", "steps__done_by", "steps__done_for", "steps__return_items", "evidence"
-        )
-        .order_by("-id")
-    )
-    serializer_class = forms.CaseSerializer
-    filterset_class = CaseFilter
-    ordering_fields = ["ref", "submitted_at"]
-    lookup_field = "ref"
-    area_lookup = "project__area"
-    city_lookup = "project__city"
-
-    @extend_schema(
-        request=forms.ActSerializer,
-        responses=forms.CaseSerializer,
-        parameters=[OpenApiParameter("task", str, OpenApiParameter.PATH)],
-    )
-    @action(detail=True, methods=["post"], url_path=r"steps/(?P<task>[-\w]+)")
-    def act(self, request: Request, ref: str, task: str) -> Response:
-        """Do an open task: say the outcome and why."""
-        form = forms.ActSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        said = dict(form.validated_data)
-        said["conditions"] = [(row["text"], row["due_on"]) for row in said["conditions"]]
-        case = self.get_object()
-        step = get_object_or_404(Step, case=case, round=case.round, task__code=task)
-        cases.act(user=request.user, step=step, **said)
-        return Response(self.get_serializer(self.get_object()).data)
-
-    @extend_schema(request=forms.AnswerSerializer, responses=forms.CaseSerializer)
-    @action(detail=True, methods=["post"])
-    def answer(self, request: Request, ref: str) -> Response:
-        """Answer one change that was asked for."""
-        form = forms.AnswerSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        item = get_object_or_404(
-            ReturnItem.objects.select_related("step__case__project"),
-            pk=form.validated_data["item"],
-            step__case=self.get_object(),
-        )
-        cases.answer(user=request.user, item=item, text=form.validated_data["text"])
-        return Response(self.get_serializer(self.get_object()).data)
-
-    @extend_schema(request=None, responses=forms.CaseSerializer)
-    @action(detail=True, methods=["post"])
-    def resubmit(self, request: Request, ref: str) -> Response:
-        """Hand a returned case in again."""
-        cases.resubmit(user=request.user, case=self.get_object())
-        return Response(self.get_serializer(self.get_object()).data)
-
-    @extend_schema(request=forms.WithdrawSerializer, responses=forms.CaseSerializer)
-    @action(detail=True, methods=["post"])
-    def withdraw(self, request: Request, ref: str) -> Response:
-        """Take a case back before it is decided."""
-        form = forms.WithdrawSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        cases.withdraw(user=request.user, case=self.get_object(), reason=form.validated_data["reason"])
-        return Response(self.get_serializer(self.get_object()).data)
-
-
-class InboxViewSet(ListViewSet):
-    """Open tasks that the caller may do, soonest due first."""
-
-    queryset = Step.objects.select_related("task__stage", "case", "done_by", "done_for").order_by(
-        "due_on", "id"
-    )
-    serializer_class = forms.StepSerializer
-
-    def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
-        mine = [step.pk for step, _stand in officers.open_steps_for(user)]
-        return queryset.filter(pk__in=mine)

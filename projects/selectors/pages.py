@@ -5,48 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
+from django.db.models import Count, QuerySet
 
 from core import policies
 from core.models import City
-from projects.choices import CaseState, StepState
+from projects.choices import StepState
 from projects.models import Case, Project, ReturnItem, Step
 from projects.selectors import officers
 
 
 def projects_visible_to(user: Any, city: City | None = None) -> QuerySet[Project]:
-    rows = Project.objects.filter(policies.visible(user)).select_related(
-        "area", "service", "city", "created_by"
-    )
+    """Projects in the areas of a person's roles, and in those of whom the person is a deputy for today."""
+    query = policies.visible(user)
+    for principal in officers.principals_of(user):
+        query |= policies.visible(principal)
+    rows = Project.objects.filter(query).select_related("area", "service", "city", "created_by")
     return rows.filter(city=city) if city is not None else rows
-
-
-@dataclass(frozen=True)
-class Inbox:
-    """What waits for one person. overdue, today and soon count the same steps as the filters show."""
-
-    steps: list[tuple[Step, officers.Standing]]
-    returned: list[Case]
-    overdue: int
-    this_week: int
-
-
-def inbox(user: Any, city: City | None = None) -> Inbox:
-    steps = [
-        (step, stand)
-        for step, stand in officers.open_steps_for(user)
-        if city is None or step.case.project.city_id == city.pk
-    ]
-    today = timezone.localdate()
-    late = sum(1 for step, _stand in steps if step.due_on and step.due_on < today)
-    week = sum(1 for step, _stand in steps if step.due_on and 0 <= (step.due_on - today).days <= 7)
-    back = (
-        Case.objects.filter(state=CaseState.RETURNED)
-        .filter(Q(drafter=user) | Q(project__created_by=user))
-        .select_related("project")
-    )
-    return Inbox(steps, list(back), late, week)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,6 @@ from projects.services import cases, money, routes, submissions
 from projects.views.projects import project_seen
 
 
-@page
-def inbox_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "projects/inbox.html", {"inbox": pages.inbox(request.user, request.city)})
-
-
 def case_seen(request: HttpRequest, ref: str) -> Case:
     projects = pages.projects_visible_to(request.user)
     return get_object_or_404(

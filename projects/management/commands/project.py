@@ -7,9 +7,11 @@ from django.utils.dateparse import parse_date
 
 from core.errors import DomainError
 from planning.models import PlanVersion
+from projects.api.case_serializers import inbox_answer
 from projects.api.serializers import CaseSerializer, ProjectSerializer, money_answer
 from projects.models import Case, Project, ReturnItem, Step
 from projects.selectors import pages
+from projects.selectors.inbox import inbox
 from projects.services import cases, drafts, money, routes
 
 
@@ -19,7 +21,7 @@ class Command(BaseCommand):
     project list --as lin.wei
     project from-plan P-2026-0001 2 --order 3 --as lin.wei
     project submit PJ-2026-0001 --route approval --as lin.wei
-    project inbox --as wang.jun
+    project inbox --as wang.jun [--kind decide] [--due overdue|week] [--area 510104]
     project act C-2026-0001 completeness done --as wang.jun
     project answer C-2026-0001 17 "added" --as lin.wei
     project resubmit C-2026-0001 --as lin.wei
@@ -46,6 +48,9 @@ class Command(BaseCommand):
         parser.add_argument("--payee", default="")
         parser.add_argument("--paid-on")
         parser.add_argument("--key", default="")
+        parser.add_argument("--kind", default="", help="inbox: decide, recommend, condition …")
+        parser.add_argument("--due", default="", choices=["", "overdue", "week"], help="inbox: only these")
+        parser.add_argument("--area", default="", help="inbox: code of an area")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -99,15 +104,8 @@ class Command(BaseCommand):
         ).data
 
     def do_inbox(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
-        return [
-            {
-                "case": step.case.ref,
-                "task": step.task.code,
-                "project": step.case.project.ref,
-                "due_on": step.due_on,
-            }
-            for step, _stand in pages.inbox(user).steps
-        ]
+        chosen = {"kind": options["kind"], "due": options["due"], "area": options["area"]}
+        return inbox_answer(inbox(user, None, chosen))
 
     def do_act(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
         case = self._case(user, words[0])
