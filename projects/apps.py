@@ -8,4 +8,7 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers what the search over everything finds here.
-        from projects.selectors import found  # noqa: F401
+        from core.context import register_waiting
+        from projects.selectors import found, home_tasks, officers  # noqa: F401
+
+        register_waiting(officers.count_open_steps)
