@@ -87,7 +87,8 @@ def record(
 
 def _trail(subject: Any) -> str:
     """Reference of the project that a record is, or belongs to."""
-    for path in ((), ("case",), ("tranche",), ("step", "case")):
+    paths: tuple[tuple[str, ...], ...] = ((), ("case",), ("tranche",), ("step", "case"))
+    for path in paths:
         place: Any = subject
         for name in path:
             place = getattr(place, name, None)

@@ -201,7 +201,8 @@ class Condition(models.Model):
 
 
 class Deputy(models.Model):
-    """Who acts for whom, and how long. A deputy stands under the same rule of two people as the one represented."""
+    """Who acts for whom, and how long. A deputy stands under the same rule of two people as the one represented. One that
+    is ended early gets a `valid_to` in the past, so whoever asks for the day needs to ask nothing else."""
 
     principal = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="deputies", verbose_name=_("for")
@@ -212,6 +213,23 @@ class Deputy(models.Model):
     valid_from = models.DateField(_("from"))
     valid_to = models.DateField(_("until"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    named_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("named by"),
+    )
+    ended_at = models.DateTimeField(_("ended early"), null=True, blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("ended by"),
+    )
 
     class Meta:
         ordering = ["-valid_from"]
@@ -222,6 +240,12 @@ class Deputy(models.Model):
                 condition=~models.Q(principal=models.F("deputy")), name="deputy_is_somebody_else"
             ),
             models.CheckConstraint(
-                condition=models.Q(valid_to__gte=models.F("valid_from")), name="deputy_until_after_from"
+                condition=models.Q(valid_to__gte=models.F("valid_from")) | models.Q(ended_at__isnull=False),
+                name="deputy_until_after_from",
+            ),
+            # Nobody lends themselves the rights of another.
+            models.CheckConstraint(
+                condition=models.Q(named_by=None) | ~models.Q(named_by=models.F("deputy")),
+                name="deputy_named_by_another",
             ),
         ]

@@ -21,6 +21,14 @@ class Route(models.Model):
     certainty = models.CharField(_("certainty"), max_length=1, choices=Certainty.choices, default=Certainty.D)
     document = models.JSONField(_("document"), default=dict)
     sha256 = models.CharField(max_length=64)
+    drafted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("drafted by"),
+    )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     published_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -35,7 +43,13 @@ class Route(models.Model):
         ordering = ["code", "-version"]
         verbose_name = _("route")
         verbose_name_plural = _("routes")
-        constraints = [models.UniqueConstraint(fields=["code", "version"], name="route_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["code", "version"], name="route_version_once"),
+            models.CheckConstraint(
+                condition=models.Q(published_by=None) | ~models.Q(published_by=models.F("drafted_by")),
+                name="route_by_two_people",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} v{self.version}"
