@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.gis.geos import Point
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
@@ -21,7 +22,8 @@ from planning.choices import VersionState
 from planning.models import Intervention, InterventionMoney, PlanVersion
 from projects.choices import Origin, ProjectState
 from projects.models import BudgetLine, Milestone, Project, Tranche
-from projects.services import investment_codes
+from projects.selectors import edits
+from projects.services import events, project_fields
 
 EDITABLE = (ProjectState.DRAFT, ProjectState.RETURNED, ProjectState.WITHDRAWN)
 
@@ -56,12 +58,17 @@ def from_plan(*, user: Any, version: PlanVersion, orders: Iterable[int] = ()) ->
 def _of_intervention(user: Any, version: PlanVersion, one: Intervention) -> Project:
     city = version.plan.city
     verb = InterventionKind(one.kind).label
+    starts_on, ends_on = _window(one)
     project = Project.objects.create(
         city=city, ref=next_ref("PJ"), name=one.name, name_en=one.name_en, origin=Origin.PLAN, kind=one.kind,
         service=one.service, facility=one.facility, idle_asset=one.idle_asset, area=one.area, point=one.point,
         units=one.units, conversion_hours=one.hours, cost_fen=one.cost_fen, intervention=one,
         gap_promised=one.people_newly_served, need=_need(version, one), alternatives=_alternatives(version, one),
-        created_by=user, description=str(verb),
+        created_by=user, description=str(verb), starts_on=starts_on, ends_on=ends_on,
+    )  # fmt: skip
+    Milestone.objects.bulk_create(
+        Milestone(project=project, number=number, name=name, name_en=name_en, planned_on=day, works_percent=percent)
+        for number, (name, name_en, day, percent) in enumerate(_milestones(starts_on, ends_on), start=1)
     )  # fmt: skip
     paid = InterventionMoney.objects.filter(intervention=one).values_list("year", "source", "amount_fen")
     BudgetLine.objects.bulk_create(
@@ -74,7 +81,33 @@ def _of_intervention(user: Any, version: PlanVersion, one: Intervention) -> Proj
         subject=project,
         after={"plan": version.plan.ref, "version": version.number, "order": one.order},
     )
+    events.tell(
+        project=project, kind="project.drafted", ref=project.ref,
+        payload={"origin": "plan", "plan": version.plan.ref, "version": version.number, "order": one.order},
+    )  # fmt: skip
     return project
+
+
+def _window(one: Intervention) -> tuple[date | None, date | None]:
+    """(begin, end) as the plan has them: the first day of its year, and its lead time later. None where it says neither."""
+    if one.year is None or not one.lead_months:
+        return (date(one.year, 1, 1), None) if one.year else (None, None)
+    after = date(one.year, 1, 1).replace(
+        year=one.year + one.lead_months // 12, month=one.lead_months % 12 + 1
+    )
+    return date(one.year, 1, 1), after - timedelta(days=1)
+
+
+def _milestones(starts_on: date | None, ends_on: date | None) -> list[tuple[str, str, date, int]]:
+    """Proposed from the lead time, to be changed by whoever drafts: begun, half way, finished, the works spread evenly."""
+    if starts_on is None or ends_on is None:
+        return []
+    middle = starts_on + (ends_on - starts_on) / 2
+    return [
+        ("开工", "Works begun", starts_on, 0),
+        ("主体过半", "Half of the works", middle, 50),
+        ("竣工", "Works finished", ends_on, 100),
+    ]
 
 
 def _need(version: PlanVersion, one: Intervention) -> dict[str, Any]:
@@ -111,112 +144,128 @@ def draft(
     latitude: float,
     units: int,
     cost_fen: int,
-    name_en: str = "",
-    description: str = "",
-    investment_code: str = "",
-    conversion_hours: float | None = None,
-    starts_on: date | None = None,
-    ends_on: date | None = None,
+    **more: Any,
 ) -> Project:
-    """A project that no plan asked for."""
-    policies.demand(user, "project.edit", city)
-    point = Point(float(longitude), float(latitude), srid=4326)
-    said = _checked(
-        name=name, kind=kind, units=units, cost_fen=cost_fen, starts_on=starts_on, ends_on=ends_on
-    )
-    code = investment_codes.clean(investment_code) if investment_code.strip() else ""
-    area = Area.objects.filter(city=city, geometry__contains=point).order_by("-level").first()
-    if area is None:
-        raise DomainError("outside-city", _("The position lies outside every area of the city."), status=422)
+    """A project that no plan asked for. `more`: any other of project_fields.EDITABLE."""
+    _known(more)
+    said = project_fields.checked(
+        {"name": name, "kind": kind, "service": service, "longitude": longitude, "latitude": latitude, "units": units, "cost_fen": cost_fen}
+        | more
+    )  # fmt: skip
+    area = project_fields.area_of(city, said["point"])
     policies.demand(user, "project.edit", area)
     try:
         with transaction.atomic():
             project = Project.objects.create(
-                city=city, ref=next_ref("PJ"), name_en=name_en.strip(), description=description.strip(),
-                investment_code=code, service=service, area=area, point=point, conversion_hours=conversion_hours,
-                created_by=user, **said,
-            )  # fmt: skip
-            audit.record(
-                user=user,
-                act="project.draft",
-                subject=project,
-                after={"name": project.name, "cost_fen": project.cost_fen},
+                city=city, ref=next_ref("PJ"), area=area, created_by=user, **said
             )
-    except IntegrityError:
-        raise DomainError(
-            "investment-code-used", _("Another project has this investment code."), status=422
-        ) from None
+            after = {"name": project.name, "cost_fen": project.cost_fen}
+            audit.record(user=user, act="project.draft", subject=project, after=after)
+            events.tell(project=project, kind="project.drafted", ref=project.ref, payload={"origin": "hand"})
+    except IntegrityError as refused:
+        raise _code_used(refused) from None
     return project
 
 
-def _checked(
-    *, name: str, kind: str, units: int, cost_fen: int, starts_on: date | None, ends_on: date | None
-) -> dict[str, Any]:
-    wrong: list[str] = []
-    if not name.strip():
-        wrong.append(str(_("a name is needed")))
-    if kind not in InterventionKind.values:
-        wrong.append(str(_("the intervention is not known")))
-    if not 0 < int(units) <= 10**9:
-        wrong.append(str(_("units must be whole and above 0")))
-    if not 0 <= int(cost_fen) <= 10**15:
-        wrong.append(str(_("the cost must be whole fen, not negative")))
-    if starts_on and ends_on and ends_on < starts_on:
-        wrong.append(str(_("the end lies before the start")))
-    if wrong:
-        raise DomainError(
-            "bad-project", _("Correct this: %(words)s.") % {"words": "; ".join(wrong)}, status=422
-        )
-    return {
-        "name": name.strip(), "kind": kind, "units": int(units), "cost_fen": int(cost_fen), "starts_on": starts_on, "ends_on": ends_on,
-    }  # fmt: skip
+def _known(fields: Iterable[str]) -> None:
+    if unknown := sorted(set(fields) - project_fields.EDITABLE):
+        words = _("This cannot be changed: %(words)s.") % {"words": ", ".join(unknown)}
+        raise DomainError("unknown-field", words, status=422)
+
+
+def _code_used(refused: IntegrityError) -> Exception:
+    """In words, when it was the investment code that stands already; else what the database said."""
+    if "investment_code_once" in str(refused):
+        return DomainError("investment-code-used", _("Another project has this investment code."), status=422)
+    return refused
 
 
 def edit(*, user: Any, project: Project, version: int, **fields: Any) -> Project:
-    """Change a draft or a returned project. `version` is the one that was read: somebody else's change is not overwritten."""
+    """Change a draft or a returned project. `version` is the one that was read: somebody else's change is not overwritten,
+    and the refusal tells what it was (`changes`). Position, service and intervention of a project from a plan are the
+    plan's."""
     policies.demand(user, "project.edit", project)
-    allowed = {
-        "name",
-        "name_en",
-        "description",
-        "investment_code",
-        "units",
-        "conversion_hours",
-        "cost_fen",
-        "starts_on",
-        "ends_on",
-    }
-    if unknown := sorted(set(fields) - allowed):
-        raise DomainError(
-            "unknown-field",
-            _("This cannot be changed: %(words)s.") % {"words": ", ".join(unknown)},
-            status=422,
-        )
-    if fields.get("investment_code"):
-        fields["investment_code"] = investment_codes.clean(fields["investment_code"])
-    merged = {
-        name: fields.get(name, getattr(project, name))
-        for name in ("name", "units", "cost_fen", "starts_on", "ends_on")
-    }
-    fields |= {key: value for key, value in _checked(kind=project.kind, **merged).items() if key in fields}
-    before = {name: getattr(project, name) for name in fields}
+    _known(fields)
+    if project.intervention_id and (fixed := sorted(set(fields) & set(project_fields.PLACE))):
+        words = _("What the plan says stays: %(words)s. Make another project by hand.")
+        raise DomainError("from-plan", words % {"words": ", ".join(fixed)}, status=422)
+    if "longitude" in fields or "latitude" in fields:
+        fields = {"longitude": project.point.x, "latitude": project.point.y} | fields
+    if set(fields) & set(project_fields.DATES):
+        fields = {name: getattr(project, name) for name in project_fields.DATES} | fields
+    said = project_fields.checked(fields)
+    if "point" in said:
+        said["area"] = project_fields.area_of(project.city, said["point"])
+        policies.demand(user, "project.edit", said["area"])
+    before = {name: getattr(project, name) for name in said}
+    said = {name: value for name, value in said.items() if value != before[name]}
+    if not said and Project.objects.filter(pk=project.pk, version=version, state__in=EDITABLE).exists():
+        return project
     try:
         with transaction.atomic():
             moved = Project.objects.filter(pk=project.pk, version=version, state__in=EDITABLE).update(
-                **fields, version=version + 1
+                **said, version=version + 1
             )
             if not moved:
-                raise DomainError(
-                    "project-changed",
-                    _("Somebody else changed the project meanwhile, or it is being decided on."),
-                )
+                _refuse_change(project, version)
             project.refresh_from_db()
-            audit.record(user=user, act="project.edit", subject=project, before=before, after=fields)
-    except IntegrityError:
-        raise DomainError(
-            "investment-code-used", _("Another project has this investment code."), status=422
-        ) from None
+            after = {name: _plain(value) for name, value in said.items()} | {"version": project.version}
+            audit.record(
+                user=user, act="project.edit", subject=project, after=after,
+                before={name: _plain(before[name]) for name in said},
+            )  # fmt: skip
+            events.tell(
+                project=project, kind="project.changed", ref=project.ref,
+                payload={"version": project.version, "fields": sorted(said)},
+            )  # fmt: skip
+    except IntegrityError as refused:
+        raise _code_used(refused) from None
     return project
+
+
+def _refuse_change(project: Project, version: int) -> None:
+    now = Project.objects.filter(pk=project.pk).values_list("version", "state").first()
+    if now is None:
+        raise DomainError("project-gone", _("Somebody has deleted this draft."), status=404)
+    if now[1] not in EDITABLE:
+        raise DomainError("project-in-approval", _("What is being decided on does not change."))
+    raise DomainError(
+        "project-changed", _("Somebody else changed the project meanwhile. Look at what changed, then save again."),
+        version=now[0], changes=edits.since(project, version),
+    )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Point):
+        return f"{value.x:.6f}, {value.y:.6f}"
+    if isinstance(value, ServiceType | Area):
+        return value.code
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def delete_draft(*, user: Any, project: Project, version: int) -> None:
+    """Take away a draft that was never handed in, with its lines, tranches and milestones. Everything else is kept."""
+    policies.demand(user, "project.edit", project)
+    with transaction.atomic():
+        held = Project.objects.select_for_update().filter(pk=project.pk).first()
+        if held is None:
+            return
+        if held.state != ProjectState.DRAFT or held.cases.exists():
+            raise DomainError("project-handed-in", _("Only a draft that was never handed in can be deleted."))
+        if held.version != version:
+            _refuse_change(held, version)
+        events.tell(project=held, kind="project.changed", ref=held.ref, payload={"deleted": True})
+        before = {"name": held.name, "cost_fen": held.cost_fen, "investment_code": held.investment_code}
+        try:
+            with transaction.atomic():
+                for rows in (held.tranches, held.milestones, held.budget_lines, held.responsibilities, held.duplicate_checks):  # fmt: skip
+                    rows.all().delete()
+                held.delete()
+        except (ProtectedError, IntegrityError):
+            raise DomainError(
+                "project-in-use", _("Something hangs on this draft already, so it is kept.")
+            ) from None
+        audit.record(user=user, act="project.delete", subject=project, before=before)
 
 
 def set_tranches(
