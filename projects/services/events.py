@@ -59,6 +59,32 @@ def _write(
     return event
 
 
+def tell_all(*, kind: str, told: list[tuple[Project, str, dict[str, Any]]]) -> list[OutboxEvent]:
+    """Many events of one kind, (project, ref, payload) each, in a few statements however many there are. Call it last."""
+    if not told:
+        return []
+    kind = EventKind(kind).value
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+            cursor.execute("select nextval('projects_event_number') from generate_series(1, %s)", [len(told)])
+            numbers = sorted(row[0] for row in cursor.fetchall())
+        made = OutboxEvent.objects.bulk_create(
+            OutboxEvent(
+                number=number, city_id=project.city_id, project=project, kind=kind, subject_ref=ref,
+                payload={"project": project.ref, **payload},
+            )
+            for number, (project, ref, payload) in zip(numbers, told, strict=True)
+        )  # fmt: skip
+        hooks = [hook for hook in Webhook.objects.filter(active=True) if not hook.kinds or kind in hook.kinds]
+        for city_id in sorted({event.city_id for event in made}):
+            queue(
+                [event for event in made if event.city_id == city_id],
+                [hook for hook in hooks if hook.city_id == city_id],
+            )
+    return made
+
+
 def queue(events: Iterable[OutboxEvent], hooks: Iterable[Webhook]) -> int:
     """A delivery of each event for each address, where there is none yet. How many were asked for."""
     now, listed = timezone.now(), list(hooks)
