@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from projects.services import duplicate_rules, routes, working_days
+from projects.services import duplicate_rules, routes, working_days, works_rules
 
 
 class Command(BaseCommand):
@@ -17,6 +17,7 @@ class Command(BaseCommand):
         years = working_days.load_calendar(until=timezone.localdate().year + 2)
         made = routes.load_shipped()
         duplicate_rules.load_shipped()
+        works_rules.load_shipped()
         if options["json"]:
             self.stdout.write(json.dumps({"years": years, "routes": [str(route) for route in made]}))
         else:
