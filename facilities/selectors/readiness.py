@@ -8,6 +8,7 @@ without any is not lapsed: nothing was promised that could end.
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from django.db.models import (
     BooleanField,
@@ -24,7 +25,7 @@ from django.db.models.lookups import In
 from django.utils import timezone
 
 from facilities.choices import Readiness
-from facilities.models import Agreement, Capability, Certificate
+from facilities.models import Agreement, Capability, Certificate, Facility
 
 
 def in_force(as_of: datetime.date) -> Q:
@@ -66,3 +67,19 @@ def capabilities_now(as_of: datetime.date | None = None) -> QuerySet[Capability]
             output_field=CharField(),
         )
     )
+
+
+def place_state(facility: Facility, on: datetime.date | None = None) -> dict[str, Any]:
+    """What decides, besides the role itself, whether a place supplies anything."""
+    day = on or timezone.localdate()
+    row = (
+        Facility.objects.filter(pk=facility.pk)
+        .annotate(agreement=lapsed_agreement(day, "pk"), certificate=lapsed_certificate(day, "pk"))
+        .values("status", "agreement", "certificate")
+        .get()
+    )
+    return {
+        "status": row["status"],
+        "lapsed_agreement": row["agreement"],
+        "lapsed_certificate": row["certificate"],
+    }

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from core.models import City
 from core.services import audit
 from facilities.choices import CapabilityStatus, CapacitySource, FacilityStatus
 from facilities.models import Capability, Facility, ServiceType
-from facilities.selectors.readiness import lapsed_agreement, lapsed_certificate
+from facilities.selectors.readiness import place_state
 from facilities.services.capabilities import capability_state, put_capability
 from facilities.services.facilities import amend_facility, enter_facility
 from facilities.services.papers import enter_agreement, enter_certificate
@@ -123,22 +122,6 @@ def _changes(finished: Finished, known: Capability | None, *, new: bool) -> dict
         # A place that was built for one role has no other that it could exclude.
         changes["exclusive"] = False
     return changes
-
-
-def place_state(facility: Facility, on: datetime.date | None = None) -> dict[str, Any]:
-    """What decides, besides the role itself, whether a place supplies anything."""
-    day = on or timezone.localdate()
-    row = (
-        Facility.objects.filter(pk=facility.pk)
-        .annotate(agreement=lapsed_agreement(day, "pk"), certificate=lapsed_certificate(day, "pk"))
-        .values("status", "agreement", "certificate")
-        .get()
-    )
-    return {
-        "status": row["status"],
-        "lapsed_agreement": row["agreement"],
-        "lapsed_certificate": row["certificate"],
-    }
 
 
 def _states(facility: Facility) -> dict[int, dict[str, Any]]:

@@ -382,3 +382,8 @@ class RealisedGap(models.Model):
                 fields=["city", "project", "run", "service"], name="realised_gap_once", nulls_distinct=False
             )
         ]
+
+    @property
+    def realised(self) -> int:
+        """Units served in the run because of it; below 0 where a role has ended."""
+        return self.served_with_units - self.served_without_units
