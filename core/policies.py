@@ -42,6 +42,8 @@ GRANTS: dict[str, frozenset[Role]] = {
     "deputy.edit": frozenset({A, X}),
     "money.edit": frozenset({R}),
     "money.pay": frozenset({R}),
+    # an open condition goes to another tranche: asked by one (money.edit), agreed to by the one who approves
+    "money.agree": frozenset({A}),
     "contract.edit": frozenset({P, R}),
     "project.import": frozenset({P, X}),
     "duplicate_rule.edit": frozenset({P, X}),

@@ -143,6 +143,7 @@ class EventKind(TextChoices):
     CONDITION_MET = "condition.met", _("A condition was met")
     MONEY_LINES = "money.lines", _("Budget lines were changed")
     MONEY_RELEASED = "money.released", _("A tranche was released")
+    MONEY_TIED = "money.tied", _("What a tranche waits for was changed")
     MONEY_PAID = "money.paid", _("A payment was recorded")
     CONTRACT_SIGNED = "contract.signed", _("A contract was recorded")
     WORKS_STARTED = "works.started", _("Works began")

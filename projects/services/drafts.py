@@ -301,7 +301,7 @@ def set_tranches(
                 number=number,
                 name=name,
                 amount_fen=amount,
-                final=number == len(tranches) and number > 1,
+                final=number == len(tranches),
             )
             if 0 < number - 1 <= len(points):
                 one.milestones.add(points[number - 2])
