@@ -5,6 +5,7 @@ import importlib.util
 import secrets
 from pathlib import Path
 
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from config import env
@@ -131,6 +132,13 @@ CELERY_TASK_SOFT_TIME_LIMIT = 3540
 CELERY_TIMEZONE = "Asia/Shanghai"
 CELERY_BEAT_SCHEDULE = {
     "watch jobs": {"task": "core.tasks.watch_jobs", "schedule": 15.0, "options": {"expires": 15}},
+    "deliver events": {
+        "task": "projects.tasks.deliver_events",
+        "schedule": float(env.number("WEBHOOK_EVERY_SECONDS", 15)),
+        "options": {"expires": 15},
+    },
+    "anchor the audit": {"task": "projects.tasks.anchor_audit", "schedule": crontab(hour=2, minute=10)},
+    "forget old events": {"task": "projects.tasks.forget_old_events", "schedule": crontab(hour=3, minute=40)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -142,6 +150,20 @@ JOB_SILENT_AT_MOST_SECONDS = env.number("JOB_SILENT_AT_MOST_SECONDS", 900)
 JOB_MAX_ATTEMPTS = env.number("JOB_MAX_ATTEMPTS", 3)
 # Finished runs of a city of at most so many cells get the range of need and gap by themselves; 0: only when asked.
 AUTO_RANGE_MAX_CELLS = env.number("AUTO_RANGE_MAX_CELLS", 50_000)
+
+# --- webhooks: what is told to other systems --------------------------------------------------------
+# Private networks that may be told, like 10.0.0.0/8; nothing else that is not public is ever asked.
+WEBHOOK_ALLOWED_NETWORKS = env.words("WEBHOOK_ALLOWED_NETWORKS")
+# Certificates of an authority of one's own, in PEM; empty: those of the system.
+WEBHOOK_CA_FILE = env.text("WEBHOOK_CA_FILE")
+WEBHOOK_TIMEOUT_SECONDS = env.number("WEBHOOK_TIMEOUT_SECONDS", 10)
+# A hand that died lets go of what it was sending after this long. Longer than two timeouts.
+WEBHOOK_HOLD_SECONDS = env.number("WEBHOOK_HOLD_SECONDS", 45)
+# The waits between attempts, each give or take a fifth; eleven attempts within a day.
+WEBHOOK_RETRY_SECONDS = env.words("WEBHOOK_RETRY_SECONDS", "10,30,120,600,1800,3600,7200,14400,28800,28800")
+# So many deliveries given up since the last that was taken switch an address off.
+WEBHOOK_OFF_AFTER_DEAD = env.number("WEBHOOK_OFF_AFTER_DEAD", 20)
+WEBHOOK_KEEP_DAYS = env.number("WEBHOOK_KEEP_DAYS", 90)
 
 # --- people ---------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"

@@ -11,4 +11,7 @@ class ProjectsConfig(AppConfig):
         from core.context import register_waiting
         from projects.selectors import found, home_tasks, officers  # noqa: F401
 
+        # Listens for events that were committed, wherever they were written.
+        from projects import tasks  # noqa: F401
+
         register_waiting(officers.count_open_steps)
