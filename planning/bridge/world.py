@@ -169,12 +169,8 @@ def build_situation(
     known = layer_told(frozen.meta, time, code) is not None
     people = frozen.people(time, code) if known else np.zeros(frozen.cells)
     demand = Demand(frozen["cell_x"], frozen["cell_y"], need, people, frozen["cell_area"], special)
-    roles = _roles(frozen, question, standards, shares, changes)
-    supply = Supply(
-        frozen["site_x"], frozen["site_y"], roles.site, roles.service, roles.capacity, roles.hours,
-        roles.reason == COUNTS, roles.rank, roles.exclusive, _ENGINE_REASON[roles.reason],
-        None if special is None else roles.special,
-    )  # fmt: skip
+    roles = read_roles(frozen, question, standards, shares, changes)
+    supply = supply_of(frozen, roles, grouped=special is not None)
     limits = [limit_of(question, standard) for standard in standards]
     roads = road_state(frozen, question)
     reach = tuple(
@@ -199,7 +195,15 @@ def build_situation(
     return Situation(frozen, question, standards, shares, World(demand, supply, rules, reach), roles, roads)
 
 
-def _roles(
+def supply_of(frozen: Frozen, roles: Roles, *, grouped: bool) -> Supply:
+    """What the engine may use of these roles. grouped: barrier-free places are told apart."""
+    return Supply(
+        frozen["site_x"], frozen["site_y"], roles.site, roles.service, roles.capacity, roles.hours,
+        roles.reason == COUNTS, roles.rank, roles.exclusive, _ENGINE_REASON[roles.reason], roles.special if grouped else None,
+    )  # fmt: skip
+
+
+def read_roles(
     frozen: Frozen,
     question: Question,
     standards: list[dict[str, Any]],
