@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import policies
 from core.models import City
-from projects.choices import FindingState, MilestoneAct, ProjectState
+from core.templatetags.pingji import local_name
+from projects.choices import FindingState, ProjectState
 from projects.models import (
     Finding,
     Inspection,
     Milestone,
-    MilestoneChange,
-    Photo,
     ProgressReport,
     Project,
     Rectification,
-    ReportVersion,
 )
 from projects.selectors.working_days import add_working_days
 from projects.selectors.works_rules import limits
@@ -206,64 +204,6 @@ def summary(project: Project) -> WorksSummary:
     )
 
 
-# --- the works page --------------------------------------------------------------------------------
-
-
-@dataclass
-class MilestoneView:
-    """A milestone with what was said about it. `approved_on` is the day that was approved, wherever it moved since."""
-
-    milestone: Milestone
-    approved_on: date
-    changes: list[MilestoneChange] = field(default_factory=list)
-    late_days: int = 0
-
-    @property
-    def moved(self) -> bool:
-        return self.approved_on != self.milestone.planned_on
-
-
-def milestone_views(project: Project, today: date | None = None) -> list[MilestoneView]:
-    day = today or timezone.localdate()
-    rows = project.milestones.select_related("reported_by", "seen_by", "seen_in").prefetch_related(
-        Prefetch("changes", MilestoneChange.objects.select_related("said_by").order_by("id"))
-    )
-    found = []
-    for one in rows.order_by("number"):
-        said = list(one.changes.all())
-        moved = [change for change in said if change.act == MilestoneAct.REVISED]
-        first = moved[0].from_on if moved and moved[0].from_on else one.planned_on
-        found.append(
-            MilestoneView(
-                one, first, said, ((one.reached_on or max(day, one.planned_on)) - one.planned_on).days
-            )
-        )
-    return found
-
-
-def reports_of(project: Project) -> QuerySet[ProgressReport]:
-    return (
-        project.reports.select_related("reported_by")
-        .prefetch_related("photos", Prefetch("versions", ReportVersion.objects.select_related("reported_by")))
-        .order_by("-month")
-    )
-
-
-def inspections_of(project: Project) -> QuerySet[Inspection]:
-    return project.inspections.select_related("done_by", "drawn", "called_off_by").prefetch_related(
-        "findings", "inspectors"
-    )
-
-
-def findings_of(project: Project) -> QuerySet[Finding]:
-    """Overdue and open ones first."""
-    return (
-        Finding.objects.filter(inspection__project=project)
-        .select_related("inspection", "rectified_by", "closed_by")
-        .order_by("closed_at", "due_on", "id")
-    )
-
-
 # --- what waits ------------------------------------------------------------------------------------
 
 
@@ -293,7 +233,7 @@ def waiting_for(user: Any, city: City | None) -> list[dict[str, Any]]:
     looker = Project.objects.filter(_where(user, "works.inspect"))
     if city is not None:
         builder, looker = builder.filter(city=city), looker.filter(city=city)
-    found += _to_report(user, builder) + _to_rectify(user, builder)
+    found += _to_report(user, builder) + _milestones_to_report(user, builder) + _to_rectify(user, builder)
     found += _to_see(user, looker) + _to_inspect(user, looker) + _to_close(user, looker)
     return found
 
@@ -331,6 +271,31 @@ def _to_report(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
     ]
 
 
+def _milestones_to_report(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
+    """Milestones that are planned within a week, or were planned before."""
+    rows = (
+        Milestone.objects.filter(
+            project__in=projects,
+            project__state=ProjectState.WORKS,
+            reported_on=None,
+            reached_on=None,
+            planned_on__lte=timezone.localdate() + timedelta(days=7),
+        )
+        .exclude(_looked(user, "project"))
+        .select_related("project__area")
+    )
+    return [
+        _row(
+            "milestone-report",
+            _("Report when reached: %(name)s") % {"name": local_name(one)},
+            reverse("works_milestone", args=[one.project.ref, one.number]),
+            one.planned_on,
+            one.project,
+        )
+        for one in rows
+    ]
+
+
 def _to_rectify(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
     rows = (
         Finding.objects.filter(inspection__project__in=projects, state=FindingState.OPEN)
@@ -339,7 +304,7 @@ def _to_rectify(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
     )
     return [
         _row(
-            "rectify",
+            "finding",
             _("Rectify %(ref)s: %(text)s") % {"ref": one.ref, "text": one.text},
             reverse("finding", args=[one.ref]),
             one.due_on,
@@ -360,8 +325,8 @@ def _to_see(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
     read: dict[int, dict[date, bool]] = {}
     return [
         _row(
-            "see",
-            _("See on site: %(name)s") % {"name": one.name},
+            "milestone",
+            _("See on site: %(name)s") % {"name": local_name(one)},
             reverse("works_milestone", args=[one.project.ref, one.number]),
             add_working_days(one.reported_on, days, read) if one.reported_on else None,
             one.project,
@@ -380,7 +345,7 @@ def _to_inspect(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
     )
     return [
         _row(
-            "inspect",
+            "inspection",
             _("Inspect on site"),
             reverse("inspection", args=[one.ref]),
             one.planned_on,
@@ -399,7 +364,7 @@ def _to_close(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
     )
     return [
         _row(
-            "close",
+            "finding-close",
             _("Check what was done about %(ref)s: %(text)s") % {"ref": one.ref, "text": one.text},
             reverse("finding", args=[one.ref]),
             one.due_on,
@@ -407,12 +372,3 @@ def _to_close(user: Any, projects: QuerySet[Project]) -> list[dict[str, Any]]:
         )
         for one in rows
     ]
-
-
-# --- photos ----------------------------------------------------------------------------------------
-
-
-def photos_of(project: Project) -> QuerySet[Photo]:
-    return project.photos.select_related("report", "inspection", "finding", "milestone", "added_by").order_by(
-        F("taken_at").desc(nulls_last=True), "-id"
-    )
