@@ -17,7 +17,8 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from projects.models import Inspection, Payment, ProgressReport, Project, Release
+from projects.models import Payment, Project, Release
+from projects.selectors import works
 from projects.selectors.money_drawing import (
     NARROW,
     WIDE,
@@ -42,13 +43,15 @@ class Month:
     paid_fen: int | None
     works_fen: int | None
     works_percent: float | None
+    said_percent: float | None
 
 
 @dataclass(frozen=True)
 class MoneyCurve:
     """What the chart, its table, the API and the command say of one project or of a programme.
 
-    `works` are (day, percent, "seen" or "reported"); `base_fen` is what 100 % of the works is worth."""
+    `works` are (day, percent, "seen" or "reported"): what was seen where somebody has looked, else what was reported, which
+    `said` has in any case. `base_fen` is what 100 % of the works is worth."""
 
     today: date
     base_fen: int
@@ -58,6 +61,7 @@ class MoneyCurve:
     paid: list[tuple[date, int]]
     works: list[tuple[date, float, str]]
     works_money: list[tuple[date, int]]
+    said: list[tuple[date, float]]
 
     @property
     def planned_fen(self) -> int:
@@ -141,16 +145,10 @@ class MoneyCurve:
         ]
 
 
-def percent_series(project: Project) -> list[tuple[date, float, str]]:
-    """Works done by day: what inspectors saw, and what the builder reported for the months after it."""
-    seen = Inspection.objects.filter(project=project, done_on__isnull=False, works_percent__isnull=False)
-    said = ProgressReport.objects.filter(project=project)
-    rows = [(day, percent, "seen") for day, percent in seen.values_list("done_on", "works_percent")]
-    rows += [
-        (min(timezone.localdate(at), next_month(month)), percent, "reported")
-        for month, percent, at in said.values_list("month", "works_percent", "reported_at")
-    ]
-    return sorted(rows, key=lambda row: (row[0], row[2] == "seen"))
+def as_seen(series: Sequence[tuple[date, float, str]]) -> list[tuple[date, float, str]]:
+    """What inspectors saw counts; only where nobody has looked yet, what the builder reports."""
+    seen = [row for row in series if row[2] == works.SEEN]
+    return seen or list(series)
 
 
 def worth(percent: float, base_fen: int) -> int:
@@ -261,7 +259,7 @@ def curve(project: Project, today: date | None = None) -> MoneyCurve:
     base = project.approved_fen if project.approved_fen is not None else project.cost_fen
     return assemble(
         today=day, base_fen=base, planned=planned, released=released, paid=paid,
-        works=[row for row in percent_series(project) if row[0] <= day],
+        series=[row for row in works.percent_series(project) if row[0] <= day],
     )  # fmt: skip
 
 
@@ -272,16 +270,18 @@ def assemble(
     planned: list[tuple[date, int]],
     released: list[tuple[date, int]],
     paid: list[tuple[date, int]],
-    works: list[tuple[date, float, str]],
+    series: list[tuple[date, float, str]],
 ) -> MoneyCurve:
     """Put series of any origin together: the months they span and the table of month ends."""
-    works_money = [(when, worth(percent, base_fen)) for when, percent, _how in works]
+    done = as_seen(series)
+    said = [(when, percent) for when, percent, how in series if how == works.REPORTED]
+    works_money = [(when, worth(percent, base_fen)) for when, percent, _how in done]
     happened = [*released, *paid, *works_money]
     known = [when for when, _fen in (*planned, *happened)]
     months: list[Month] = []
     if known:
         last = max([when for when, _fen in happened] + [planned[-2][0] if len(planned) > 1 else today] + ([today] if happened else []))  # fmt: skip
-        shares = [(when, percent) for when, percent, _how in works]
+        shares = [(when, percent) for when, percent, _how in done]
         for first in month_starts(min(known), last)[:MOST_MONTHS]:
             after = next_month(first)
             over = first <= today
@@ -292,9 +292,10 @@ def assemble(
                     released_fen=(at(released, end) or 0) if over else None,
                     paid_fen=(at(paid, end) or 0) if over else None,
                     works_fen=at(works_money, end) if over else None, works_percent=at(shares, end) if over else None,
+                    said_percent=at(said, end) if over else None,
                 )
             )  # fmt: skip
     return MoneyCurve(
-        today=today, base_fen=base_fen, months=months, planned=planned, released=released, paid=paid, works=works,
-        works_money=works_money,
+        today=today, base_fen=base_fen, months=months, planned=planned, released=released, paid=paid, works=done,
+        works_money=works_money, said=said,
     )  # fmt: skip
