@@ -5,7 +5,12 @@ from typing import Any
 
 from celery import shared_task
 
-from projects.services import anchors, deliveries, events
+from projects.services import (
+    anchors,
+    deliveries,
+    events,
+    results,  # noqa: F401  (registers its job and what follows a finished run)
+)
 
 log = logging.getLogger(__name__)
 
