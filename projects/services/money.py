@@ -17,8 +17,12 @@ from core.services import audit
 from planning.choices import FundSource
 from projects.choices import ConditionState, Outcome, ProjectState, StepState, TaskKind
 from projects.models import BudgetLine, Case, Contract, Payment, Project, Release, Step, Tranche
+from projects.selectors.tranches import is_last, open_reasons, totals
 from projects.services import events
 from projects.services.amounts import MOST_FEN, yuan_text
+
+# Read by pages and by the rules alike; callers find them here too.
+__all__ = ["is_last", "open_reasons", "pay", "release_decided", "set_lines", "take_back", "tie", "totals"]
 
 UNDER_WORK = (ProjectState.DRAFT, ProjectState.RETURNED, ProjectState.WITHDRAWN)
 
@@ -85,38 +89,6 @@ def tie(*, project: Project, step: Step) -> None:
         waits = project.tranches.filter(release=None).order_by("number").first()
     if waits is not None:
         waits.conditions.add(*step.conditions.all())
-
-
-def is_last(tranche: Tranche) -> bool:
-    """The last one waits for the passed conversion check, whether or not it was called so: one tranche for everything
-    does not go round it."""
-    return (
-        tranche.final
-        or not Tranche.objects.filter(project_id=tranche.project_id, number__gt=tranche.number).exists()
-    )
-
-
-def open_reasons(tranche: Tranche) -> list[str]:
-    """What still stands in the way of this tranche, in words; the database asks the same."""
-    found = [
-        str(_("condition open: %(text)s") % {"text": one.text})
-        for one in tranche.conditions.filter(state=ConditionState.OPEN)
-    ]
-    found += [
-        str(_("milestone not seen on site: %(name)s") % {"name": one.name})
-        for one in tranche.milestones.filter(reached_on=None)
-    ]
-    if (
-        is_last(tranche)
-        and not Tranche.objects.filter(
-            pk=tranche.pk,
-            project__commissioning__check_passed=True,
-            project__commissioning__built_units__gt=0,
-            project__commissioning__accepted_by__isnull=False,
-        ).exists()
-    ):
-        found.append(str(_("the capacity as built and a passed conversion check are missing")))
-    return found
 
 
 def release_decided(*, case: Case, step: Step) -> Release:
@@ -220,7 +192,7 @@ def pay(
     contract; a payee on no contract is recorded too, and shown as such."""
     policies.demand(user, "money.pay", tranche.project)
     to = payee.strip() or (contract.payee if contract is not None else "")
-    said = {
+    said: dict[str, Any] = {
         "payee": to, "amount_fen": amount_fen, "paid_on": paid_on, "key": key.strip(), "contract": contract, "note": note.strip(),
     }  # fmt: skip
     if found := Payment.objects.filter(key=said["key"]).first():
@@ -303,16 +275,3 @@ def _record(user: Any, tranche: Tranche, said: dict[str, Any]) -> Payment:
             "payment-refused", _("The payment is refused: %(words)s") % {"words": _said(refused)}
         ) from None
     return made
-
-
-def totals(project: Project) -> dict[str, int]:
-    """Approved, budgeted, released and paid, in fen."""
-    return {
-        "approved_fen": project.approved_fen or 0,
-        "budget_fen": project.budget_lines.aggregate(sum=Sum("amount_fen"))["sum"] or 0,
-        "released_fen": Release.objects.filter(tranche__project=project).aggregate(sum=Sum("amount_fen"))[
-            "sum"
-        ]
-        or 0,
-        "paid_fen": project.payments.aggregate(sum=Sum("amount_fen"))["sum"] or 0,
-    }
