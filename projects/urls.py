@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from projects.views import cases, handover, inbox, money, projects
+from projects.views import cases, draws, handover, inbox, inspections, money, projects, works
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox_page, name="inbox"),
@@ -9,6 +9,9 @@ urlpatterns: list[URLPattern] = [
     path("projects/from-plan/<str:ref>/<int:number>/", projects.project_from_plan, name="project_from_plan"),
     *money.urlpatterns,
     *handover.urlpatterns,
+    *works.urlpatterns,
+    *inspections.urlpatterns,
+    *draws.urlpatterns,
     path("projects/<str:ref>/", projects.project_record, name="project"),
     path("projects/<str:ref>/submit/", cases.project_submit, name="project_submit"),
     path("projects/<str:ref>/tranches/<int:number>/ask/", cases.tranche_ask, name="tranche_ask"),

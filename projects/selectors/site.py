@@ -6,19 +6,22 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.db.models import F, Prefetch, QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from core import policies
+from core.models import Membership
 from core.templatetags.pingji import day as day_words
 from core.templatetags.pingji import num
 from projects.choices import MilestoneAct
 from projects.models import (
     Finding,
     Inspection,
+    Milestone,
     MilestoneChange,
     Photo,
     ProgressReport,
@@ -86,6 +89,25 @@ def photos_of(project: Project) -> QuerySet[Photo]:
     return project.photos.select_related("report", "inspection", "finding", "milestone", "added_by").order_by(
         F("taken_at").desc(nulls_last=True), "-id"
     )
+
+
+def inspectors_at(project: Project) -> QuerySet[Any]:
+    """People who may inspect this project, those who reported on it left out."""
+    path = project.area.path if project.area is not None else ""
+    codes = path.strip("/").split("/")
+    above = ["/".join(codes[: n + 1]) + "/" for n in range(len(codes))]
+    today = timezone.localdate()
+    roles = Membership.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gte=today),
+        role__in=policies.GRANTS["works.inspect"],
+        valid_from__lte=today,
+        area__city_id=project.city_id,
+        area__path__in=above,
+        user=OuterRef("pk"),
+    )
+    spoke = ProgressReport.objects.filter(project=project, reported_by=OuterRef("pk"))
+    people = get_user_model().objects.filter(Exists(roles), ~Exists(spoke), is_active=True)
+    return people.order_by("name", "username")
 
 
 @dataclass(frozen=True)
