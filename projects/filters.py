@@ -1,34 +1,44 @@
 """What lists of projects and cases can be narrowed by, on pages and the API alike."""
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from core.filters import AreaFilter
-from projects.choices import CaseState, ProjectState
+from core.filters import PlaceFilter
+from facilities.filters import AreasFilter, WordsFilter
+from inventory.choices import InterventionKind
+from projects.choices import CaseState, Origin, ProjectState
 from projects.models import Case, Project
+from projects.selectors.programme import overdue
 
 
-class ProjectFilter(django_filters.FilterSet):
-    city = django_filters.CharFilter(field_name="city__code", label=_("City"))
-    area = AreaFilter()
-    service = django_filters.CharFilter(field_name="service__code", label=_("Service"))
-    state = django_filters.MultipleChoiceFilter(choices=ProjectState.choices, label=_("State"))
-    plan = django_filters.CharFilter(field_name="intervention__version__plan__ref", label=_("Plan"))
-    search = django_filters.CharFilter(method="by_words", label=_("Search"))
+class ProjectFilter(PlaceFilter):
+    """`area`, `service`, `state`, `kind`, `origin` may be repeated or joined by commas."""
+
+    search_fields = ("name", "name_en", "ref", "investment_code", "site", "builder")
+    area = AreasFilter(field_name="area", label=_("area codes, each with everything below it"))
+    service = WordsFilter(field_name="service__code", label=_("service"))
+    state = WordsFilter(field_name="state", choices=ProjectState.choices, label=_("state"))
+    kind = WordsFilter(field_name="kind", choices=InterventionKind.choices, label=_("intervention"))
+    origin = WordsFilter(field_name="origin", choices=Origin.choices, label=_("where it comes from"))
+    plan = django_filters.CharFilter(
+        field_name="intervention__version__plan__ref", label=_("reference of the plan")
+    )
+    cost_min = django_filters.NumberFilter(
+        field_name="cost_fen", lookup_expr="gte", min_value=0, label=_("costs at least so many fen")
+    )
+    cost_max = django_filters.NumberFilter(
+        field_name="cost_fen", lookup_expr="lte", min_value=0, label=_("costs at most so many fen")
+    )
+    overdue = django_filters.BooleanFilter(method="by_overdue", label=_("a day that was set has passed"))
 
     class Meta:
         model = Project
         fields: list[str] = []
 
-    def by_words(self, rows: QuerySet, name: str, value: str) -> QuerySet:
-        words = value.strip()
-        return rows.filter(
-            Q(name__icontains=words)
-            | Q(name_en__icontains=words)
-            | Q(ref__iexact=words)
-            | Q(investment_code=words)
-        )
+    def by_overdue(self, rows: QuerySet, name: str, value: bool) -> QuerySet:
+        late = overdue()
+        return rows.filter(late) if value else rows.exclude(late)
 
 
 class CaseFilter(django_filters.FilterSet):

@@ -44,18 +44,18 @@ def proposals_for(user: Any) -> QuerySet[ChangeProposal]:
 
 
 def imports_for(user: Any) -> QuerySet[ImportBatch]:
-    """Files are a matter of whoever may bring them in, and of auditors: they show rows of the whole city."""
+    """Files are a matter of whoever may bring them in, and of auditors: they show rows of the whole city. Files of other
+    records (mapping["of"] says which) have lists of their own."""
+    batches = ImportBatch.objects.filter(mapping__of=None).select_related("city", "created_by")
     if getattr(user, "is_superuser", False):
-        return ImportBatch.objects.select_related("city", "created_by")
+        return batches
     allowed = policies.GRANTS["facility.import"] | policies.GRANTS["audit.view"]
     cities = {city for role, _top, city in policies.memberships(user) if role in allowed}
     mine = Q(created_by=user) if getattr(user, "is_authenticated", False) else Q(pk__in=[])
     whole = {
         city for role, top, city in policies.memberships(user) if role in allowed and top.count("/") == 1
     }
-    return ImportBatch.objects.filter(Q(city_id__in=whole) | (mine & Q(city_id__in=cities))).select_related(
-        "city", "created_by"
-    )
+    return batches.filter(Q(city_id__in=whole) | (mine & Q(city_id__in=cities)))
 
 
 @dataclass(frozen=True)

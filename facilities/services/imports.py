@@ -131,8 +131,13 @@ def record_batch(
         errors=problems.count(ERROR), warnings=problems.count(WARNING), median_shift_m=median_shift_m,
         created_by=user if getattr(user, "is_authenticated", False) else None,
     )  # fmt: skip
-    RowIssue.objects.bulk_create([_issue(batch, problem) for problem in problems])
+    keep_issues(batch, problems)
     return batch
+
+
+def keep_issues(batch: ImportBatch, problems: Problems) -> None:
+    """One row about every problem that was found in the file of a batch."""
+    RowIssue.objects.bulk_create([_issue(batch, problem) for problem in problems], batch_size=2000)
 
 
 def _issue(batch: ImportBatch, problem: Problem) -> RowIssue:

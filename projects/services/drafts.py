@@ -254,10 +254,10 @@ def delete_draft(*, user: Any, project: Project, version: int) -> None:
             raise DomainError("project-handed-in", _("Only a draft that was never handed in can be deleted."))
         if held.version != version:
             _refuse_change(held, version)
-        events.tell(project=held, kind="project.changed", ref=held.ref, payload={"deleted": True})
         before = {"name": held.name, "cost_fen": held.cost_fen, "investment_code": held.investment_code}
         try:
             with transaction.atomic():
+                held.events.update(project=None)
                 for rows in (held.tranches, held.milestones, held.budget_lines, held.responsibilities, held.duplicate_checks):  # fmt: skip
                     rows.all().delete()
                 held.delete()
@@ -266,6 +266,9 @@ def delete_draft(*, user: Any, project: Project, version: int) -> None:
                 "project-in-use", _("Something hangs on this draft already, so it is kept.")
             ) from None
         audit.record(user=user, act="project.delete", subject=project, before=before)
+        events.tell_city(
+            city_id=project.city_id, kind="project.changed", ref=project.ref, payload={"project": project.ref, "deleted": True}
+        )  # fmt: skip
 
 
 def set_tranches(
