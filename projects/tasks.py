@@ -8,6 +8,7 @@ from celery import shared_task
 from projects.services import (
     anchors,
     deliveries,
+    dossier,  # noqa: F401  (registers its job)
     events,
     results,  # noqa: F401  (registers its job and what follows a finished run)
 )

@@ -13,6 +13,7 @@ TABS: list[tuple[str, Any]] = [
     ("project_money", _("Money")),
     ("project_works", _("Works")),
     ("project_handover", _("Handover")),
+    ("project_files", _("Files")),
 ]
 
 
