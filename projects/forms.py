@@ -1,87 +1,179 @@
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.choices import Certainty
 from core.errors import DomainError
 from core.models import Area
 from core.templatetags.pingji import local_name, yuan
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
-from projects.choices import OUTCOMES, ConditionState, Outcome, TaskKind
+from projects.choices import OUTCOMES, ConditionState, Outcome
 from projects.models import Condition, Contract, Milestone, Project, Tranche
 from projects.services import amounts
 
 
 class ProjectForm(forms.Form):
+    """What may be said of a draft. `planned`: place, service and kind are the plan's and are not asked for."""
+
     name = forms.CharField(label=_("Name"), max_length=200)
     name_en = forms.CharField(label=_("English name"), max_length=200, required=False)
     kind = forms.ChoiceField(label=_("Intervention"), choices=InterventionKind.choices)
     service = forms.ModelChoiceField(
         label=_("Service"), queryset=ServiceType.objects.all(), to_field_name="code"
     )
+    site = forms.CharField(label=_("Site in words"), max_length=200, required=False)
     longitude = forms.FloatField(label=_("Longitude, WGS-84"), min_value=-180, max_value=180)
     latitude = forms.FloatField(label=_("Latitude, WGS-84"), min_value=-90, max_value=90)
-    units = forms.IntegerField(label=_("Units gained"), min_value=1)
+    units = forms.IntegerField(label=_("Units gained"), min_value=1, max_value=10**9)
     cost_yuan = forms.DecimalField(label=_("Cost, yuan"), min_value=0, decimal_places=2, max_digits=15)
-    conversion_hours = forms.FloatField(label=_("Ready after, h"), min_value=0, required=False)
+    conversion_hours = forms.FloatField(
+        label=_("Ready after, h"), min_value=0, max_value=100_000, required=False
+    )
+    land_m2 = forms.FloatField(label=_("Land, m²"), min_value=0, max_value=10**9, required=False)
+    builder = forms.CharField(label=_("Builder"), max_length=160, required=False)
+    lead_department = forms.CharField(label=_("Department in the lead"), max_length=120, required=False)
+    stage = forms.CharField(label=_("Stage, as the list has it"), max_length=60, required=False)
     investment_code = forms.CharField(label=_("National investment code"), required=False, max_length=40)
     starts_on = forms.DateField(
         label=_("Start"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     ends_on = forms.DateField(label=_("End"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     description = forms.CharField(
-        label=_("What is done"), required=False, widget=forms.Textarea(attrs={"rows": 4})
+        label=_("What is done"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 4})
     )
+    duplicate_reason = forms.CharField(
+        label=_("Why it is built although others are near"), required=False, max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Needed at hand-in when the check against building twice asks for it."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, planned: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if planned:
+            for name in ("kind", "service", "longitude", "latitude"):
+                del self.fields[name]
 
     def fields_for_service(self) -> dict[str, Any]:
         said = dict(self.cleaned_data)
         said["cost_fen"] = int(said.pop("cost_yuan") * 100)
         return said
 
+    @staticmethod
+    def of(project: Project) -> dict[str, Any]:
+        """What stands, as the form shows it."""
+        names = (
+            "name", "name_en", "kind", "site", "units", "conversion_hours", "land_m2", "builder", "lead_department", "stage",
+            "investment_code", "starts_on", "ends_on", "description", "duplicate_reason",
+        )  # fmt: skip
+        return {name: getattr(project, name) for name in names} | {
+            "service": project.service.code, "longitude": round(project.point.x, 6), "latitude": round(project.point.y, 6),
+            "cost_yuan": amounts.yuan_text(project.cost_fen),
+        }  # fmt: skip
+
+
+class ProjectListForm(forms.Form):
+    """A list of projects and the datum its coordinates are in: declared, never guessed."""
+
+    file = forms.FileField(
+        label=_("File"), help_text=_("XLSX or CSV"), widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.csv"})
+    )  # fmt: skip
+    datum = forms.ChoiceField(
+        label=_("Datum of the coordinates"),
+        choices=[("", _("Choose")), *[(one, one) for one in ("CGCS2000", "WGS-84", "GCJ-02", "BD-09")]],
+    )
+
+
+class DuplicateRuleForm(forms.Form):
+    service = forms.ModelChoiceField(
+        label=_("Service"), queryset=ServiceType.objects.all(), to_field_name="code", required=False,
+        empty_label=_("All that have no rule of their own"),
+    )  # fmt: skip
+    overlap_percent = forms.FloatField(
+        label=_("Overlap of catchments above which a reason is needed, %"), min_value=0, max_value=100,
+        help_text=_("100: never for this service."),
+    )  # fmt: skip
+    idle_radius_m = forms.FloatField(label=_("Idle assets within, m"), min_value=0, max_value=50_000)
+    reason = forms.CharField(
+        label=_("Why these numbers"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    source = forms.CharField(label=_("Source"), max_length=300, required=False)
+    certainty = forms.ChoiceField(label=_("Certainty"), choices=Certainty.choices, initial=Certainty.D)
+
 
 class StepForm(forms.Form):
-    """One question: what to say to a task, and why."""
+    """One question: what to say to a task, and why. Items and conditions come in rows of their own (getlist), so that each
+    condition has its own day and no line break is taken for another item."""
 
     outcome = forms.ChoiceField(label=_("Answer"), widget=forms.RadioSelect)
-    items = forms.CharField(
-        label=_("What has to change, one item a line"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
-    )
-    conditions = forms.CharField(
-        label=_("Conditions, one a line"), required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    conditions_due = forms.DateField(
-        label=_("To be met by"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
     reason = forms.CharField(label=_("Reason"), required=False, widget=forms.Textarea(attrs={"rows": 4}))
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
+        self.may_ask_changes = Outcome.RETURN in OUTCOMES[kind]
+        self.may_ask_conditions = Outcome.CONDITIONS in OUTCOMES[kind]
         choices = [(one, Outcome(one).label) for one in OUTCOMES[kind]]
         self.fields["outcome"].choices = choices  # type: ignore[attr-defined]
-        if Outcome.RETURN not in OUTCOMES[kind]:
-            del self.fields["items"]
-        if Outcome.CONDITIONS not in OUTCOMES[kind] or kind == TaskKind.RECOMMEND:
-            del self.fields["conditions"], self.fields["conditions_due"]
+        # What was typed, row by row, whatever becomes of it.
+        self.items: list[str] = self._listed("item")
+        days = self._listed("condition_due")
+        texts = self._listed("condition")
+        self.conditions: list[tuple[str, str]] = [
+            (text, days[place] if place < len(days) else "") for place, text in enumerate(texts)
+        ]
+
+    def _listed(self, name: str) -> list[str]:
+        data = self.data
+        return [str(one) for one in data.getlist(name)] if hasattr(data, "getlist") else []
+
+    def clean(self) -> dict[str, Any]:
+        """The days of conditions, each told by its row."""
+        said = super().clean() or {}
+        found: list[tuple[str, date | None]] = []
+        if said.get("outcome") == Outcome.CONDITIONS:
+            for number, (text, day) in enumerate(self.conditions, start=1):
+                if not text.strip() and not day.strip():
+                    continue
+                due = _parse_day(day)
+                if day.strip() and due is None:
+                    self.add_error(
+                        None,
+                        _("Condition %(number)s: “%(text)s” is no date.") % {"number": number, "text": day},
+                    )
+                elif due is not None and due < timezone.localdate():
+                    self.add_error(None, _("Condition %(number)s is due before today.") % {"number": number})
+                elif not text.strip():
+                    self.add_error(
+                        None, _("Condition %(number)s has a day and no words.") % {"number": number}
+                    )
+                else:
+                    found.append((text.strip(), due))
+        said["conditions"] = found
+        return said
 
     def said(self) -> dict[str, Any]:
+        """The arguments of the service. What belongs to another choice than the one made is left out."""
         data = self.cleaned_data
-        due = data.get("conditions_due")
+        items = self.items if data["outcome"] == Outcome.RETURN else []
         return {
             "outcome": data["outcome"],
             "reason": data["reason"],
-            "items": [line.strip() for line in data.get("items", "").splitlines() if line.strip()],
-            "conditions": [
-                (line.strip(), due) for line in data.get("conditions", "").splitlines() if line.strip()
-            ],
+            "items": [one.strip() for one in items if one.strip()],
+            "conditions": data["conditions"],
         }
 
 
-# --- works on site ---------------------------------------------------------------------------------
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
 
 _DAY = {"type": "date"}
 
