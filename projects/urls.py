@@ -1,6 +1,7 @@
 from django.urls import URLPattern, path
 
 from projects.views import (
+    case_page,
     cases,
     draws,
     files,
@@ -10,6 +11,7 @@ from projects.views import (
     money,
     projects,
     publications,
+    steps,
     works,
 )
 
