@@ -43,7 +43,7 @@ def handed_in(town, people: dict[str, Any]) -> Case:
         },
     )  # fmt: skip
     project = Project.objects.get()
-    assert made.url == reverse("project_money", args=[project.ref])
+    assert made.url == reverse("project_money_edit", args=[project.ref])
     assert project.cost_fen == 24_600_000_50
     assert project.area.code == "510104"
     sent = client.post(
@@ -141,7 +141,7 @@ def test_the_inbox_shows_only_what_its_owner_may_do(handed_in, people):
 def test_lines_that_do_not_fit_the_cost_are_refused_and_stay_on_the_page(town, people, project):
     client = as_(people["lin"])
     sent = client.post(
-        reverse("project_money", args=[project.ref]),
+        reverse("project_money_edit", args=[project.ref]),
         {
             "year": ["2026"],
             "source": ["local"],
