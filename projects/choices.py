@@ -158,6 +158,7 @@ class EventKind(TextChoices):
     ALERT_RAISED = "alert.raised", _("An alert needs explanation")
     ALERT_EXPLAINED = "alert.explained", _("An alert was explained")
     ALERT_CLOSED = "alert.closed", _("An alert was closed")
+    ALERT_ESCALATED = "alert.escalated", _("An overdue alert was told to the one above")
     HANDOVER_REPORTED = "handover.reported", _("A finished project was reported")
     HANDOVER_CHECKED = "handover.checked", _("A finished project was checked")
     HANDOVER_ACCEPTED = "handover.accepted", _("A finished project was accepted into the registry")
@@ -165,3 +166,16 @@ class EventKind(TextChoices):
     PROJECT_PUBLISHED = "project.published", _("A project was published")
     AUDIT_ANCHOR = "audit.anchor", _("The last entry of the audit, once a day")
     WEBHOOK_PING = "webhook.ping", _("A test message")
+
+
+class EvidenceKind(TextChoices):
+    """What a decision stands on, in the order it is shown."""
+
+    PLAN = "plan", _("Plan")
+    RUN = "run", _("Run")
+    SNAPSHOT = "snapshot", _("Snapshot")
+    STANDARDS = "standards", _("Standards")
+    FACILITY = "facility", _("Facility")
+    IDLE = "idle", _("Idle asset")
+    DUPLICATES = "duplicates", _("Built twice?")
+    RESPONSIBILITIES = "responsibilities", _("Responsibility")

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from projects.services import duplicate_rules, routes, working_days, works_rules
+from projects.services import alert_rules, duplicate_rules, routes, working_days, works_rules
 
 
 class Command(BaseCommand):
@@ -18,6 +18,7 @@ class Command(BaseCommand):
         made = routes.load_shipped()
         duplicate_rules.load_shipped()
         works_rules.load_shipped()
+        alert_rules.load_shipped()
         if options["json"]:
             self.stdout.write(json.dumps({"years": years, "routes": [str(route) for route in made]}))
         else:
