@@ -1,9 +1,13 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import cases, projects
+from projects.api import cases, files, projects
 
 
 def register(router: BaseRouter) -> None:
     router.register("projects", projects.ProjectViewSet, basename="project")
     router.register("cases", cases.CaseViewSet, basename="case")
     router.register("inbox", cases.InboxViewSet, basename="inbox")
+    router.register(
+        r"projects/(?P<project_ref>[^/]+)/dossier", files.DossierViewSet, basename="project-dossier"
+    )
+    router.register("publications", files.PublicationViewSet, basename="publication")
