@@ -91,45 +91,45 @@ class PublicationViewSet(ListViewSet):
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         return queryset.filter(city__in=City.objects.filter(policies.visible_cities(user)))
 
-    @extend_schema(parameters=[CITY], responses=forms.PreviewSerializer)
+    @extend_schema(parameters=[CITY], responses=forms.PublicationPreviewSerializer)
     @action(detail=False, methods=["get"], pagination_class=None)
     def preview(self, request: Request) -> Response:
         """What would go out now, what is new in it, and what a reader would stumble over."""
         city = _city(request, request.query_params.get("city", ""))
         return Response(forms.preview_answer(publications.preview(user=request.user, city=city)))
 
-    @extend_schema(request=forms.PublishSerializer, responses={201: forms.PublicationSerializer})
+    @extend_schema(request=forms.PublicationSendSerializer, responses={201: forms.PublicationSerializer})
     def create(self, request: Request) -> Response:
         """Send out what was looked at: `seen_sha256` of the preview. The same again answers the publication that is there."""
-        said = self._read(forms.PublishSerializer, request)
+        said = self._read(forms.PublicationSendSerializer, request)
         made = publications.publish(user=request.user, city=_city(request, said["city"]), seen_sha256=said["seen_sha256"])  # fmt: skip
         return Response(forms.PublicationSerializer(made).data, status=201)
 
-    @extend_schema(request=forms.TakeBackSerializer, responses={201: forms.PublicationSerializer})
+    @extend_schema(request=forms.PublicationTakeBackSerializer, responses={201: forms.PublicationSerializer})
     @action(detail=False, methods=["post"])
     def withdraw(self, request: Request) -> Response:
         """Nothing of the city is public any more."""
-        said = self._read(forms.TakeBackSerializer, request)
+        said = self._read(forms.PublicationTakeBackSerializer, request)
         made = publications.withdraw(user=request.user, city=_city(request, said["city"]), reason=said["reason"])  # fmt: skip
         return Response(forms.PublicationSerializer(made).data, status=201)
 
-    @extend_schema(request=forms.MarksSerializer, responses=forms.MarkedSerializer)
+    @extend_schema(request=forms.PublicationMarksSerializer, responses=forms.PublicationMarkedSerializer)
     @action(detail=False, methods=["post"])
     def marks(self, request: Request) -> Response:
         """Ask for projects to go out with the next publication, or take them back with a reason."""
-        said = self._read(forms.MarksSerializer, request)
+        said = self._read(forms.PublicationMarksSerializer, request)
         changed = publications.mark(
             user=request.user, city=_city(request, said["city"]), refs=said["refs"], published=said["published"], reason=said["reason"],
         )  # fmt: skip
         return Response({"changed": [one.ref for one in changed], "published": said["published"]})
 
     @extend_schema(methods=["GET"], parameters=[CITY], responses=forms.PublicationRuleSerializer)
-    @extend_schema(methods=["POST"], request=forms.RuleInSerializer, responses={201: forms.PublicationRuleSerializer})  # fmt: skip
+    @extend_schema(methods=["POST"], request=forms.PublicationRuleInSerializer, responses={201: forms.PublicationRuleSerializer})  # fmt: skip
     @action(detail=False, methods=["get", "post"], pagination_class=None)
     def rule(self, request: Request) -> Response:
         """The list of fields that go out, and in whose name. POST drafts its next version; another person publishes by it."""
         if request.method == "POST":
-            said = self._read(forms.RuleInSerializer, request)
+            said = self._read(forms.PublicationRuleInSerializer, request)
             made = publications.draft_rule(
                 user=request.user, city=_city(request, said["city"]), prefix=said["prefix"], publisher=said["publisher"],
                 licence=said["licence"], fields=said["paths"],

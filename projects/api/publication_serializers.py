@@ -22,7 +22,7 @@ class PublicationRuleSerializer(serializers.ModelSerializer):
         return found
 
 
-class RuleInSerializer(serializers.Serializer):
+class PublicationRuleInSerializer(serializers.Serializer):
     city = serializers.CharField()
     prefix = serializers.CharField(
         help_text="oc4ids- and six characters, as the registry of the standard gave it"
@@ -34,24 +34,24 @@ class RuleInSerializer(serializers.Serializer):
     )  # fmt: skip
 
 
-class MarksSerializer(serializers.Serializer):
+class PublicationMarksSerializer(serializers.Serializer):
     city = serializers.CharField()
     refs = serializers.ListField(child=serializers.CharField(), allow_empty=False)
     published = serializers.BooleanField()
     reason = serializers.CharField(required=False, allow_blank=True, default="")
 
 
-class MarkedSerializer(serializers.Serializer):
+class PublicationMarkedSerializer(serializers.Serializer):
     changed = serializers.ListField(child=serializers.CharField())
     published = serializers.BooleanField()
 
 
-class PublishSerializer(serializers.Serializer):
+class PublicationSendSerializer(serializers.Serializer):
     city = serializers.CharField()
     seen_sha256 = serializers.CharField(help_text="of the preview that was looked at")
 
 
-class TakeBackSerializer(serializers.Serializer):
+class PublicationTakeBackSerializer(serializers.Serializer):
     city = serializers.CharField()
     reason = serializers.CharField()
 
@@ -66,24 +66,24 @@ class PublicationSerializer(serializers.ModelSerializer):
         fields = ["city", "number", "rule", "projects", "sha256", "published_by", "published_at"]
 
 
-class ChangedSerializer(serializers.Serializer):
+class PublicationChangeSerializer(serializers.Serializer):
     id = serializers.CharField()
     fields_changed = serializers.ListField(child=serializers.CharField())
 
 
-class DifferenceSerializer(serializers.Serializer):
+class PublicationDifferenceSerializer(serializers.Serializer):
     added = serializers.ListField(child=serializers.CharField())
     removed = serializers.ListField(child=serializers.CharField())
-    changed = ChangedSerializer(many=True)
+    changed = PublicationChangeSerializer(many=True)
     frame = serializers.ListField(child=serializers.CharField())
 
 
-class PreviewSerializer(serializers.Serializer):
+class PublicationPreviewSerializer(serializers.Serializer):
     rule = serializers.IntegerField()
     projects = serializers.IntegerField()
     seen_sha256 = serializers.CharField()
     warnings = serializers.ListField(child=serializers.CharField())
-    difference = DifferenceSerializer()
+    difference = PublicationDifferenceSerializer()
     content = serializers.DictField()
 
 
