@@ -138,6 +138,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 15},
     },
     "anchor the audit": {"task": "projects.tasks.anchor_audit", "schedule": crontab(hour=2, minute=10)},
+    # Asked every hour; each city's rules are run once a day, in the morning of its own time zone.
+    "supervise": {"task": "projects.tasks.supervise", "schedule": crontab(minute=20)},
     "forget old events": {"task": "projects.tasks.forget_old_events", "schedule": crontab(hour=3, minute=40)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")

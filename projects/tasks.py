@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from projects.services import (
+    alert_runs,
     anchors,
     deliveries,
     dossier,  # noqa: F401  (registers its job)
@@ -33,6 +34,11 @@ def forget_old_events(**_: Any) -> int:
 @shared_task(name="projects.tasks.anchor_audit", acks_late=False)
 def anchor_audit(**_: Any) -> None:
     anchors.anchor_audit()
+
+
+@shared_task(name="projects.tasks.supervise", acks_late=False)
+def supervise(**_: Any) -> list[str]:
+    return [job.ref for job in alert_runs.start_due()]
 
 
 def send_word(**_: Any) -> None:

@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.errors import DomainError, Forbidden
+from core.models import City
 from core.services import audit
 from core.services.refs import next_ref
 from projects.choices import CaseState, Outcome, ProjectState, RouteState, StepState, TaskKind
 from projects.models import Case, Condition, Project, Release, ReturnItem, Route, Step, Tranche
 from projects.selectors import officers
-from projects.services import case_moves, events, investment_codes, money, routes, submissions
+from projects.services import case_moves, duplicates, events, investment_codes, money, routes, submissions
 from projects.services.case_moves import applies
 from projects.services.conditions import settle_condition
 from projects.services.working_days import add_working_days
@@ -61,12 +62,19 @@ def _demand_ready(project: Project) -> None:
         )  # fmt: skip
 
 
+def _demand_nothing_twice(user: Any, project: Project) -> None:
+    """What is near is looked for and kept, before anything else: who is refused for want of a reason can read it."""
+    duplicates.check(user=user, project=project)
+    duplicates.demand_reason(project=project)
+
+
 def submit(*, user: Any, project: Project, route: Route) -> Case:
     """Hand a project in. Its facts and evidence are frozen with it."""
     policies.demand(user, "project.submit", project)
     if route.state != RouteState.PUBLISHED or route.for_tranche:
         raise DomainError("route-not-published", _("Cases go by a published route for projects."), status=422)
     _demand_ready(project)
+    _demand_nothing_twice(user, project)
     with transaction.atomic():
         moved = Project.objects.filter(
             pk=project.pk, state__in=[ProjectState.DRAFT, ProjectState.WITHDRAWN]
@@ -233,6 +241,8 @@ def answer(*, user: Any, item: ReturnItem, text: str) -> ReturnItem:
 def resubmit(*, user: Any, case: Case) -> Case:
     """Hand a returned case in again: a new round on the same route version, everything asked anew."""
     policies.demand(user, "project.submit", case.project)
+    if case.tranche_id is None and case.state == CaseState.RETURNED:
+        _demand_nothing_twice(user, Project.objects.get(pk=case.project_id))
     with transaction.atomic():
         moved = Case.objects.filter(pk=case.pk, state=CaseState.RETURNED, round=case.round).update(
             state=CaseState.OPEN, round=case.round + 1, drafter=user, submitted_at=timezone.now()
@@ -305,12 +315,14 @@ def enter_code(*, user: Any, project: Project, code: str) -> Project:
     return project
 
 
-def escalate(*, today: date | None = None) -> list[Step]:
+def escalate(*, today: date | None = None, city: City | None = None) -> list[Step]:
     """Mark open steps that are late by the task's further days: the one above is told. Each step once."""
     day = today or timezone.localdate()
     late = Step.objects.filter(
         state=StepState.OPEN, case__state=CaseState.OPEN, escalated_at=None, due_on__lt=day
     ).select_related("task", "case__project")
+    if city is not None:
+        late = late.filter(case__project__city=city)
     told = []
     for step in late:
         if step.due_on is None or add_working_days(step.due_on, step.task.escalate_working_days) >= day:

@@ -128,9 +128,9 @@ def late_start(one: History, day: date, t: dict[str, int]) -> Found:
 
 
 def lag(one: History, day: date, t: dict[str, int]) -> Found:
-    if one.started_on and one.started_on <= day:
-        if planned_percent(one, day) - known_percent(one, day) >= t["behind"]:
-            yield "", ""
+    begun = one.started_on is not None and one.started_on <= day
+    if begun and planned_percent(one, day) - known_percent(one, day) >= t["behind"]:
+        yield "", ""
 
 
 def low_payment(one: History, day: date, t: dict[str, int]) -> Found:
@@ -174,9 +174,9 @@ def paid_ahead(one: History, day: date, t: dict[str, int]) -> Found:
 
 def idle_funds(one: History, day: date, t: dict[str, int]) -> Found:
     for number, (fen, released) in enumerate(one.tranches, start=1):
-        if released and months_on(released, t["months"]) <= day:
-            if Fraction(fen - paid(one, day, number), fen) >= Fraction(t["left"], 100):
-                yield f"tranche:{number}", ""
+        left = Fraction(fen - paid(one, day, number), fen)
+        if released and months_on(released, t["months"]) <= day and left >= Fraction(t["left"], 100):
+            yield f"tranche:{number}", ""
 
 
 def payee(one: History, day: date, t: dict[str, int]) -> Found:
@@ -219,18 +219,18 @@ def evidence(one: History, day: date, t: dict[str, int]) -> Found:
 def far_from_site(one: History, day: date, t: dict[str, int]) -> Found:
     for report in one.reports:
         for on, wrong, where in report.photos:
-            if where and wrong != "shifted" and on <= day <= on + timedelta(days=t["back"]):
-                if metres(where, SITE) > t["away"]:
-                    name = f"report:{report.month:%Y-%m}"
-                    yield name, name
+            asked = where and wrong != "shifted" and on <= day <= on + timedelta(days=t["back"])
+            if asked and metres(where, SITE) > t["away"]:
+                yield f"report:{report.month:%Y-%m}", f"report:{report.month:%Y-%m}"
     if one.moved_to and metres(one.moved_to, SITE) > t["away"]:
         yield "site", f"site:{one.moved_to[0]:.5f},{one.moved_to[1]:.5f}"
 
 
 def capacity_below(one: History, day: date, t: dict[str, int]) -> Found:
-    if one.built and one.built[1] <= day:
-        if Fraction(one.built[0], one.approved_units) < Fraction(t["percent"], 100):
-            yield "", f"built:{one.built[0]}"
+    if not one.built or one.built[1] > day:
+        return
+    if Fraction(one.built[0], one.approved_units) < Fraction(t["percent"], 100):
+        yield "", f"built:{one.built[0]}"
 
 
 RULES: dict[str, Callable[[History, date, dict[str, int]], Found]] = {
