@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,8 +14,8 @@ from core.models import City
 from planning.models import PlanVersion
 from projects.api import serializers as forms
 from projects.filters import ProjectFilter
-from projects.models import Condition, Contract, Project
-from projects.services import cases, drafts, money, routes
+from projects.models import Condition, Project
+from projects.services import cases, drafts, routes
 
 
 class ProjectViewSet(ReadViewSet):
@@ -69,52 +68,6 @@ class ProjectViewSet(ReadViewSet):
         route = routes.current(code=form.validated_data["route"])
         case = cases.submit(user=request.user, project=self.get_object(), route=route)
         return Response(forms.CaseSerializer(case).data, status=201)
-
-    @extend_schema(methods=["GET"], responses=OpenApiTypes.OBJECT)
-    @extend_schema(methods=["PUT"], request=forms.MoneyPlanSerializer, responses=OpenApiTypes.OBJECT)
-    @action(detail=True, methods=["get", "put"])
-    def money(self, request: Request, ref: str) -> Response:
-        """Lines, tranches and what blocks them, payments, sums. PUT replaces lines, and tranches while it is a draft."""
-        project = self.get_object()
-        if request.method == "PUT":
-            form = forms.MoneyPlanSerializer(data=request.data)
-            form.is_valid(raise_exception=True)
-            said = form.validated_data
-            lines = [(row["year"], row["source"], row["amount_fen"]) for row in said["lines"]]
-            money.set_lines(user=request.user, project=project, lines=lines)
-            if "tranches" in said:
-                drafts.set_tranches(
-                    user=request.user, project=project,
-                    tranches=[(row["name"], row["amount_fen"]) for row in said["tranches"]],
-                    milestones=[(row["name"], row["planned_on"], row["works_percent"]) for row in said["milestones"]],
-                )  # fmt: skip
-        return Response(forms.money_answer(project))
-
-    @extend_schema(
-        request=None,
-        responses={201: forms.CaseSerializer},
-        parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH)],
-    )
-    @action(detail=True, methods=["post"], url_path=r"tranches/(?P<number>\d+)/ask")
-    def ask(self, request: Request, ref: str, number: int) -> Response:
-        """Ask for the release of a tranche."""
-        tranche = get_object_or_404(self.get_object().tranches, number=number)
-        return Response(
-            forms.CaseSerializer(cases.ask_release(user=request.user, tranche=tranche)).data, status=201
-        )
-
-    @extend_schema(request=forms.PaymentInSerializer, responses={201: OpenApiTypes.OBJECT})
-    @action(detail=True, methods=["post"])
-    def payments(self, request: Request, ref: str) -> Response:
-        """Record a payment; the same key again answers the payment that is there."""
-        form = forms.PaymentInSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        said, project = dict(form.validated_data), self.get_object()
-        tranche = get_object_or_404(project.tranches, number=said.pop("tranche"))
-        number = said.pop("contract")
-        contract = get_object_or_404(Contract, project=project, number=number) if number else None
-        money.pay(user=request.user, tranche=tranche, contract=contract, **said)
-        return Response(forms.money_answer(project), status=201)
 
     @extend_schema(
         request=forms.NoteSerializer,

@@ -11,10 +11,8 @@ from rest_framework import serializers
 from core.api.fields import PointField
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
-from planning.choices import FundSource
 from projects.choices import Outcome
 from projects.models import Case, Condition, Project, Step
-from projects.services import money
 
 
 class ProjectSerializer(serializers.ModelSerializer):
@@ -39,29 +37,6 @@ class ProjectSerializer(serializers.ModelSerializer):
         """The plan, version and intervention it came from."""
         said = {key: row.need.get(key) for key in ("plan", "version", "order")}
         return said if said["plan"] else None
-
-
-class MoneySerializer(serializers.Serializer):
-    year = serializers.IntegerField()
-    source = serializers.ChoiceField(choices=FundSource.choices)
-    amount_fen = serializers.IntegerField(min_value=1)
-
-
-class TrancheInSerializer(serializers.Serializer):
-    name = serializers.CharField(max_length=160)
-    amount_fen = serializers.IntegerField(min_value=1)
-
-
-class MilestoneInSerializer(serializers.Serializer):
-    name = serializers.CharField(max_length=120)
-    planned_on = serializers.DateField()
-    works_percent = serializers.IntegerField(min_value=0, max_value=100, default=0)
-
-
-class MoneyPlanSerializer(serializers.Serializer):
-    lines = MoneySerializer(many=True)
-    tranches = TrancheInSerializer(many=True, required=False)
-    milestones = MilestoneInSerializer(many=True, required=False, default=list)
 
 
 class NewProjectSerializer(serializers.Serializer):
@@ -172,34 +147,7 @@ class NoteSerializer(serializers.Serializer):
     note = serializers.CharField()
 
 
-class PaymentInSerializer(serializers.Serializer):
-    tranche = serializers.IntegerField()
-    amount_fen = serializers.IntegerField(min_value=1)
-    payee = serializers.CharField(max_length=160)
-    paid_on = serializers.DateField()
-    key = serializers.CharField(max_length=80)
-    contract = serializers.CharField(required=False, allow_blank=True, default="")
-    note = serializers.CharField(required=False, allow_blank=True, default="")
-
-
 class ConditionSerializer(serializers.ModelSerializer):
     class Meta:
         model = Condition
         fields = ["id", "text", "due_on", "state", "note", "settled_at"]
-
-
-def money_answer(project: Project) -> dict[str, Any]:
-    """Sums, lines, tranches with what blocks them, payments."""
-    return {
-        **money.totals(project),
-        "lines": list(project.budget_lines.values("year", "source", "amount_fen")),
-        "tranches": [
-            {
-                "number": one.number, "name": one.name, "amount_fen": one.amount_fen, "final": one.final,
-                "released": hasattr(one, "release"),
-                "blocked_by": [] if hasattr(one, "release") else money.open_reasons(one),
-            }
-            for one in project.tranches.select_related("release")
-        ],
-        "payments": list(project.payments.values("tranche__number", "payee", "amount_fen", "paid_on", "note", "key")),
-    }  # fmt: skip

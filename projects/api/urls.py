@@ -1,10 +1,11 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import cases, files, projects
+from projects.api import cases, files, money, projects
 
 
 def register(router: BaseRouter) -> None:
     router.register("projects", projects.ProjectViewSet, basename="project")
+    router.register("projects", money.ProjectMoneyViewSet, basename="project-money")
     router.register("cases", cases.CaseViewSet, basename="case")
     router.register("inbox", cases.InboxViewSet, basename="inbox")
     router.register(

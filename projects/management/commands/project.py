@@ -8,11 +8,11 @@ from django.utils.dateparse import parse_date
 from core.errors import DomainError
 from planning.models import PlanVersion
 from projects.api.case_serializers import inbox_answer
-from projects.api.serializers import CaseSerializer, ProjectSerializer, money_answer
+from projects.api.serializers import CaseSerializer, ProjectSerializer
 from projects.models import Case, Project, ReturnItem, Step
 from projects.selectors import pages
 from projects.selectors.inbox import inbox
-from projects.services import cases, drafts, money, routes
+from projects.services import cases, drafts, routes
 
 
 class Command(BaseCommand):
@@ -27,15 +27,13 @@ class Command(BaseCommand):
     project resubmit C-2026-0001 --as lin.wei
     project ask PJ-2026-0001 1 --as lin.wei
     project settle PJ-2026-0001 4 "seen on site" --as wang.jun
-    project pay PJ-2026-0001 1 --yuan 1000 --payee NAME --paid-on 2026-11-20 --key K --as wang.jun
-    project money PJ-2026-0001 --as lin.wei
     project escalate --as tang.lei           late tasks are told to the one above; run it once a day
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "act",
-            choices=["list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "pay", "money", "escalate"],
+            choices=["list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "escalate"],
         )  # fmt: skip
         parser.add_argument("words", nargs="*")
         parser.add_argument("--as", dest="who", required=True, help="user name of the person who acts")
@@ -44,10 +42,6 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="")
         parser.add_argument("--item", action="append", default=[], help="what has to change, with a return")
         parser.add_argument("--condition", action="append", default=[], help="TEXT or TEXT|2026-12-15")
-        parser.add_argument("--yuan", type=float)
-        parser.add_argument("--payee", default="")
-        parser.add_argument("--paid-on")
-        parser.add_argument("--key", default="")
         parser.add_argument("--kind", default="", help="inbox: decide, recommend, condition …")
         parser.add_argument("--due", default="", choices=["", "overdue", "week"], help="inbox: only these")
         parser.add_argument("--area", default="", help="inbox: code of an area")
@@ -151,25 +145,6 @@ class Command(BaseCommand):
             raise CommandError(f"no condition {words[1]}")
         met = cases.settle_condition(user=user, condition=condition, note=words[2])
         return {"condition": met.text, "state": met.state}
-
-    def do_pay(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
-        project = self._project(user, words[0])
-        tranche = project.tranches.filter(number=int(words[1])).first()
-        day = parse_date(options["paid_on"] or "")
-        if tranche is None or day is None or not options["key"]:
-            raise CommandError("pay needs a tranche, --yuan, --payee, --paid-on and --key")
-        money.pay(
-            user=user,
-            tranche=tranche,
-            amount_fen=round(options["yuan"] * 100),
-            payee=options["payee"],
-            paid_on=day,
-            key=options["key"],
-        )
-        return money_answer(project)
-
-    def do_money(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
-        return money_answer(self._project(user, words[0]))
 
     def do_escalate(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
         return [
