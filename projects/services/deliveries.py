@@ -18,7 +18,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 
 from core.services import audit
@@ -203,8 +203,6 @@ def anything_due() -> bool:
 
 def send_again(rows: Any) -> int:
     """Put deliveries that are over back in line: the same event ids, with all their attempts before them."""
-    from django.db.models import F
-
     moved = rows.filter(state__in=[DeliveryState.DEAD, DeliveryState.SENT]).update(
         state=DeliveryState.WAITING, next_at=timezone.now(), held_until=None, sent_at=None,
         replayed_at_attempt=F("attempts"),
@@ -215,11 +213,10 @@ def send_again(rows: Any) -> int:
 
 
 _OLD = """
-create temporary table old_events on commit drop as
-    select e.id from projects_outboxevent e where e.created_at < %s and not exists (
-        select 1 from projects_delivery d join projects_webhook w on w.id = d.webhook_id
-        where d.event_id = e.id and d.state = 'waiting' and w.active)
-    order by e.number limit %s;
+select e.id from projects_outboxevent e where e.created_at < %s and not exists (
+    select 1 from projects_delivery d join projects_webhook w on w.id = d.webhook_id
+    where d.event_id = e.id and d.state = 'waiting' and w.active)
+order by e.number limit %s for update of e skip locked
 """
 
 
@@ -231,13 +228,15 @@ def forget_old(*, days: int | None = None, batch: int = 5000) -> int:
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_OLD, [cutoff, batch])
+            old = [pk for (pk,) in cursor.fetchall()]
             cursor.execute(
-                "delete from projects_deliveryattempt a using projects_delivery d, old_events o"
-                " where a.delivery_id = d.id and d.event_id = o.id"
+                "delete from projects_deliveryattempt a using projects_delivery d"
+                " where a.delivery_id = d.id and d.event_id = any(%s)",
+                [old],
             )
-            cursor.execute("delete from projects_delivery d using old_events o where d.event_id = o.id")
-            cursor.execute("delete from projects_outboxevent e using old_events o where e.id = o.id")
-            count = cursor.rowcount
+            cursor.execute("delete from projects_delivery where event_id = any(%s)", [old])
+            cursor.execute("delete from projects_outboxevent where id = any(%s)", [old])
+            count = len(old)
         gone += count
         if count < batch:
             return gone
