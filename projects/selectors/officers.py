@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from core.models import Area, Membership
 from projects.choices import CaseState, StepState, TaskKind
-from projects.models import Case, Deputy, RouteTask, Step
+from projects.models import Case, Deputy, Project, RouteTask, Step
 
 TWO_PEOPLE = (TaskKind.RECOMMEND, TaskKind.DECIDE)
 
@@ -156,7 +156,7 @@ with hand as (
     left join core_area pa on pa.id = p.area_id
     left join lateral (select a.path from core_area a where a.city_id = p.city_id and a.level = 1
         order by a.id limit 1) as top on pa.id is null
-    where s.state = 'open' and t.role in (select role from post)
+    where s.state = 'open' and t.role in (select role from post) and (%(project)s::bigint is null or p.id = %(project)s)
 )
 select distinct on (todo.due_on, todo.id) todo.id, nullif(post.principal, %(user)s)
 from todo
@@ -174,12 +174,15 @@ order by todo.due_on, todo.id, post.principal <> %(user)s, post.principal
 """
 
 
-def open_steps_for(user: Any) -> list[tuple[Step, Standing]]:
-    """Open steps this person may do, soonest due first. Three statements, however many steps there are."""
+def open_steps_for(user: Any, project: Project | None = None) -> list[tuple[Step, Standing]]:
+    """Open steps this person may do, of one project or all, soonest due first. Three statements, however many there are."""
     if not getattr(user, "is_active", False):
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_MINE, {"user": user.pk, "today": timezone.localdate()})
+        cursor.execute(
+            _MINE,
+            {"user": user.pk, "today": timezone.localdate(), "project": project.pk if project else None},
+        )
         found = cursor.fetchall()
     steps = (
         Step.objects.filter(pk__in=[pk for pk, _principal in found])
@@ -201,7 +204,7 @@ def count_open_steps(user: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"select count(*) from ({_MINE}) as mine",  # noqa: S608
-            {"user": user.pk, "today": timezone.localdate()},
+            {"user": user.pk, "today": timezone.localdate(), "project": None},
         )
         return int(cursor.fetchone()[0])
 

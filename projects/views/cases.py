@@ -1,31 +1,22 @@
-"""What waits for a person, and the one-question pages that answer it."""
+"""A case between its tasks: handed in, answered, withdrawn; its conditions, its code, and what is newer than its evidence."""
 
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from core import policies
-from core.errors import DomainError, Forbidden
+from core.errors import DomainError
 from core.views.pages import page
-from projects.choices import StepState, TaskKind
-from projects.forms import StepForm
-from projects.models import Case, Condition, Step
-from projects.selectors import officers, pages
-from projects.services import cases, money, routes, submissions
-from projects.views.projects import project_seen
-
-
-def case_seen(request: HttpRequest, ref: str) -> Case:
-    projects = pages.projects_visible_to(request.user)
-    return get_object_or_404(
-        Case.objects.select_related("project__area", "project__city", "project__service", "route", "tranche"),
-        ref=ref,
-        project__in=projects,
-    )
+from projects.choices import CaseState, ConditionState
+from projects.models import Condition, ReturnItem
+from projects.selectors import changes, newer, pages
+from projects.services import cases, conditions, routes
+from projects.views.seen import case_seen, project_seen
 
 
 @page
@@ -44,72 +35,54 @@ def project_submit(request: HttpRequest, ref: str) -> HttpResponse:
 def tranche_ask(request: HttpRequest, ref: str, number: int) -> HttpResponse:
     project = project_seen(request, ref)
     tranche = get_object_or_404(project.tranches, number=number)
-    cases.ask_release(user=request.user, tranche=tranche)
+    case = cases.ask_release(user=request.user, tranche=tranche)
+    messages.success(request, _("Handed in as %(ref)s.") % {"ref": case.ref})
     return redirect("project", project.ref)
 
 
 @page
-def step_page(request: HttpRequest, ref: str, task: str) -> HttpResponse:
-    """Decide, check, confirmed: the question, then what will happen, then done."""
-    case = case_seen(request, ref)
-    step = get_object_or_404(
-        case.steps.filter(round=case.round).select_related("task__stage"), task__code=task
-    )
-    step.case = case
-    stand = officers.standing(request.user, step)
-    if not stand.may:
-        if stand.refused == "step-not-open":
-            return redirect("project", case.project.ref)
-        raise Forbidden(cases.refusal(stand.refused), stand.refused)
-    form = StepForm(request.POST or None, kind=step.task.kind)
-    error, checking = None, False
-    if request.method == "POST" and form.is_valid():
-        try:
-            if request.POST.get("go") == "yes":
-                cases.act(user=request.user, step=step, principal=stand.principal, **form.said())
-                messages.success(request, _("Recorded: %(task)s, %(outcome)s.") % _told(step, form))
-                return redirect("inbox")
-            cases.check(step=step, **form.said())
-            checking = True
-        except DomainError as refused:
-            error = refused
-    context = {
-        "case": case, "project": case.project, "step": step, "form": form, "stand": stand, "error": error, "checking": checking,
-        "said": form.said() if checking else None, "told": _told(step, form) if checking else None,
-        "recommended": case.steps.filter(round=case.round, task__kind=TaskKind.RECOMMEND, state=StepState.DONE).first(),
-        "opinions": case.steps.filter(round=case.round, state=StepState.DONE).exclude(reason="").select_related("task", "done_by"),
-        "changes": submissions.changes(case), "totals": money.totals(case.project),
-        "reasons": money.open_reasons(case.tranche) if case.tranche else [],
-    }  # fmt: skip
-    return render(
-        request,
-        "projects/step.html",
-        context,
-        status=422 if error or (form.is_bound and form.errors) else 200,
-    )
-
-
-def _told(step: Step, form: StepForm) -> dict[str, Any]:
-    label = dict(form.fields["outcome"].choices).get(form.cleaned_data["outcome"], "")  # type: ignore[attr-defined]
-    return {"task": step.task.name, "outcome": str(label)}
+@require_POST
+def project_code(request: HttpRequest, ref: str) -> HttpResponse:
+    """The investment code of a project on its way."""
+    project = project_seen(request, ref)
+    cases.enter_code(user=request.user, project=project, code=request.POST.get("code", ""))
+    messages.success(request, _("The investment code is entered."))
+    return redirect("project", project.ref)
 
 
 @page
 def case_answers(request: HttpRequest, ref: str) -> HttpResponse:
-    """Answer what was asked for, item by item, and hand in again."""
+    """Answer what was asked for, item by item, and hand in again. What was typed stays, whatever is refused."""
     case = case_seen(request, ref)
     policies.demand(request.user, "project.submit", case.project)
     items = pages.returned_items(case)
+    error = None
     if request.method == "POST":
-        for item in items:
-            text = request.POST.get(f"item-{item.pk}", "")
-            if text.strip() and text.strip() != item.answer:
-                cases.answer(user=request.user, item=item, text=text)
-        if "again" in request.POST:
-            cases.resubmit(user=request.user, case=case)
-            messages.success(request, _("Handed in again."))
+        try:
+            _answer(request, items)
+            if "again" in request.POST:
+                cases.resubmit(user=request.user, case=case)
+                messages.success(request, _("Handed in again."))
+                return redirect("project", case.project.ref)
+            messages.success(request, _("The answers are kept."))
+            return redirect("case_answers", case.ref)
+        except DomainError as refused:
+            error = refused
+    elif case.state != CaseState.RETURNED:
         return redirect("project", case.project.ref)
-    return render(request, "projects/answers.html", {"case": case, "project": case.project, "items": items})
+    typed = [(item, request.POST.get(f"item-{item.pk}", item.answer)) for item in items]
+    context = {
+        "case": case, "project": case.project, "items": typed, "error": error, "left": sum(not text.strip() for _item, text in typed),
+        "changed": changes.since_submission(case),
+    }  # fmt: skip
+    return render(request, "projects/answers.html", context, status=error.status if error else 200)
+
+
+def _answer(request: HttpRequest, items: list[ReturnItem]) -> None:
+    for item in items:
+        text = request.POST.get(f"item-{item.pk}", "")
+        if text.strip() and text.strip() != item.answer:
+            cases.answer(user=request.user, item=item, text=text)
 
 
 @page
@@ -117,18 +90,54 @@ def case_answers(request: HttpRequest, ref: str) -> HttpResponse:
 def case_withdraw(request: HttpRequest, ref: str) -> HttpResponse:
     case = case_seen(request, ref)
     cases.withdraw(user=request.user, case=case, reason=request.POST.get("reason", ""))
+    messages.success(request, _("%(ref)s is withdrawn.") % {"ref": case.ref})
     return redirect("project", case.project.ref)
 
 
 @page
 def condition_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A condition: what it holds, who asked for it, and the question whether it is met for who may say so."""
     condition = get_object_or_404(
-        Condition.objects.select_related("project__area", "step__case", "step__task"),
+        Condition.objects.select_related(
+            "project__area", "project__city", "step__case", "step__task", "step__done_by", "settled_by"
+        ),
         pk=pk,
         project__in=pages.projects_visible_to(request.user),
     )
-    policies.demand(request.user, "condition.settle", condition.project)
+    refused = conditions.may_settle(request.user, condition)
+    error: DomainError | None = None
     if request.method == "POST":
-        cases.settle_condition(user=request.user, condition=condition, note=request.POST.get("note", ""))
-        return redirect("project", condition.project.ref)
-    return render(request, "projects/condition.html", {"condition": condition, "project": condition.project})
+        try:
+            conditions.settle_condition(
+                user=request.user, condition=condition, note=request.POST.get("note", "")
+            )
+            messages.success(request, _("The condition is met."))
+            return redirect("project", condition.project.ref)
+        except DomainError as found:
+            error = found
+            condition.refresh_from_db()
+    context: dict[str, Any] = {
+        "condition": condition, "project": condition.project, "error": error, "note": request.POST.get("note", ""),
+        "tranches": condition.tranches.order_by("number"), "is_open": condition.state == ConditionState.OPEN, "refused": refused,
+    }  # fmt: skip
+    return render(request, "projects/condition.html", context, status=error.status if error else 200)
+
+
+@page
+def case_newer(request: HttpRequest, ref: str) -> HttpResponse:
+    """The evidence of a case beside what would be read today."""
+    case = case_seen(request, ref)
+    return render(
+        request, "projects/newer.html", {"case": case, "project": case.project, "newer": newer.of_case(case)}
+    )
+
+
+urlpatterns: list[URLPattern] = [
+    path("projects/<str:ref>/submit/", project_submit, name="project_submit"),
+    path("projects/<str:ref>/code/", project_code, name="project_code"),
+    path("projects/<str:ref>/tranches/<int:number>/ask/", tranche_ask, name="tranche_ask"),
+    path("cases/<str:ref>/answers/", case_answers, name="case_answers"),
+    path("cases/<str:ref>/withdraw/", case_withdraw, name="case_withdraw"),
+    path("cases/<str:ref>/newer/", case_newer, name="case_newer"),
+    path("conditions/<int:pk>/", condition_page, name="condition"),
+]

@@ -4,12 +4,14 @@ money held and then free. In both languages."""
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from projects.models import Case, Condition, Project, Release, ReturnItem
 
@@ -22,7 +24,7 @@ def as_(user: Any) -> Client:
     return client
 
 
-def answer(user: Any, case: Case, task: str, **said: str) -> Any:
+def answer(user: Any, case: Case, task: str, **said: Any) -> Any:
     """Both steps of the one-question page: check, then record."""
     client, address = as_(user), reverse("case_step", args=[case.ref, task])
     assert client.get(address).status_code == 200
@@ -67,8 +69,11 @@ def test_a_project_is_returned_answered_approved_with_a_condition_and_its_money_
     case, project = handed_in, handed_in.project
     answer(people["wang"], case, "completeness", outcome="done")
     answer(people["reform"], case, "reform", outcome="agree")
-    back = {"outcome": "return", "reason": "消防疏散图缺失", "items": "补充疏散图\n说明第二出口"}
-    assert answer(people["housing"], case, "housing", **back).url == reverse("inbox")
+    back = {"outcome": "return", "reason": "消防疏散图缺失", "item": ["补充疏散图", "说明第二出口"]}
+    done = answer(people["housing"], case, "housing", **back)
+    assert done.url == reverse("case_step_done", args=[case.ref, 1, "housing"])
+    confirmed = as_(people["housing"]).get(done.url).content.decode()
+    assert "补充疏散图" in confirmed and "The case is back with lin.wei" in confirmed
     assert ReturnItem.objects.count() == 2
 
     lin = as_(people["lin"])
@@ -88,8 +93,8 @@ def test_a_project_is_returned_answered_approved_with_a_condition_and_its_money_
     asked = {
         "outcome": "conditions",
         "reason": "同意，接入第二水源",
-        "conditions": "接入第二水源",
-        "conditions_due": "2026-12-15",
+        "condition": ["接入第二水源", ""],
+        "condition_due": [(timezone.localdate() + timedelta(days=30)).isoformat(), ""],
     }
     answer(people["zhao"], case, "decide", **asked)
     project.refresh_from_db()
@@ -127,14 +132,14 @@ def test_who_may_not_do_a_task_sees_that_in_words_and_changes_nothing(handed_in,
 
 def test_an_answer_without_its_reason_or_items_is_told_at_once_and_keeps_what_was_typed(handed_in, people):
     address = reverse("case_step", args=[handed_in.ref, "completeness"])
-    sent = as_(people["wang"]).post(address, {"outcome": "return", "reason": "图纸缺失", "items": " "})
+    sent = as_(people["wang"]).post(address, {"outcome": "return", "reason": "图纸缺失", "item": [" "]})
     assert sent.status_code == 422
     assert "List what has to change" in sent.content.decode()
     assert "图纸缺失" in sent.content.decode()
 
 
 def test_the_inbox_shows_only_what_its_owner_may_do(handed_in, people):
-    assert "1 task waits for you" in as_(people["wang"]).get(reverse("inbox")).content.decode()
+    assert "1 thing waits for you" in as_(people["wang"]).get(reverse("inbox")).content.decode()
     assert "Nothing waits for you" in as_(people["lin"]).get(reverse("inbox")).content.decode()
 
 
