@@ -1,6 +1,6 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import cases, files, money, projects
+from projects.api import alerts, cases, files, money, projects
 
 
 def register(router: BaseRouter) -> None:
@@ -12,3 +12,6 @@ def register(router: BaseRouter) -> None:
         r"projects/(?P<project_ref>[^/]+)/dossier", files.DossierViewSet, basename="project-dossier"
     )
     router.register("publications", files.PublicationViewSet, basename="publication")
+    router.register("alerts", alerts.AlertViewSet, basename="alert")
+    router.register("alert-rules", alerts.AlertRuleViewSet, basename="alert-rule")
+    router.register("supervision-runs", alerts.SupervisionRunViewSet, basename="supervision-run")
