@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from core.filters import PlaceFilter
+from core.filters import AreaFilter, PlaceFilter
 from facilities.filters import AreasFilter, WordsFilter
 from inventory.choices import InterventionKind
 from projects.choices import CaseState, Origin, ProjectState

@@ -11,6 +11,7 @@ from projects.services import (
     deliveries,
     dossier,  # noqa: F401  (registers its job)
     events,
+    project_import_jobs,  # noqa: F401  (registers its job)
     results,  # noqa: F401  (registers its job and what follows a finished run)
 )
 

@@ -8,13 +8,15 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from core import policies
 from core.models import City
+from facilities.choices import CapabilityStatus
 from facilities.models import Facility, ServiceType
 from inventory.choices import InterventionKind
 from inventory.models import IdleAsset
-from planning.choices import RunState
+from planning.choices import RunState, SupplyReason
 from planning.models import Run, Standard
 from planning.selectors.standards import profiles_on_offer, standard_for
 from projects.choices import ProjectState, RouteState
@@ -192,9 +194,26 @@ def newest(project: Project, user: Any = None) -> Duplicates:
         hidden = seen is not None and (row["kind"], row["id"]) not in seen
         row["href"] = "" if hidden else _href(row)
         row["hidden"] = hidden
+        row["words"] = _state_of(row)
         if hidden:
             row["name"] = row["name_en"] = row["ref"] = ""
     return Duplicates(project, check, check.rule, rows, idle)
+
+
+def _state_of(row: dict[str, Any]) -> str:
+    """What stands or is planned there, in words."""
+    if row["kind"] == "facility":
+        reason = row.get("reason")
+        if reason and reason != SupplyReason.COUNTS:
+            return str(SupplyReason(reason).label)
+        return str(CapabilityStatus.ACTIVE.label)
+    if row["kind"] == "project":
+        return _("Project: %(state)s") % {"state": ProjectState(row["state"]).label}
+    if row["kind"] == "intervention":
+        if row["hidden"]:
+            return _("Chosen in a plan")
+        return _("Chosen in %(plan)s, version %(number)s") % {"plan": row["ref"], "number": row["part"].split("/")[0]}
+    return _("Idle: %(kind)s") % {"kind": InterventionKind(row["state"]).label}
 
 
 def _seen(user: Any, city: City, rows: list[dict[str, Any]]) -> set[tuple[str, int]]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 # (address name, words): the list, the board, and what follows the money and the works of all projects of a city.
 PROGRAMME_TABS: list[tuple[str, Any]] = [
     ("projects", _("Table")),
+    ("project_board", _("Board")),
 ]
 
 
