@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from core.filters import AreaFilter, PlaceFilter
 from facilities.filters import AreasFilter, WordsFilter
 from inventory.choices import InterventionKind
-from projects.choices import CaseState, Origin, ProjectState
-from projects.models import Case, Project
+from projects.choices import CaseState, FindingState, Origin, ProjectState, Severity
+from projects.models import Case, Finding, Inspection, Photo, Project
 from projects.selectors.programme import overdue
 
 
@@ -48,3 +48,40 @@ class CaseFilter(django_filters.FilterSet):
     class Meta:
         model = Case
         fields: list[str] = []
+
+
+class InspectionFilter(django_filters.FilterSet):
+    project = django_filters.CharFilter(field_name="project__ref", label=_("Project"))
+    draw = django_filters.CharFilter(field_name="drawn__ref", label=_("Draw"))
+    done = django_filters.BooleanFilter(
+        field_name="done_on", lookup_expr="isnull", exclude=True, label=_("Made")
+    )
+
+    class Meta:
+        model = Inspection
+        fields: list[str] = []
+
+
+class FindingFilter(django_filters.FilterSet):
+    project = django_filters.CharFilter(field_name="inspection__project__ref", label=_("Project"))
+    inspection = django_filters.CharFilter(field_name="inspection__ref", label=_("Inspection"))
+    state = django_filters.MultipleChoiceFilter(choices=FindingState.choices, label=_("State"))
+    severity = django_filters.MultipleChoiceFilter(choices=Severity.choices, label=_("Severity"))
+    due_before = django_filters.DateFilter(field_name="due_on", lookup_expr="lt", label=_("Due before"))
+
+    class Meta:
+        model = Finding
+        fields: list[str] = []
+
+
+class PhotoFilter(django_filters.FilterSet):
+    project = django_filters.CharFilter(field_name="project__ref", label=_("Project"))
+    sha256 = django_filters.CharFilter(label="SHA-256")
+    marked = django_filters.BooleanFilter(method="by_marks", label=_("Needs a look"))
+
+    class Meta:
+        model = Photo
+        fields: list[str] = []
+
+    def by_marks(self, rows: QuerySet, name: str, value: bool) -> QuerySet:
+        return rows.exclude(problems=[]) if value else rows.filter(problems=[])

@@ -1,6 +1,6 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import alerts, cases, files, money, projects
+from projects.api import alerts, cases, files, money, projects, works
 
 
 def register(router: BaseRouter) -> None:
@@ -15,3 +15,9 @@ def register(router: BaseRouter) -> None:
     router.register("alerts", alerts.AlertViewSet, basename="alert")
     router.register("alert-rules", alerts.AlertRuleViewSet, basename="alert-rule")
     router.register("supervision-runs", alerts.SupervisionRunViewSet, basename="supervision-run")
+    router.register("works", works.WorksViewSet, basename="works")
+    router.register("inspections", works.InspectionViewSet, basename="inspection")
+    router.register("findings", works.FindingViewSet, basename="finding")
+    router.register("photos", works.PhotoViewSet, basename="photo")
+    router.register("inspection-draws", works.DrawViewSet, basename="inspection-draw")
+    router.register("works-rules", works.WorksRuleViewSet, basename="works-rule")
