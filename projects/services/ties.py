@@ -26,7 +26,8 @@ def tie_more(
     policies.demand(user, "money.edit", project)
     if not conditions and not milestones:
         raise DomainError("nothing-to-tie", _("Choose at least one condition or milestone."), status=422)
-    if any(one.project_id != project.pk for one in (*conditions, *milestones)):
+    owners = {one.project_id for one in conditions} | {one.project_id for one in milestones}
+    if owners - {project.pk}:
         raise DomainError(
             "other-project",
             _("A tranche waits for conditions and milestones of its own project."),

@@ -151,7 +151,11 @@ def test_payments_never_pass_what_was_released_and_a_mistake_is_a_second_row(app
     money.take_back(user=people["wang"], payment=paid, amount_fen=4_00, key="d", reason="重复计价")
     assert money.totals(approved)["paid_fen"] == 10_000_000_00 - 4_00
     with pytest.raises(DomainError, match="taken back"):
-        money.take_back(user=people["wang"], payment=paid, key="e", reason="again")
+        money.take_back(
+            user=people["wang"], payment=paid, amount_fen=paid.amount_fen, key="e", reason="again"
+        )
+    money.take_back(user=people["wang"], payment=paid, key="f", reason="the rest")
+    assert money.totals(approved)["paid_fen"] == 0
     with pytest.raises(DatabaseError), transaction.atomic():
         Payment.objects.filter(pk=paid.pk).update(amount_fen=1)
 
