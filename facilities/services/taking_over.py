@@ -98,7 +98,7 @@ def _changes(finished: Finished, known: Capability | None, *, new: bool) -> dict
     """What becomes of the role. A plan's change-set reads the same way: convert and build set, extend adds, stock and
     upgrade make ready, retire ends."""
     if finished.effect == END:
-        return {"status": CapabilityStatus.RETIRED}
+        return {"status": CapabilityStatus.RETIRED, "capacity_source": CapacitySource.DECLARED}
     held = known.capacity if known else 0.0
     tried = {} if finished.tried_hours is None else {"conversion_hours_observed": finished.tried_hours}
     if finished.effect == ADD:
@@ -110,10 +110,11 @@ def _changes(finished: Finished, known: Capability | None, *, new: bool) -> dict
             free = known.barrier_free_capacity if known else None
             changes["barrier_free_capacity"] = (free or 0.0) + finished.barrier_free
         return changes | tried
-    changes = {"status": CapabilityStatus.ACTIVE} | tried
+    # What somebody counted on site is no longer what a rule makes of the floor area.
+    changes = {"status": CapabilityStatus.ACTIVE, "capacity_source": CapacitySource.DECLARED} | tried
     # A capacity of 30.7 gives 30 whole units; the same 30 said again is no change.
     if finished.effect == SET or int(held + 1e-6) != finished.units:
-        changes |= {"capacity": float(finished.units), "capacity_source": CapacitySource.DECLARED}
+        changes["capacity"] = float(finished.units)
     if finished.effect == SET or finished.barrier_free is not None:
         changes["barrier_free_capacity"] = finished.barrier_free
     if finished.declared_hours is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from engine.world import World
 from planning.bridge.freeze import FACILITY, HAZARDS
 from planning.bridge.frozen import Frozen
-from planning.bridge.world import Situation, read_roles, supply_of
+from planning.bridge.world import Situation, build_situation, read_roles, supply_of
 
 ACTIVE, RETIRED = "active", "retired"
 _UNSAID = float("nan")
@@ -75,6 +75,9 @@ def world_without(situation: Situation, undone: Iterable[Works]) -> tuple[World,
             for name, column in columns.items()
         }
     before = replace(frozen, arrays={**frozen.arrays, **columns})
+    if added:
+        # Nobody looked for the ways to a place that no longer has the role: they are searched for now.
+        return build_situation(before, situation.question).world, np.array(sorted(sites), np.int64)
     roles = read_roles(before, situation.question, situation.standards, situation.shares, ())
     world = situation.world
     supply = supply_of(before, roles, grouped=world.grouped)

@@ -355,6 +355,8 @@ def _finish(
     )
     if not moved:
         raise DomainError("project-changed", _("Somebody else changed the project meanwhile."))
+    project.refresh_from_db(fields=["state", "version", "facility"])
+    found.project = project
     after = {
         "facility": written.facility.ref, "service": project.service.code, "built_units": found.built_units,
         "approved_units": project.approved_units, "conversion_hours": found.conversion_hours,
