@@ -1,13 +1,93 @@
-"""What the API says of an inbox, and of newer data about what a case was handed in with."""
+"""What the API says of cases and inboxes, what it takes to do a task, and what is newer than a case's evidence."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from projects.choices import Outcome
+from projects.models import Case, Step
 from projects.selectors.inbox import Waiting
+
+
+class StepSerializer(serializers.ModelSerializer):
+    task = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    stage = serializers.CharField(source="task.stage.code", read_only=True)
+    kind = serializers.CharField(source="task.kind", read_only=True)
+    done_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    done_for = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    case = serializers.SlugRelatedField(slug_field="ref", read_only=True)
+
+    class Meta:
+        model = Step
+        fields = [
+            "case", "stage", "task", "kind", "round", "state", "outcome", "reason", "opened_at", "due_on", "escalated_at",
+            "done_at", "done_by", "done_for",
+        ]  # fmt: skip
+
+
+class CaseSerializer(serializers.ModelSerializer):
+    project = serializers.SlugRelatedField(slug_field="ref", read_only=True)
+    tranche = serializers.SlugRelatedField(slug_field="number", read_only=True, allow_null=True)
+    route = serializers.CharField(source="route.code", read_only=True)
+    route_version = serializers.IntegerField(source="route.version", read_only=True)
+    drafter = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    steps = serializers.SerializerMethodField()
+    items = serializers.SerializerMethodField()
+    evidence = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Case
+        fields = [
+            "ref", "project", "tranche", "route", "route_version", "state", "round", "drafter", "submitted_at", "closed_at",
+            "steps", "items", "evidence",
+        ]  # fmt: skip
+
+    @extend_schema_field(StepSerializer(many=True))
+    def get_steps(self, row: Case) -> Any:
+        return StepSerializer([step for step in row.steps.all() if step.round == row.round], many=True).data
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_items(self, row: Case) -> list[dict[str, Any]]:
+        """What was asked to change in this round, and the answers."""
+        return [
+            {"id": item.pk, "step": step.task.code, "text": item.text, "answer": item.answer}
+            for step in row.steps.all()
+            if step.round == row.round
+            for item in step.return_items.all()
+        ]
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_evidence(self, row: Case) -> list[dict[str, Any]]:
+        return [
+            {"kind": one.kind, "title": one.title, "link": one.link, "sha256": one.sha256}
+            for one in row.evidence.all()
+            if one.round == row.round
+        ]
+
+
+class ConditionInSerializer(serializers.Serializer):
+    text = serializers.CharField()
+    due_on = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class ActSerializer(serializers.Serializer):
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    reason = serializers.CharField(required=False, allow_blank=True, default="")
+    items = serializers.ListField(child=serializers.CharField(), required=False, default=list)
+    conditions = ConditionInSerializer(many=True, required=False, default=list)
+
+
+class AnswerSerializer(serializers.Serializer):
+    item = serializers.IntegerField()
+    text = serializers.CharField()
+
+
+class WithdrawSerializer(serializers.Serializer):
+    reason = serializers.CharField()
 
 
 class WaitingSerializer(serializers.Serializer):
@@ -97,3 +177,26 @@ class NewerSerializer(serializers.Serializer):
     frozen_at = serializers.DateTimeField()
     summary = serializers.ListField(child=serializers.CharField())
     evidence = NewerEvidenceSerializer(many=True)
+
+
+class ChangeSerializer(serializers.Serializer):
+    """One field that differs between two rounds, in words. Lists say what is gone and what is new."""
+
+    field = serializers.CharField()
+    label = serializers.CharField()
+    before = serializers.CharField()
+    now = serializers.CharField()
+    gone = serializers.ListField(child=serializers.CharField())
+    new = serializers.ListField(child=serializers.CharField())
+
+
+def newer_answer(found: Any) -> dict[str, Any]:
+    """The same for the API and the command."""
+    return dict(
+        NewerSerializer(
+            {
+                "case": found.case.ref, "round": found.case.round, "frozen_at": found.frozen_at,
+                "summary": found.summary, "evidence": found.evidence,
+            }
+        ).data
+    )  # fmt: skip

@@ -18,7 +18,7 @@ from projects.api import case_serializers as more
 from projects.api import serializers as forms
 from projects.filters import CaseFilter
 from projects.models import Case, ReturnItem, Step
-from projects.selectors import pages
+from projects.selectors import changes, newer, pages
 from projects.selectors.inbox import inbox
 from projects.services import cases
 
@@ -33,7 +33,7 @@ class CaseViewSet(ReadViewSet):
         )
         .order_by("-id")
     )
-    serializer_class = forms.CaseSerializer
+    serializer_class = more.CaseSerializer
     filterset_class = CaseFilter
     ordering_fields = ["ref", "submitted_at"]
     lookup_field = "ref"
@@ -42,14 +42,14 @@ class CaseViewSet(ReadViewSet):
         return queryset.filter(project__in=pages.projects_visible_to(user))
 
     @extend_schema(
-        request=forms.ActSerializer,
-        responses=forms.CaseSerializer,
+        request=more.ActSerializer,
+        responses=more.CaseSerializer,
         parameters=[OpenApiParameter("task", str, OpenApiParameter.PATH)],
     )
     @action(detail=True, methods=["post"], url_path=r"steps/(?P<task>[-\w]+)")
     def act(self, request: Request, ref: str, task: str) -> Response:
         """Do an open task: say the outcome and why."""
-        form = forms.ActSerializer(data=request.data)
+        form = more.ActSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         said = dict(form.validated_data)
         said["conditions"] = [(row["text"], row["due_on"]) for row in said["conditions"]]
@@ -58,11 +58,11 @@ class CaseViewSet(ReadViewSet):
         cases.act(user=request.user, step=step, **said)
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=forms.AnswerSerializer, responses=forms.CaseSerializer)
+    @extend_schema(request=more.AnswerSerializer, responses=more.CaseSerializer)
     @action(detail=True, methods=["post"])
     def answer(self, request: Request, ref: str) -> Response:
         """Answer one change that was asked for."""
-        form = forms.AnswerSerializer(data=request.data)
+        form = more.AnswerSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         item = get_object_or_404(
             ReturnItem.objects.select_related("step__case__project"),
@@ -72,21 +72,50 @@ class CaseViewSet(ReadViewSet):
         cases.answer(user=request.user, item=item, text=form.validated_data["text"])
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses=forms.CaseSerializer)
+    @extend_schema(request=None, responses=more.CaseSerializer)
     @action(detail=True, methods=["post"])
     def resubmit(self, request: Request, ref: str) -> Response:
         """Hand a returned case in again."""
         cases.resubmit(user=request.user, case=self.get_object())
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=forms.WithdrawSerializer, responses=forms.CaseSerializer)
+    @extend_schema(request=more.WithdrawSerializer, responses=more.CaseSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, ref: str) -> Response:
         """Take a case back before it is decided."""
-        form = forms.WithdrawSerializer(data=request.data)
+        form = more.WithdrawSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         cases.withdraw(user=request.user, case=self.get_object(), reason=form.validated_data["reason"])
         return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(responses=more.NewerSerializer)
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)
+    def newer(self, request: Request, ref: str) -> Response:
+        """What is newer than the evidence of the newest round: frozen figure beside newer figure, with links."""
+        return Response(more.newer_answer(newer.of_case(self.get_object())))
+
+    @extend_schema(responses=more.ChangeSerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)
+    def changes(self, request: Request, ref: str) -> Response:
+        """What changed between the newest round and the one before it, in the reader's words."""
+        return Response(more.ChangeSerializer(changes.between_rounds(self.get_object()), many=True).data)
+
+
+class ProjectCodeViewSet(PlainViewSet):
+    """The investment code of a project that is being decided on and has none yet."""
+
+    lookup_field = "ref"
+    lookup_value_regex = "[^/]+"
+
+    @extend_schema(request=more.InvestmentCodeSerializer, responses=forms.ProjectSerializer)
+    @action(detail=True, methods=["post"], url_path="code")
+    def code(self, request: Request, ref: str) -> Response:
+        """Enter the national investment code while the case is on its way."""
+        form = more.InvestmentCodeSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        project = get_object_or_404(pages.projects_visible_to(request.user), ref=ref)
+        entered = cases.enter_code(user=request.user, project=project, code=form.validated_data["code"])
+        return Response(forms.ProjectSerializer(entered).data)
 
 
 class InboxViewSet(PlainViewSet):

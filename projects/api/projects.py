@@ -13,6 +13,7 @@ from core.api.viewsets import ReadViewSet
 from core.models import City
 from planning.models import PlanVersion
 from projects.api import serializers as forms
+from projects.api.case_serializers import CaseSerializer
 from projects.filters import ProjectFilter
 from projects.models import Condition, Project
 from projects.services import cases, drafts, routes
@@ -59,7 +60,7 @@ class ProjectViewSet(ReadViewSet):
         made = drafts.from_plan(user=request.user, version=version, orders=said["orders"])
         return Response(self.get_serializer(made, many=True).data, status=201)
 
-    @extend_schema(request=forms.SubmitSerializer, responses={201: forms.CaseSerializer})
+    @extend_schema(request=forms.SubmitSerializer, responses={201: CaseSerializer})
     @action(detail=True, methods=["post"])
     def submit(self, request: Request, ref: str) -> Response:
         """Hand the project in; its facts and evidence are frozen with it."""
@@ -67,7 +68,7 @@ class ProjectViewSet(ReadViewSet):
         form.is_valid(raise_exception=True)
         route = routes.current(code=form.validated_data["route"])
         case = cases.submit(user=request.user, project=self.get_object(), route=route)
-        return Response(forms.CaseSerializer(case).data, status=201)
+        return Response(CaseSerializer(case).data, status=201)
 
     @extend_schema(
         request=forms.NoteSerializer,

@@ -11,8 +11,7 @@ from rest_framework import serializers
 from core.api.fields import PointField
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
-from projects.choices import Outcome
-from projects.models import Case, Condition, Project, Step
+from projects.models import Condition, Project
 
 
 class ProjectSerializer(serializers.ModelSerializer):
@@ -64,83 +63,6 @@ class FromPlanSerializer(serializers.Serializer):
 
 class SubmitSerializer(serializers.Serializer):
     route = serializers.SlugField(default="approval")
-
-
-class StepSerializer(serializers.ModelSerializer):
-    task = serializers.SlugRelatedField(slug_field="code", read_only=True)
-    stage = serializers.CharField(source="task.stage.code", read_only=True)
-    kind = serializers.CharField(source="task.kind", read_only=True)
-    done_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
-    done_for = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
-    case = serializers.SlugRelatedField(slug_field="ref", read_only=True)
-
-    class Meta:
-        model = Step
-        fields = [
-            "case", "stage", "task", "kind", "round", "state", "outcome", "reason", "opened_at", "due_on", "escalated_at",
-            "done_at", "done_by", "done_for",
-        ]  # fmt: skip
-
-
-class CaseSerializer(serializers.ModelSerializer):
-    project = serializers.SlugRelatedField(slug_field="ref", read_only=True)
-    tranche = serializers.SlugRelatedField(slug_field="number", read_only=True, allow_null=True)
-    route = serializers.CharField(source="route.code", read_only=True)
-    route_version = serializers.IntegerField(source="route.version", read_only=True)
-    drafter = serializers.SlugRelatedField(slug_field="username", read_only=True)
-    steps = serializers.SerializerMethodField()
-    items = serializers.SerializerMethodField()
-    evidence = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Case
-        fields = [
-            "ref", "project", "tranche", "route", "route_version", "state", "round", "drafter", "submitted_at", "closed_at",
-            "steps", "items", "evidence",
-        ]  # fmt: skip
-
-    @extend_schema_field(StepSerializer(many=True))
-    def get_steps(self, row: Case) -> Any:
-        return StepSerializer([step for step in row.steps.all() if step.round == row.round], many=True).data
-
-    @extend_schema_field(OpenApiTypes.OBJECT)
-    def get_items(self, row: Case) -> list[dict[str, Any]]:
-        """What was asked to change in this round, and the answers."""
-        return [
-            {"id": item.pk, "step": step.task.code, "text": item.text, "answer": item.answer}
-            for step in row.steps.all()
-            if step.round == row.round
-            for item in step.return_items.all()
-        ]
-
-    @extend_schema_field(OpenApiTypes.OBJECT)
-    def get_evidence(self, row: Case) -> list[dict[str, Any]]:
-        return [
-            {"kind": one.kind, "title": one.title, "link": one.link, "sha256": one.sha256}
-            for one in row.evidence.all()
-            if one.round == row.round
-        ]
-
-
-class ConditionInSerializer(serializers.Serializer):
-    text = serializers.CharField()
-    due_on = serializers.DateField(required=False, allow_null=True, default=None)
-
-
-class ActSerializer(serializers.Serializer):
-    outcome = serializers.ChoiceField(choices=Outcome.choices)
-    reason = serializers.CharField(required=False, allow_blank=True, default="")
-    items = serializers.ListField(child=serializers.CharField(), required=False, default=list)
-    conditions = ConditionInSerializer(many=True, required=False, default=list)
-
-
-class AnswerSerializer(serializers.Serializer):
-    item = serializers.IntegerField()
-    text = serializers.CharField()
-
-
-class WithdrawSerializer(serializers.Serializer):
-    reason = serializers.CharField()
 
 
 class NoteSerializer(serializers.Serializer):

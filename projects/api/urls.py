@@ -7,6 +7,7 @@ def register(router: BaseRouter) -> None:
     router.register("projects", projects.ProjectViewSet, basename="project")
     router.register("projects", money.ProjectMoneyViewSet, basename="project-money")
     router.register("cases", cases.CaseViewSet, basename="case")
+    router.register("projects", cases.ProjectCodeViewSet, basename="project-code")
     router.register("inbox", cases.InboxViewSet, basename="inbox")
     router.register(
         r"projects/(?P<project_ref>[^/]+)/dossier", files.DossierViewSet, basename="project-dossier"

@@ -7,8 +7,8 @@ from django.utils.dateparse import parse_date
 
 from core.errors import DomainError
 from planning.models import PlanVersion
-from projects.api.case_serializers import inbox_answer
-from projects.api.serializers import CaseSerializer, ProjectSerializer
+from projects.api.case_serializers import CaseSerializer, inbox_answer
+from projects.api.serializers import ProjectSerializer
 from projects.models import Case, Project, ReturnItem, Step
 from projects.selectors import pages
 from projects.selectors.inbox import inbox
