@@ -12,16 +12,19 @@ from projects.views import (
     inspections,
     money,
     programme,
+    programme_money,
     project_imports,
     projects,
     publications,
     steps,
+    supervision,
     works,
 )
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox_page, name="inbox"),
     *programme.urlpatterns,
+    *programme_money.urlpatterns,
     *project_imports.urlpatterns,
     *drafts.urlpatterns,
     *duplicates.urlpatterns,
@@ -33,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     *works.urlpatterns,
     *inspections.urlpatterns,
     *draws.urlpatterns,
+    *supervision.urlpatterns,
     path("projects/<str:ref>/", case_page.project_record, name="project"),
     *cases.urlpatterns,
     *steps.urlpatterns,

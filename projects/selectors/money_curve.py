@@ -257,9 +257,12 @@ def curve(project: Project, today: date | None = None) -> MoneyCurve:
     begins, ends = time_of(project, lines, points)
     planned = planned_months(lines=lines, begins=begins, ends=ends, points=points)
     base = project.approved_fen if project.approved_fen is not None else project.cost_fen
+    series = [row for row in works.percent_series(project) if row[0] <= day]
+    done = as_seen(series)
     return assemble(
-        today=day, base_fen=base, planned=planned, released=released, paid=paid,
-        series=[row for row in works.percent_series(project) if row[0] <= day],
+        today=day, base_fen=base, planned=planned, released=released, paid=paid, works=done,
+        works_money=[(when, worth(percent, base)) for when, percent, _how in done],
+        said=[(when, percent) for when, percent, how in series if how == works.REPORTED],
     )  # fmt: skip
 
 
@@ -270,18 +273,17 @@ def assemble(
     planned: list[tuple[date, int]],
     released: list[tuple[date, int]],
     paid: list[tuple[date, int]],
-    series: list[tuple[date, float, str]],
+    works: list[tuple[date, float, str]],
+    works_money: list[tuple[date, int]],
+    said: list[tuple[date, float]],
 ) -> MoneyCurve:
     """Put series of any origin together: the months they span and the table of month ends."""
-    done = as_seen(series)
-    said = [(when, percent) for when, percent, how in series if how == works.REPORTED]
-    works_money = [(when, worth(percent, base_fen)) for when, percent, _how in done]
     happened = [*released, *paid, *works_money]
     known = [when for when, _fen in (*planned, *happened)]
     months: list[Month] = []
     if known:
         last = max([when for when, _fen in happened] + [planned[-2][0] if len(planned) > 1 else today] + ([today] if happened else []))  # fmt: skip
-        shares = [(when, percent) for when, percent, _how in done]
+        shares = [(when, percent) for when, percent, _how in works]
         for first in month_starts(min(known), last)[:MOST_MONTHS]:
             after = next_month(first)
             over = first <= today
@@ -296,6 +298,6 @@ def assemble(
                 )
             )  # fmt: skip
     return MoneyCurve(
-        today=today, base_fen=base_fen, months=months, planned=planned, released=released, paid=paid, works=done,
+        today=today, base_fen=base_fen, months=months, planned=planned, released=released, paid=paid, works=works,
         works_money=works_money, said=said,
     )  # fmt: skip
