@@ -1,6 +1,7 @@
 """Works from the command line: the same rules hold as on the pages."""
 
 import json
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -192,16 +193,14 @@ class Command(BaseCommand):
         }  # fmt: skip
 
     def do_photos(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
-        report, files = self._report(user, words), []
-        try:
+        report = self._report(user, words)
+        with ExitStack() as held:
+            files = []
             for one in words[2:]:
                 if not Path(one).is_file():
                     raise CommandError(f"no file {one}")
-                files.append(Path(one).open("rb"))
+                files.append(held.enter_context(Path(one).open("rb")))
             made = photos.add(user=user, project=report.project, uploads=files, report=report)
-        finally:
-            for file in files:
-                file.close()
         return [{"name": one.name, "problems": one.problems} for one in made]
 
     def do_milestone(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
