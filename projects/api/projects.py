@@ -14,12 +14,14 @@ from core.models import City
 from planning.models import PlanVersion
 from projects.api import serializers as forms
 from projects.api.case_serializers import CaseSerializer
+from projects.api.drafts import DraftWrites
 from projects.filters import ProjectFilter
 from projects.models import Condition, Project
 from projects.services import cases, drafts, routes
+from projects.tables import ORDERINGS
 
 
-class ProjectViewSet(ReadViewSet):
+class ProjectViewSet(DraftWrites, ReadViewSet):
     """Projects from plans or by hand, with their way through approval and their money."""
 
     queryset = Project.objects.select_related("city", "area", "service", "facility", "idle_asset").order_by(
@@ -27,7 +29,7 @@ class ProjectViewSet(ReadViewSet):
     )
     serializer_class = forms.ProjectSerializer
     filterset_class = ProjectFilter
-    ordering_fields = ["ref", "cost_fen", "units", "created_at"]
+    ordering_fields = ORDERINGS
     lookup_field = "ref"
     geometry_field = "point"
 

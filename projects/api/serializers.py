@@ -28,7 +28,8 @@ class ProjectSerializer(serializers.ModelSerializer):
         fields = [
             "ref", "city", "investment_code", "name", "name_en", "description", "origin", "state", "version", "kind", "service",
             "facility", "idle_asset", "area", "point", "units", "conversion_hours", "cost_fen", "approved_fen",
-            "approved_units", "starts_on", "ends_on", "gap_promised", "need", "plan", "alternatives", "created_at",
+            "approved_units", "starts_on", "ends_on", "started_on", "site", "builder", "lead_department", "stage", "land_m2",
+            "duplicate_reason", "gap_promised", "need", "plan", "alternatives", "created_at",
         ]  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.OBJECT)
@@ -53,6 +54,12 @@ class NewProjectSerializer(serializers.Serializer):
     description = serializers.CharField(required=False, allow_blank=True, default="")
     starts_on = serializers.DateField(required=False, allow_null=True)
     ends_on = serializers.DateField(required=False, allow_null=True)
+    site = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    builder = serializers.CharField(max_length=160, required=False, allow_blank=True)
+    lead_department = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    stage = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    land_m2 = serializers.FloatField(min_value=0, required=False, allow_null=True)
+    duplicate_reason = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
 
 
 class FromPlanSerializer(serializers.Serializer):

@@ -1,6 +1,6 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import alerts, cases, files, money, projects, works
+from projects.api import alerts, cases, drafts, files, money, projects, works
 
 
 def register(router: BaseRouter) -> None:
@@ -22,3 +22,7 @@ def register(router: BaseRouter) -> None:
     router.register("photos", works.PhotoViewSet, basename="photo")
     router.register("inspection-draws", works.DrawViewSet, basename="inspection-draw")
     router.register("works-rules", works.WorksRuleViewSet, basename="works-rule")
+    router.register("projects", drafts.ProjectNearViewSet, basename="project-near")
+    router.register("programme", drafts.ProgrammeViewSet, basename="programme")
+    router.register("project-imports", drafts.ProjectImportViewSet, basename="project-import")
+    router.register("duplicate-rules", drafts.DuplicateRuleViewSet, basename="duplicate-rule")
