@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from projects.choices import DeliveryState
+from projects.choices import DeliveryState, EventKind
 
 
 class Webhook(models.Model):
@@ -57,6 +57,10 @@ class OutboxEvent(models.Model):
         ordering = ["number"]
         verbose_name = _("event")
         verbose_name_plural = _("events")
+
+    def get_kind_words(self) -> str:
+        """The kind in words; one that is not told any more keeps its code."""
+        return str(dict(EventKind.choices).get(self.kind, self.kind))
 
 
 class Delivery(models.Model):
