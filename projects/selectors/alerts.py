@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 
 from core import policies
 from core.choices import Role
-from core.models import Area, City
+from core.models import Area, City, Membership
 from core.templatetags.pingji import local_name
 from projects.choices import AlertState, AlertWord, ProjectState, RouteState
 from projects.models import AlertRule, Deputy, Project, SupervisionAlert, SupervisionRun
+from projects.selectors import alert_words
 
 UNCLOSED = (AlertState.OPEN, AlertState.EXPLAINED)
 # States of projects that are under supervision.
@@ -79,6 +80,26 @@ def may_close(user: Any, alert: SupervisionAlert) -> bool:
     return policies.allows(user, "alert.close", alert.project) and not had_a_hand(user, alert)
 
 
+def who_could_explain(alert: SupervisionAlert) -> list[Any]:
+    """People an alert can be given to: those named as responsible for the project, and who may explain at its place."""
+    project = alert.project
+    path = project.area.path if project.area is not None else ""
+    parts = path.strip("/").split("/") if path else []
+    tops = ["/".join(parts[: n + 1]) + "/" for n in range(len(parts))]
+    officers = Membership.objects.filter(
+        _in_force(), role__in=policies.GRANTS["alert.explain"], area__city=project.city, area__path__in=tops
+    )
+    people = get_user_model().objects.filter(is_active=True).exclude(pk=alert.owner_id)
+    named = Q(responsibilities__project=project) | Q(pk__in=officers.values("user"))
+    found = people.filter(named).distinct().order_by("username")
+    return [one for one in found if policies.allows(one, "view", project)]
+
+
+def _in_force() -> Q:
+    today = timezone.localdate()
+    return Q(valid_from__lte=today) & (Q(valid_to=None) | Q(valid_to__gte=today))
+
+
 # --- lists -------------------------------------------------------------------------------------------
 
 
@@ -102,9 +123,13 @@ def most_urgent_first(rows: QuerySet[SupervisionAlert], today: date) -> QuerySet
 
 
 def of_project(project: Project, user: Any) -> list[SupervisionAlert]:
-    """Alerts of one project that the person sees, most urgent first. Each has .late_days."""
-    rows = most_urgent_first(visible_to(user).filter(project=project), today_in(project.city))
-    return with_late_days(list(rows))
+    """Alerts of one project that the person sees, most urgent first. Each has .late_days and .says, its facts in words."""
+    rows = with_late_days(
+        list(most_urgent_first(visible_to(user).filter(project=project), today_in(project.city)))
+    )
+    for row in rows:
+        row.says = alert_words.sentence(row)  # type: ignore[attr-defined]
+    return rows
 
 
 def with_late_days(rows: list[SupervisionAlert]) -> list[SupervisionAlert]:
