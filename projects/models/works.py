@@ -387,3 +387,8 @@ class RealisedGap(models.Model):
     def realised(self) -> int:
         """Units served in the run because of it; below 0 where a role has ended."""
         return self.served_with_units - self.served_without_units
+
+    @property
+    def promised_difference(self) -> int | None:
+        """Realised less promised; None where nothing was promised."""
+        return None if self.promised_units is None else self.realised - self.promised_units

@@ -58,7 +58,7 @@ class Line:
 
     @property
     def difference(self) -> int | None:
-        return None if self.row.promised_units is None else self.row.realised - self.row.promised_units
+        return self.row.promised_difference
 
 
 @dataclass

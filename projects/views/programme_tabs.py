@@ -10,6 +10,8 @@ PROGRAMME_TABS: list[tuple[str, Any]] = [
     ("projects", _("Table")),
     ("project_board", _("Board")),
     ("programme_money", _("Money")),
+    ("project_results", _("Results")),
+    ("responsibilities", _("Responsibilities")),
 ]
 
 

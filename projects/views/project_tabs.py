@@ -12,6 +12,7 @@ TABS: list[tuple[str, Any]] = [
     ("project", _("Case")),
     ("project_money", _("Money")),
     ("project_works", _("Works")),
+    ("project_responsibilities", _("Responsibility")),
     ("project_handover", _("Handover")),
     ("project_files", _("Files")),
 ]
