@@ -59,19 +59,6 @@ class DraftWrites:
         return Response(status=204)
 
 
-def duplicates_said(project: Project, user: Any) -> dict[str, Any]:
-    """The newest check as the API and the command say it."""
-    found = near.newest(project, user)
-    kept = found.check.found if found.check else {}
-    return {
-        "project": project.ref, "checked_at": found.check.checked_at if found.check else None,
-        "needs_reason": bool(found.check and found.check.needs_reason), "reason": project.duplicate_reason,
-        "overlap_percent": found.check.overlap_percent if found.check else None, "rule_percent": kept.get("rule_percent"),
-        "idle_radius_m": kept.get("idle_radius_m"), "basis": kept.get("basis"), "people": kept.get("people"),
-        "gap": kept.get("gap"), "counts": kept.get("counts", {}), "rows": found.rows, "idle": found.idle,
-    }  # fmt: skip
-
-
 class ProjectNearViewSet(PlainViewSet):
     """What stands or is planned near a project."""
 
@@ -89,7 +76,7 @@ class ProjectNearViewSet(PlainViewSet):
         project = get_object_or_404(pages.projects_visible_to(request.user), ref=ref)
         if request.method == "POST":
             duplicates.check(user=request.user, project=project)
-        return Response(forms.DuplicatesSerializer(duplicates_said(project, request.user)).data)
+        return Response(forms.DuplicatesSerializer(near.said(project, request.user)).data)
 
 
 _NARROWED = [

@@ -200,6 +200,19 @@ def newest(project: Project, user: Any = None) -> Duplicates:
     return Duplicates(project, check, check.rule, rows, idle)
 
 
+def said(project: Project, user: Any) -> dict[str, Any]:
+    """The newest check as the API and the command say it."""
+    found = newest(project, user)
+    kept = found.check.found if found.check else {}
+    return {
+        "project": project.ref, "checked_at": found.check.checked_at if found.check else None,
+        "needs_reason": bool(found.check and found.check.needs_reason), "reason": project.duplicate_reason,
+        "overlap_percent": found.check.overlap_percent if found.check else None, "rule_percent": kept.get("rule_percent"),
+        "idle_radius_m": kept.get("idle_radius_m"), "basis": kept.get("basis"), "people": kept.get("people"),
+        "gap": kept.get("gap"), "counts": kept.get("counts", {}), "rows": found.rows, "idle": found.idle,
+    }  # fmt: skip
+
+
 def _state_of(row: dict[str, Any]) -> str:
     """What stands or is planned there, in words."""
     if row["kind"] == "facility":
@@ -212,7 +225,10 @@ def _state_of(row: dict[str, Any]) -> str:
     if row["kind"] == "intervention":
         if row["hidden"]:
             return _("Chosen in a plan")
-        return _("Chosen in %(plan)s, version %(number)s") % {"plan": row["ref"], "number": row["part"].split("/")[0]}
+        return _("Chosen in %(plan)s, version %(number)s") % {
+            "plan": row["ref"],
+            "number": row["part"].split("/")[0],
+        }
     return _("Idle: %(kind)s") % {"kind": InterventionKind(row["state"]).label}
 
 
