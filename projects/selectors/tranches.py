@@ -6,7 +6,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from projects.choices import ConditionState
-from projects.models import Project, Release, Tranche
+from projects.models import Commissioning, ConversionCheck, Project, Release, Tranche
 
 
 def is_last(tranche: Tranche) -> bool:
@@ -16,6 +16,15 @@ def is_last(tranche: Tranche) -> bool:
         tranche.final
         or not Tranche.objects.filter(project_id=tranche.project_id, number__gt=tranche.number).exists()
     )
+
+
+def _converts(project_id: int) -> bool:
+    """Accepted as built, and the newest trial of the conversion was passed."""
+    handed = Commissioning.objects.filter(
+        project_id=project_id, check_passed=True, accepted_by__isnull=False, built_units__gt=0
+    ).exists()
+    newest = ConversionCheck.objects.filter(commissioning__project_id=project_id).order_by("-number").first()
+    return handed and newest is not None and newest.passed
 
 
 def open_reasons(tranche: Tranche) -> list[str]:
@@ -28,15 +37,7 @@ def open_reasons(tranche: Tranche) -> list[str]:
         str(_("milestone not seen on site: %(name)s") % {"name": one.name})
         for one in tranche.milestones.filter(reached_on=None)
     ]
-    if (
-        is_last(tranche)
-        and not Tranche.objects.filter(
-            pk=tranche.pk,
-            project__commissioning__check_passed=True,
-            project__commissioning__built_units__gt=0,
-            project__commissioning__accepted_by__isnull=False,
-        ).exists()
-    ):
+    if is_last(tranche) and not _converts(tranche.project_id):
         found.append(str(_("the capacity as built and a passed conversion check are missing")))
     return found
 

@@ -11,11 +11,10 @@ from django.utils import timezone
 
 from core.errors import DomainError, Forbidden
 from planning.choices import FundSource
-from projects.choices import CaseState, Outcome
+from projects.choices import Outcome
 from projects.models import (
     BudgetLine,
     Case,
-    Commissioning,
     Condition,
     Milestone,
     Payment,
@@ -24,27 +23,9 @@ from projects.models import (
     Tranche,
 )
 from projects.services import cases, money, routes
+from tests.projects.money_steps import commission, through, try_conversion
 
 pytestmark = pytest.mark.django_db
-
-
-def through(case: Case, people: dict[str, Any], outcome: str = Outcome.APPROVE, **more: Any) -> Case:
-    """Bring a case to its end with the last word `outcome`."""
-    from projects.selectors import officers
-
-    for _ in range(40):
-        case.refresh_from_db()
-        if case.state != CaseState.OPEN:
-            return case
-        step = case.steps.filter(state="open").select_related("task").first()
-        one = next(one for one in people.values() if officers.standing(one, step).may)
-        kind = step.task.kind
-        word = {"check": "done", "countersign": "agree", "recommend": more.get("recommended", "approve")}.get(
-            kind, outcome
-        )
-        asked = more.get("conditions", ()) if kind == "decide" else ()
-        cases.act(user=one, step=step, outcome=word, reason="as seen", conditions=asked)
-    raise AssertionError("the case does not end")
 
 
 @pytest.fixture
@@ -62,13 +43,6 @@ def approved(project: Project, people: dict[str, Any], approval: Any) -> Project
 
 def ask(tranche: Tranche, people: dict[str, Any]) -> Case:
     return cases.ask_release(user=people["lin"], tranche=tranche)
-
-
-def commission(project: Project, people: dict[str, Any], passed: bool) -> None:
-    Commissioning.objects.create(
-        project=project, built_units=880, conversion_hours=20, check_passed=passed, checked_on=date(2027, 5, 1),
-        checked_by=people["wang"], accepted_by=people["zhao"] if passed else None, accepted_at=timezone.now() if passed else None,
-    )  # fmt: skip
 
 
 def test_a_condition_of_the_approval_holds_the_first_tranche_until_it_is_met(approved, people):
@@ -111,10 +85,10 @@ def test_the_last_tranche_needs_a_passed_conversion_check_and_no_two_officers_go
         through(
             case, people, Outcome.CONDITIONS, recommended=Outcome.CONDITIONS, conditions=[("later", None)]
         )
-    commission(approved, people, passed=False)
+    handed = commission(approved, people, passed=False)
     with pytest.raises(DomainError, match="conversion check"):
         through(case, people)
-    Commissioning.objects.update(check_passed=True, accepted_by=people["zhao"], accepted_at=timezone.now())
+    try_conversion(handed, people, passed=True)
     through(case, people)
     assert Release.objects.get().amount_fen == 14_600_000_00
 
