@@ -1,6 +1,6 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import alerts, cases, drafts, files, money, projects, works
+from projects.api import alerts, cases, drafts, files, handover, money, projects, works
 
 
 def register(router: BaseRouter) -> None:
@@ -26,3 +26,6 @@ def register(router: BaseRouter) -> None:
     router.register("programme", drafts.ProgrammeViewSet, basename="programme")
     router.register("project-imports", drafts.ProjectImportViewSet, basename="project-import")
     router.register("duplicate-rules", drafts.DuplicateRuleViewSet, basename="duplicate-rule")
+    router.register("handovers", handover.HandoverViewSet, basename="handover")
+    router.register("realised-gaps", handover.RealisedViewSet, basename="realised-gap")
+    router.register("responsibilities", handover.ResponsibilityViewSet, basename="responsibility")

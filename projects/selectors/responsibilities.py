@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Count, F, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core import policies
 from core.choices import OrganisationKind
@@ -26,6 +27,7 @@ LEVELS: dict[str, Any] = {
         OrganisationKind.ENTERPRISE,
     )
 }
+NO_ORGANISATION = _("Choose the organisation that answers.")
 OVER = (ProjectState.REFUSED, ProjectState.WITHDRAWN)
 
 

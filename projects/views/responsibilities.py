@@ -83,7 +83,7 @@ def _said(request: HttpRequest, project: Project) -> dict[str, Any]:
     else:
         found = Organisation.objects.filter(city=project.city, code=code).first()
         if found is None:
-            raise DomainError("unknown-organisation", _("Choose the organisation that answers."), status=422)
+            raise DomainError("unknown-organisation", read.NO_ORGANISATION, status=422)
         organisation = found
     return {
         "level": level, "organisation": organisation, "task": said.get("task", ""),
