@@ -3,15 +3,11 @@ same services as anybody's. Only in debug mode and only for a synthetic city; no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
-from unittest import mock
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -22,18 +18,12 @@ from core.services.demo import ACTORS
 from planning.choices import VersionState
 from planning.models import PlanVersion
 from planning.services.plan_freeze import freeze_version
-from projects.choices import CaseState, Outcome, StepState, TaskKind
-from projects.models import Case, Project, Step, Tranche
-from projects.selectors import officers
+from projects.choices import CaseState, Outcome, TaskKind
+from projects.models import Case, Project, Step
 from projects.services import cases, drafts, money, routes
-
-
-@contextmanager
-def on(day: date, hour: int = 10) -> Iterator[None]:
-    """The clock of this process stands at that day. A story of two years cannot be told in a second otherwise."""
-    moment = timezone.make_aware(datetime.combine(day, time(hour)))
-    with mock.patch.object(timezone, "now", lambda: moment):
-        yield
+from projects.services.demo_clock import on
+from projects.services.demo_officers import act_for, open_steps, person
+from projects.services.demo_works import ask_release, build, hand_over, name_the_four, reach, through
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,6 @@ STORIES = (
     Story("approved", 120), Story("returned", 40), Story("recommended", 34), Story("countersign", 20), Story("submitted", 4),
     Story("draft", 2), Story("refused", 90),
 )  # fmt: skip
-STAGES = ("draft", "submitted", "countersign", "recommended", "approved", "blocked", "released", "silent", "works", "commissioned")  # fmt: skip
 
 
 def play(*, city: City, stories: tuple[Story, ...] = STORIES) -> list[Project]:
@@ -68,7 +57,7 @@ def play(*, city: City, stories: tuple[Story, ...] = STORIES) -> list[Project]:
     Membership.objects.filter(area__city=city, user__username__in=[one.username for one in ACTORS]).filter(
         valid_from__gt=earliest
     ).update(valid_from=earliest)
-    lin = _person("lin.wei")
+    lin = person("lin.wei")
     if version.state == VersionState.DRAFT:
         version = freeze_version(user=lin, version=version)
     taken = Project.objects.filter(intervention__version=version).values("intervention__order")
@@ -85,10 +74,6 @@ def play(*, city: City, stories: tuple[Story, ...] = STORIES) -> list[Project]:
     return made
 
 
-def _person(username: str) -> Any:
-    return get_user_model().objects.get(username=username)
-
-
 def _tell(project: Project, story: Story, lin: Any) -> None:
     began = timezone.localdate() - timedelta(days=story.began)
     with on(began, 11):
@@ -96,13 +81,14 @@ def _tell(project: Project, story: Story, lin: Any) -> None:
     if story.until == "draft":
         return
     with on(began + timedelta(days=1)):
+        name_the_four(project, began)
         case = cases.submit(user=lin, project=project, route=routes.current(code="approval"))
     if story.until == "submitted":
         return
     _approve(case, began, story)
     if story.until in ("countersign", "returned", "recommended", "refused", "approved"):
         return
-    _money(Project.objects.get(pk=project.pk), began, story)
+    _carry_out(Project.objects.get(pk=project.pk), began, story)
 
 
 def _plan_money(project: Project, lin: Any, began: date) -> None:
@@ -111,6 +97,7 @@ def _plan_money(project: Project, lin: Any, began: date) -> None:
     project = drafts.edit(
         user=lin, project=project, version=project.version, starts_on=starts, ends_on=ends,
         investment_code=_code(project, began),
+        duplicate_reason="周边设施容量已用尽，测算中该片区仍有缺口",
     )  # fmt: skip
     if money.totals(project)["budget_fen"] != project.cost_fen:
         half = project.cost_fen // 2
@@ -128,34 +115,12 @@ def _code(project: Project, began: date) -> str:
     return f"{began:%y%m}-510100-04-01-{project.pk % 100000:05d}{project.pk % 10}"
 
 
-def _officer(step: Step, but: set[int]) -> Any:
-    for person in officers.officers_of(step).exclude(pk__in=but).order_by("-is_superuser", "pk"):
-        if not person.is_superuser and officers.standing(person, step).may:
-            return person
-    raise DomainError(
-        "no-officer", _("Nobody may do %(task)s; run demo_accounts first.") % {"task": step.task.name}
-    )
-
-
-WORDS: dict[str, str] = {
-    TaskKind.COUNTERSIGN: "符合本部门要求",
-    TaskKind.CHECK: "材料齐全",
-    TaskKind.RECOMMEND: "需求测算可追溯，投资合理，建议批准",
-    TaskKind.DECIDE: "同意",
-}
-
-
-def _open_steps(case: Case) -> list[Step]:
-    found = Step.objects.filter(case=case, round=case.round, state=StepState.OPEN)
-    return list(found.select_related("task__stage", "case__project__area", "case__project__city"))
-
-
 def _approve(case: Case, began: date, story: Story) -> None:
     """Each open task a few days after the one before, until the story stops."""
     day = began + timedelta(days=3)
     while True:
         case.refresh_from_db()
-        waiting = _open_steps(case) if case.state == CaseState.OPEN else []
+        waiting = open_steps(case) if case.state == CaseState.OPEN else []
         if not waiting:
             return
         day = min(day, timezone.localdate())
@@ -166,13 +131,14 @@ def _approve(case: Case, began: date, story: Story) -> None:
                 return
             outcome, more = _answer(step, story, number)
             with on(day + timedelta(days=number % 3), 9 + number):
-                cases.act(user=_officer(step, set()), step=step, outcome=outcome, **more)
+                act_for(step, outcome, **more)
             if outcome == Outcome.RETURN:
                 return
         day += timedelta(days=6)
 
 
 def _answer(step: Step, story: Story, number: int) -> tuple[str, dict[str, Any]]:
+    """What the story's officers say where it is not the plain answer."""
     kind = step.task.kind
     if story.until == "returned" and kind == TaskKind.COUNTERSIGN and number == 1:
         return Outcome.RETURN, {
@@ -183,40 +149,30 @@ def _answer(step: Step, story: Story, number: int) -> tuple[str, dict[str, Any]]
         return Outcome.REFUSE, {"reason": "周边已有设施可满足需求"}
     if kind == TaskKind.DECIDE and story.until in ("approved", "blocked"):
         due = timezone.localdate() + timedelta(days=20)
-        return Outcome.CONDITIONS, {"reason": "同意，附条件", "conditions": [("取得消防设计审查意见", due)]}
-    plain: dict[str, str] = {
-        TaskKind.PROVIDE: Outcome.DONE,
-        TaskKind.CHECK: Outcome.DONE,
-        TaskKind.COUNTERSIGN: Outcome.AGREE,
-    }
-    return plain.get(kind, Outcome.APPROVE), {"reason": WORDS.get(kind, "")}
+        return Outcome.CONDITIONS, {
+            "reason": "同意，附条件",
+            "conditions": [("取得消防设计审查意见", due)],
+        }
+    return "", {}
 
 
-def _money(project: Project, began: date, story: Story) -> None:
-    day = began + timedelta(days=60)
-    tranche = project.tranches.order_by("number").first()
-    case = _ask(tranche, day)
+def _carry_out(project: Project, began: date, story: Story) -> None:
+    """From the first tranche to the registry, as far as the story goes."""
+    today, tranches = timezone.localdate(), list(project.tranches.order_by("number"))
+    started = began + timedelta(days=70)
+    case = ask_release(tranches[0], began + timedelta(days=60))
     if story.until == "blocked":
         return
-    _through(case, day + timedelta(days=2))
-
-
-def _ask(tranche: Tranche | None, day: date) -> Case:
-    assert tranche is not None  # every story plans three
-    with on(day):
-        return cases.ask_release(user=_person("lin.wei"), tranche=tranche)
-
-
-def _through(case: Case, day: date) -> None:
-    move: Callable[[], list[Step]] = lambda: _open_steps(case)  # noqa: E731
-    while case.state == CaseState.OPEN and (waiting := move()):
-        for step in waiting:
-            with on(day):
-                cases.act(
-                    user=_officer(step, set()),
-                    step=step,
-                    outcome=Outcome.APPROVE,
-                    reason=WORDS[step.task.kind],
-                )
-        day += timedelta(days=2)
-        case.refresh_from_db()
+    through(case, began + timedelta(days=62))
+    if story.until == "released":
+        return
+    months = (today - started).days // 30
+    reports = months - 4 if story.until == "silent" else months
+    build(project, started=started, months=months, reports=reports, finding=story.until != "commissioned")
+    points = list(project.milestones.order_by("number"))
+    reach(points[0], started + timedelta(days=160), 50)
+    through(ask_release(tranches[1], started + timedelta(days=170)), started + timedelta(days=172))
+    if story.until == "commissioned":
+        reach(points[1], today - timedelta(days=40), 100)
+        hand_over(Project.objects.get(pk=project.pk), today - timedelta(days=32))
+        through(ask_release(tranches[2], today - timedelta(days=15)), today - timedelta(days=13))

@@ -1,0 +1,18 @@
+"""The clock of the demonstration programme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from unittest import mock
+
+from django.utils import timezone
+
+
+@contextmanager
+def on(day: date, hour: int = 10) -> Iterator[None]:
+    """The clock of this process stands at that day. A story of two years cannot be told in a second otherwise."""
+    moment = timezone.make_aware(datetime.combine(day, time(hour)))
+    with mock.patch.object(timezone, "now", lambda: moment):
+        yield
