@@ -21,8 +21,7 @@ from projects.api import handover_serializers as forms
 from projects.choices import ProjectState
 from projects.filters import ProjectFilter
 from projects.models import Project, RealisedGap, Responsibility
-from projects.selectors import checklist
-from projects.selectors import pages
+from projects.selectors import checklist, pages
 from projects.selectors import responsibilities as named
 from projects.selectors.results import main_runs
 from projects.services import handover, responsibilities, results
@@ -170,12 +169,12 @@ class ResponsibilityViewSet(ReadViewSet):
         changed = responsibilities.change(user=request.user, responsibility=one, **said)
         return Response(self.get_serializer(changed).data)
 
-    @extend_schema(request=forms.ReasonInSerializer, responses={204: None})
+    @extend_schema(request=forms.TakenOutSerializer, responses={204: None})
     @action(detail=True, methods=["post"])
     def remove(self, request: Request, pk: str) -> Response:
         """Take out an open one, with a reason."""
         responsibilities.remove(
-            user=request.user, responsibility=self.get_object(), **_said(forms.ReasonInSerializer, request)
+            user=request.user, responsibility=self.get_object(), **_said(forms.TakenOutSerializer, request)
         )
         return Response(status=204)
 

@@ -187,7 +187,7 @@ class DoneSerializer(serializers.Serializer):
     note: Any = serializers.CharField()
 
 
-class ReasonInSerializer(serializers.Serializer):
+class TakenOutSerializer(serializers.Serializer):
     reason: Any = serializers.CharField()
 
 
