@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from core.choices import Certainty
 from core.errors import DomainError
 from core.models import Area
+from core.templatetags.pingji import local_name
 from core.templatetags.pingji import local_name, yuan
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
@@ -178,6 +179,15 @@ def _parse_day(text: str) -> date | None:
 _DAY = {"type": "date"}
 
 
+class PeopleField(forms.ModelMultipleChoiceField):
+    """People to tick, by their names in the reader's language."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, one: Any) -> str:
+        return local_name(one) or one.get_username()
+
+
 class StartForm(forms.Form):
     started_on = forms.DateField(label=_("First day of the works"), widget=forms.DateInput(attrs=_DAY))
     reason = forms.CharField(
@@ -232,7 +242,7 @@ class MilestoneMoveForm(forms.Form):
 
 class InspectionPlanForm(forms.Form):
     planned_on = forms.DateField(label=_("On"), widget=forms.DateInput(attrs=_DAY))
-    inspectors = forms.ModelMultipleChoiceField(
+    inspectors = PeopleField(
         label=_("Inspectors"),
         queryset=get_user_model().objects.none(),
         required=False,
@@ -254,7 +264,7 @@ class InspectionForm(forms.Form):
         widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
     )
     note = forms.CharField(label=_("What was seen"), widget=forms.Textarea(attrs={"rows": 4}))
-    inspectors = forms.ModelMultipleChoiceField(
+    inspectors = PeopleField(
         label=_("Who else was there"), queryset=get_user_model().objects.none(), required=False
     )
 
