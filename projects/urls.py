@@ -1,8 +1,10 @@
 from django.urls import URLPattern, path
 
 from projects.views import (
+    calendar_years,
     case_page,
     cases,
+    deputies,
     drafts,
     draws,
     duplicates,
@@ -18,15 +20,25 @@ from projects.views import (
     publications,
     responsibilities,
     results,
+    route_pages,
+    rules,
+    schedule,
     steps,
     supervision,
+    webhooks,
     works,
 )
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox_page, name="inbox"),
+    *rules.urlpatterns,
+    *deputies.urlpatterns,
+    *calendar_years.urlpatterns,
+    *route_pages.urlpatterns,
+    *webhooks.urlpatterns,
     *programme.urlpatterns,
     *programme_money.urlpatterns,
+    *schedule.urlpatterns,
     *project_imports.urlpatterns,
     *drafts.urlpatterns,
     *duplicates.urlpatterns,
