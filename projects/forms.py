@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from core.choices import Certainty
 from core.errors import DomainError
 from core.models import Area
-from core.templatetags.pingji import local_name
 from core.templatetags.pingji import local_name, yuan
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
