@@ -9,12 +9,11 @@ class ProjectsConfig(AppConfig):
     def ready(self) -> None:
         # Registers what the search over everything finds here.
         from core.context import register_waiting
-        from projects.selectors import found, home_tasks, officers, record_panels  # noqa: F401
+        from planning.selectors.change_sets import register_follower
 
         # Listens for events that were committed, wherever they were written.
         from projects import tasks  # noqa: F401
-
-        from planning.selectors.change_sets import register_follower
+        from projects.selectors import found, home_tasks, officers, record_panels  # noqa: F401
         from projects.selectors.plan_traces import projects_of_version
 
         register_follower(projects_of_version)

@@ -1,5 +1,6 @@
 """Reads plans as change-sets: what is done where, what it costs, and how the runs before and after compare."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,26 @@ def plans_visible_to(user: Any, city: City) -> QuerySet[Plan]:
 def version_of(plan: Plan, number: int | None = None) -> PlanVersion | None:
     versions = plan.versions.select_related("job", "created_by").prefetch_related("services")
     return versions.filter(number=number).first() if number else versions.order_by("-number").first()
+
+
+# What became of an intervention is known by apps above planning: they say it here, in their `ready`.
+Follower = Callable[[Any, PlanVersion], dict[int, dict[str, str]]]
+_FOLLOWERS: list[Follower] = []
+
+
+def register_follower(source: Follower) -> Follower:
+    """`source(user, version)` -> {order: {"label", "href"}} of the interventions something came of."""
+    if source not in _FOLLOWERS:
+        _FOLLOWERS.append(source)
+    return source
+
+
+def followed(version: PlanVersion, *, user: Any) -> dict[int, dict[str, str]]:
+    """What came of which intervention, as far as the person may see it."""
+    found: dict[int, dict[str, str]] = {}
+    for source in _FOLLOWERS:
+        found |= source(user, version)
+    return found
 
 
 def interventions_of(version: PlanVersion, *, user: Any) -> list[Intervention]:

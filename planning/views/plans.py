@@ -94,6 +94,7 @@ def plan_record(request: HttpRequest, ref: str) -> HttpResponse:
         one.order: mark_of(context["basket"].says(one.key or keys.get(one.order, "")))
         for one in interventions
     }
+    context["followed"] = change_sets.followed(version, user=request.user)
     context["config"] = _config(request, context, view)
     return render(request, "planning/plan.html", context)
 
