@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 PROGRAMME_TABS: list[tuple[str, Any]] = [
     ("projects", _("Table")),
     ("project_board", _("Board")),
+    ("programme_schedule", _("Schedule")),
     ("programme_money", _("Money")),
     ("project_results", _("Results")),
     ("responsibilities", _("Responsibilities")),

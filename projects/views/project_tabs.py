@@ -11,6 +11,7 @@ from projects.models import Project
 TABS: list[tuple[str, Any]] = [
     ("project", _("Case")),
     ("project_money", _("Money")),
+    ("project_schedule", _("Schedule")),
     ("project_works", _("Works")),
     ("project_responsibilities", _("Responsibility")),
     ("project_handover", _("Handover")),
