@@ -13,6 +13,7 @@ PROGRAMME_TABS: list[tuple[str, Any]] = [
     ("programme_money", _("Money")),
     ("project_results", _("Results")),
     ("responsibilities", _("Responsibilities")),
+    ("publication", _("Publication")),
 ]
 
 

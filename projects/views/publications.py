@@ -20,6 +20,7 @@ from projects.models import Publication
 from projects.selectors import publications as seen
 from projects.services import publications
 from projects.services.publication_fields import BY_PATH, FIELDS, ILLUSTRATIVE_PREFIX
+from projects.views.programme_tabs import programme_tabs
 
 # How long a reader's cache may answer without asking; after that it asks whether anything changed.
 FRESH_SECONDS = 300
@@ -39,7 +40,7 @@ def publication_page(request: HttpRequest) -> HttpResponse:
         {
             "rule": rule, "found": found, "fields": [BY_PATH[one] for one in rule.fields if one in BY_PATH] if rule else [],
             "page": page_of(request, seen.candidates(request.user, city, publications.PUBLISHABLE)), "history": seen.history(city)[:20],
-            "illustrative": ILLUSTRATIVE_PREFIX, "address": f"/open/{city.code}/oc4ids.json", "whole": whole,
+            "tabs": programme_tabs("publication"), "illustrative": ILLUSTRATIVE_PREFIX, "address": f"/open/{city.code}/oc4ids.json", "whole": whole,
             "may_edit": policies.allows(request.user, "publication.edit", city),
             "may_mark": policies.holds(request.user, "publication.publish", city.pk),
             "may_publish": policies.allows(request.user, "publication.publish", city),
@@ -51,8 +52,9 @@ def publication_page(request: HttpRequest) -> HttpResponse:
 @page
 def publication_preview(request: HttpRequest) -> HttpResponse:
     """The file as it would go out now, to read in the browser; or only one project of it."""
+    if not request.city:
+        return render(request, "planning/no_city.html")
     found = publications.preview(user=request.user, city=request.city)
-    policies.demand(request.user, "view", request.city)
     text = json.dumps(found.content, ensure_ascii=False, indent=1)
     return HttpResponse(text, content_type="application/json; charset=utf-8", headers={"Cache-Control": "private, no-store"})  # fmt: skip
 
