@@ -1,6 +1,6 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import alerts, cases, drafts, files, handover, money, projects, works
+from projects.api import alerts, cases, drafts, files, handover, money, projects, rules, webhooks, works
 
 
 def register(router: BaseRouter) -> None:
@@ -29,3 +29,8 @@ def register(router: BaseRouter) -> None:
     router.register("handovers", handover.HandoverViewSet, basename="handover")
     router.register("realised-gaps", handover.RealisedViewSet, basename="realised-gap")
     router.register("responsibilities", handover.ResponsibilityViewSet, basename="responsibility")
+    router.register("webhooks", webhooks.WebhookViewSet, basename="webhook")
+    router.register("events", webhooks.EventViewSet, basename="event")
+    router.register("deputies", rules.DeputyViewSet, basename="deputy")
+    router.register("calendar-years", rules.CalendarViewSet, basename="calendar-year")
+    router.register("routes", rules.RouteViewSet, basename="route")
