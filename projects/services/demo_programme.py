@@ -20,10 +20,19 @@ from planning.models import PlanVersion
 from planning.services.plan_freeze import freeze_version
 from projects.choices import CaseState, Outcome, TaskKind
 from projects.models import Case, Project, Step
-from projects.services import cases, drafts, money, routes
+from projects.services import alerts, cases, drafts, money, routes
 from projects.services.demo_clock import on
 from projects.services.demo_officers import act_for, open_steps, person
-from projects.services.demo_works import ask_release, build, hand_over, name_the_four, reach, through
+from projects.services.demo_works import (
+    PACE,
+    ask_release,
+    build,
+    hand_over,
+    name_the_four,
+    reach,
+    start,
+    through,
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ def play(*, city: City, stories: tuple[Story, ...] = STORIES) -> list[Project]:
                 project = drafts.from_plan(user=lin, version=version, orders=[order])[0]
             _tell(project, story, lin)
         made.append(Project.objects.get(pk=project.pk))
+    alerts.raise_alerts(city=city, today=timezone.localdate())
     return made
 
 
@@ -166,12 +176,16 @@ def _carry_out(project: Project, began: date, story: Story) -> None:
     through(case, began + timedelta(days=62))
     if story.until == "released":
         return
-    months = (today - started).days // 30
-    reports = months - 4 if story.until == "silent" else months
-    build(project, started=started, months=months, reports=reports, finding=story.until != "commissioned")
-    points = list(project.milestones.order_by("number"))
-    reach(points[0], started + timedelta(days=160), 50)
-    through(ask_release(tranches[1], started + timedelta(days=170)), started + timedelta(days=172))
+    start(project, started)
+    project.refresh_from_db()
+    first, points = started.replace(day=1), list(project.milestones.order_by("number"))
+    passed = min((today.year - first.year) * 12 + today.month - first.month, len(PACE))
+    finding = story.until != "commissioned"
+    build(project, first_month=first, months=range(min(6, passed)), tranche=tranches[0], finding=finding)
+    reach(points[0], started + timedelta(days=190), 50)
+    through(ask_release(tranches[1], started + timedelta(days=196)), started + timedelta(days=198))
+    reported = passed - 4 if story.until == "silent" else passed
+    build(project, first_month=first, months=range(6, reported), tranche=tranches[1], finding=finding)
     if story.until == "commissioned":
         reach(points[1], today - timedelta(days=40), 100)
         hand_over(Project.objects.get(pk=project.pk), today - timedelta(days=32))

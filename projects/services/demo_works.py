@@ -68,67 +68,69 @@ def through(case: Case, day: date) -> None:
     assert not case.steps.filter(round=case.round, state=StepState.OPEN).exists()
 
 
-def build(project: Project, *, started: date, months: int, reports: int, finding: bool) -> None:
-    """Contract, start, `reports` monthly reports of `months` that have passed, the first inspection, what is paid."""
-    sun, wang = person("sun.li"), person("wang.jun")
-    first = project.tranches.order_by("number")[0]
+def start(project: Project, started: date) -> None:
+    """The contract, and the first day on site."""
     with on(started - timedelta(days=5)):
-        contract = contracts.sign(
+        contracts.sign(
             user=person("qian.yi"), project=project, number=f"HT-{project.ref}", payee=BUILDER[0],
             amount_fen=project.cost_fen * 9 // 10, signed_on=timezone.localdate(),
         )  # fmt: skip
     with on(started):
-        works.start(user=sun, project=project, started_on=started)
-    project.refresh_from_db()
-    month = started.replace(day=1)
-    for number in range(min(months, len(PACE))):
-        after = (month + timedelta(days=32)).replace(day=1)
-        if number < reports:
-            with on(min(after + timedelta(days=2), timezone.localdate())):
-                works.report(
-                    user=sun,
-                    project=project,
-                    month=month,
-                    works_percent=PACE[number],
-                    text=f"第{number + 1}个月：按计划施工",
-                )
-        if number in (1, 3) and number < reports:
-            with on(after + timedelta(days=6)):
+        works.start(user=person("sun.li"), project=project, started_on=started)
+
+
+def build(project: Project, *, first_month: date, months: range, tranche: Tranche, finding: bool) -> None:
+    """A report for each month, every third month an inspection, every second a payment out of the tranche."""
+    paid = [number for number in months if number % 2]
+    for number in months:
+        month = _month_after(first_month, number)
+        after = _month_after(first_month, number + 1)
+        with on(min(after + timedelta(days=2), timezone.localdate())):
+            works.report(
+                user=person("sun.li"),
+                project=project,
+                month=month,
+                works_percent=PACE[number],
+                text=f"第{number + 1}个月：按计划施工",
+            )
+        if number in paid:
+            with on(min(after + timedelta(days=6), timezone.localdate())):
                 money.pay(
-                    user=person("qian.yi"), tranche=first, amount_fen=first.amount_fen * (4 if number == 1 else 5) // 10,
-                    payee=BUILDER[0], paid_on=timezone.localdate(), key=f"{project.ref}-{number}", contract=contract,
+                    user=person("qian.yi"), tranche=tranche, amount_fen=tranche.amount_fen * 9 // 10 // len(paid),
+                    payee=BUILDER[0], paid_on=timezone.localdate(), key=f"{project.ref}-{number}",
+                    contract=project.contracts.get(),
                 )  # fmt: skip
-        if number == 3 and number < reports:
-            with on(after + timedelta(days=8)):
-                visit = inspections.plan(
-                    user=wang, project=project, planned_on=timezone.localdate(), inspectors=[wang]
-                )
-                said = (
-                    [inspections.FindingSaid("应急水源第二路未接通", "major", "GB 55028-2022 4.2.7")]
-                    if finding
-                    else []
-                )
-                inspections.do(
-                    user=wang, inspection=visit, done_on=timezone.localdate(), works_percent=PACE[number] - 1,
-                    note="现场核对形象进度", inspectors=[wang], findings=said,
-                )  # fmt: skip
-        month = after
+        if number % 3 == 2:
+            said = inspections.FindingSaid("应急水源第二路未接通", "major", "GB 55028-2022 4.2.7")
+            visit(
+                project,
+                min(after + timedelta(days=8), timezone.localdate()),
+                PACE[number] - 1,
+                [said] if finding and number == 5 else [],
+            )
+
+
+def _month_after(first: date, count: int) -> date:
+    return date(first.year + (first.month - 1 + count) // 12, (first.month - 1 + count) % 12 + 1, 1)
+
+
+def visit(project: Project, day: date, percent: float, findings: Any = (), milestones: Any = ()) -> None:
+    """Somebody of the other side is on site and writes down what is there."""
+    wang = person("wang.jun")
+    with on(day, 15):
+        planned = inspections.plan(user=wang, project=project, planned_on=day, inspectors=[wang])
+        inspections.do(
+            user=wang, inspection=planned, done_on=day, works_percent=percent, note="现场核对形象进度",
+            inspectors=[wang], findings=findings, milestones=milestones,
+        )  # fmt: skip
 
 
 def reach(milestone: Milestone, day: date, percent: float) -> None:
     """Reported by the builder's side, seen on site by an inspector some days later."""
-    project, wang = milestone.project, person("wang.jun")
     with on(day):
         milestones.report(user=person("sun.li"), milestone=milestone, reported_on=day, text="节点完成")
-    with on(day + timedelta(days=5)):
-        visit = inspections.plan(
-            user=wang, project=project, planned_on=timezone.localdate(), inspectors=[wang]
-        )
-        milestone.refresh_from_db()
-        inspections.do(
-            user=wang, inspection=visit, done_on=timezone.localdate(), works_percent=percent, note="节点现场核验",
-            inspectors=[wang], milestones=[milestone],
-        )  # fmt: skip
+    milestone.refresh_from_db()
+    visit(milestone.project, day + timedelta(days=5), percent, milestones=[milestone])
 
 
 def hand_over(project: Project, day: date) -> None:
