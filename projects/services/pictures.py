@@ -27,6 +27,8 @@ MAX_BYTES = 25 * 1024 * 1024
 # A JPEG is read at a part of its size; others have to be read whole, so that less of them fits into memory.
 MAX_PIXELS = {"JPEG": 220_000_000, "MPO": 220_000_000, "PNG": 64_000_000, "WEBP": 64_000_000}
 ENDINGS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
+# What Pillow is let near; a picture of two views (MPO, some phones) comes through its reader of JPEG.
+FORMATS = ["JPEG", "PNG", "WEBP"]
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 MOST_AT_ONCE = 20
 _THUMBNAIL_PX = 640
@@ -126,14 +128,14 @@ def read_bytes(name: str, content: bytes) -> Picture:
 
 
 def _read(name: str, content: bytes) -> Picture:
-    with Image.open(io.BytesIO(content), formats=list(ENDINGS)) as probe:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as probe:
         form, size = str(probe.format), probe.size
         if size[0] * size[1] > MAX_PIXELS[form]:
             raise _bad("photo-too-many-pixels", _("%(name)s has more pixels than a camera takes."), name)
         if min(size) < 16:
             raise _bad("photo-too-small", _("%(name)s is too small to show anything."), name)
         probe.verify()
-    with Image.open(io.BytesIO(content), formats=list(ENDINGS)) as image:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         image.draft("RGB", (_READ_PX, _READ_PX))
         image.load()
         taken_at, point = _exif(image)

@@ -22,6 +22,7 @@ from projects.selectors import draws as drawn
 from projects.selectors import pages
 from projects.selectors.works_rules import VALUES, in_force, limits, shipped
 from projects.services import draws, works_rules
+from projects.views.supervision_tabs import supervision_tabs
 
 
 @page
@@ -74,6 +75,7 @@ def draw_page(request: HttpRequest, ref: str) -> HttpResponse:
         {
             "draw": one, "form": form, "error": error, "may": may, "rows": drawn.rows_of(one, request.user),
             "check": draws.check(one),
+            "tabs": supervision_tabs("draws"),
         },
         status=422 if error or (form.is_bound and form.errors) else 200,
     )  # fmt: skip
