@@ -45,7 +45,9 @@ stages:
 def condition_words(task: RouteTask) -> str:
     """When a task is asked for, in words; nothing where it always is."""
     only, words = task.condition, []
-    if "cost_from_fen" in only:
+    if only.get("cost_from_fen") == 1:
+        words.append(_("it costs anything"))
+    elif "cost_from_fen" in only:
         words.append(_("from %(cost)s") % {"cost": yuan(only["cost_from_fen"])})
     if "cost_below_fen" in only:
         words.append(_("below %(cost)s") % {"cost": yuan(only["cost_below_fen"])})
