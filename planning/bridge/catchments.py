@@ -21,7 +21,6 @@ from planning.bridge.asked import frozen_of, question_of
 from planning.bridge.freeze import FACILITY
 from planning.bridge.frozen import Frozen, latest_frozen
 from planning.bridge.one_place import USUAL_DRIVE_M_PER_MIN, USUAL_WALK_M_PER_MIN, plane_of
-from planning.bridge.plane import city_plane
 from planning.bridge.reach import search_of_service
 from planning.bridge.roads import RoadState, load_roads, open_roads
 from planning.bridge.searches import cells_snap
@@ -84,14 +83,15 @@ class Shared:
     distance_m: np.ndarray
 
 
-def ground_of(city: City, run: Run | None) -> Ground:
-    """People and roads of a run, without its closures; else of the newest snapshot; else the tables, straight lines."""
+def ground_of(city: City, run: Run | None, lon: float, lat: float) -> Ground:
+    """People and roads around a place: of a run, without its closures; else of the newest snapshot; else the tables,
+    straight lines."""
     try:
         frozen = frozen_of(run) if run is not None and run.snapshot is not None else latest_frozen(city)
     except FileNotFoundError:  # the store was emptied; the tables are still there
         frozen = None
     if frozen is None:
-        return _of_tables(city)
+        return _of_tables(city, lon, lat)
     if run is not None and run.snapshot is not None:
         question = question_of(run)
         code = str(question.scenario.get("population_layers", {}).get(question.time_of_day, ""))
@@ -109,8 +109,8 @@ def ground_of(city: City, run: Run | None) -> Ground:
     )  # fmt: skip
 
 
-def _of_tables(city: City) -> Ground:
-    """The cells of the layer in use (at night where there is one), in one statement."""
+def _of_tables(city: City, lon: float, lat: float) -> Ground:
+    """The cells of the layer in use (at night where there is one), in one statement, on a plane around the place."""
     layers = {row.time_of_day: row for row in PopulationLayer.objects.filter(city=city, current=True)}
     layer = layers.get(TimeOfDay.NIGHT) or next((layers[key] for key in sorted(layers)), None)
     with connection.cursor() as cursor:
@@ -120,7 +120,7 @@ def _of_tables(city: City) -> Ground:
             [layer.pk if layer else None, city.pk],
         )
         rows = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 4)
-    plane = city_plane(city)
+    plane = LocalMetric(round(lon, 1), round(lat, 1))
     x, y = plane.forward(rows[:, 1], rows[:, 2])
     time = layer.time_of_day if layer else str(TimeOfDay.NIGHT)
     return Ground(rows[:, 0].astype(np.int64), np.asarray(x), np.asarray(y), rows[:, 3], plane, time)

@@ -73,7 +73,7 @@ def _find(project: Project, rule: DuplicateRule | None) -> tuple[dict[str, Any],
     if standard is not None:
         limit = Limit(standard.reach_limit, standard.reach_unit, standard.mode)
         rows = near.same_service_near(project, 2 * limit.farthest_m)
-        ground = ground_of(project.city, run)
+        ground = ground_of(project.city, run, project.point.x, project.point.y)
         at = [np.array([row[name] for row in rows], dtype=float) for name in ("lon", "lat")]
         ids = np.array(
             [row["facility_id"] if row["kind"] == "facility" else -1 for row in rows], dtype=np.int64
