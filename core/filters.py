@@ -238,6 +238,9 @@ class AuditFilter(PageFilter):
     user = django_filters.CharFilter(field_name="user__username", label=_("user name"))
     act = django_filters.CharFilter(lookup_expr="startswith", label=_("act, or its beginning"))
     record = django_filters.CharFilter(field_name="subject_ref", label=_("reference of the record"))
+    project = django_filters.CharFilter(
+        method="by_trail", label=_("reference of a project, with everything that belongs to it")
+    )
     kind = django_filters.CharFilter(field_name="subject_type", label=_("kind of record"))
     since = django_filters.DateFilter(field_name="at", lookup_expr="date__gte", label=_("from this day"))
     until = django_filters.DateFilter(field_name="at", lookup_expr="date__lte", label=_("to this day"))
@@ -245,3 +248,7 @@ class AuditFilter(PageFilter):
     class Meta:
         model = AuditEntry
         fields: list[str] = []
+
+    def by_trail(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        ref = value.strip()
+        return rows.filter(Q(trail_ref=ref) | Q(subject_ref=ref))

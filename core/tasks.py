@@ -10,8 +10,9 @@ from celery.signals import celeryd_init, worker_ready, worker_shutting_down
 from django.core.cache import cache
 
 from core.selectors.jobs import WORKER_SEEN
-from core.services import jobs, shards
+from core.services import audit_checks, jobs, shards  # audit_checks: registers its kind of job
 
+__all__ = ["audit_checks", "help_job", "perform_job", "watch_jobs"]
 _stop = threading.Event()
 
 

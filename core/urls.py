@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("account/tokens/", account.tokens, name="tokens"),
     path("account/tokens/<int:pk>/revoke/", account.token_revoke, name="token_revoke"),
     path("audit/", audit.audit_list, name="audit"),
+    path("audit/check/", audit.audit_check, name="audit_check"),
     path("search/", search.search_page, name="search"),
     path("developers/", developers.developers, name="developers"),
     *(

@@ -148,8 +148,8 @@ class AuditSerializer(serializers.ModelSerializer):
     class Meta:
         model = AuditEntry
         fields = [
-            "id", "at", "user", "act", "subject_type", "subject_ref", "city_code", "area_path", "before", "after", "reason",
-            "request_id", "previous_sha256", "sha256",
+            "id", "number", "at", "user", "act", "subject_type", "subject_ref", "trail_ref", "city_code", "area_path", "before",
+            "after", "reason", "request_id", "previous_sha256", "sha256",
         ]  # fmt: skip
 
 
