@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from core import policies
 from core.models import City
 from facilities.models import ImportBatch, ServiceType
+from projects.models import Project
 
 
 def imports_of(user: Any, city: City | None = None) -> QuerySet[ImportBatch]:
@@ -31,4 +32,7 @@ def file_of(batch: ImportBatch) -> Path | None:
 def preview(batch: ImportBatch) -> list[dict[str, Any]]:
     """The first rows as they would be (or were) taken over, each with its service."""
     services = {one.code: one for one in ServiceType.objects.all()}
-    return [row | {"service": services.get(row["service"])} for row in batch.mapping.get("preview", [])]
+    rows = [dict(row) | {"service": services.get(row["service"])} for row in batch.mapping.get("preview", [])]
+    for row in rows:
+        row["changes"] = [one | {"label": Project._meta.get_field(one["field"]).verbose_name} for one in row["changes"]]  # fmt: skip
+    return rows
