@@ -40,7 +40,7 @@ class Limits:
     draw_unseen_months_most: float
     draw_cost_tenfold: float
     draw_cost_tenfolds_most: float
-    rule: WorksRule | None = None
+    rule: Any = None
 
     def finding_working_days(self, severity: str) -> int:
         return int(getattr(self, f"{severity}_working_days"))

@@ -141,7 +141,7 @@ def announce(
     try:
         with transaction.atomic():
             made = InspectionDraw.objects.create(
-                city=city, area=area, ref=next_ref("D"), rule_id=limits.rule.pk if limits.rule else None, count=count, weights=listed,
+                city=city, area=area, ref=next_ref("D"), rule=limits.rule, count=count, weights=listed,
                 list_sha256=list_sha256(pairs(listed), count), seed_source=seed_source.strip()[:200],
                 seed_expected_at=seed_expected_at, announced_by=user,
             )  # fmt: skip

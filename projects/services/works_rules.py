@@ -62,7 +62,7 @@ def draft(*, user: Any, values: dict[str, Any], source: str, certainty: str, rea
         raise InvalidInput(
             _("Correct this: %(words)s") % {"words": " ".join(str(one.message) for one in problems)}, problems
         )
-    old = held.rule.values  # type: ignore[union-attr]
+    old = held.rule.values
     fresh = {
         name: {"value": _number(name, values[name]), "certainty": certainty, "source": source.strip()}
         for name in values

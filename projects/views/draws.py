@@ -111,9 +111,9 @@ def works_rules_page(request: HttpRequest) -> HttpResponse:
                 works_rules.publish(user=request.user, rule=rule)
                 messages.success(request, _("Published."))
             else:
-                values = {name: request.POST[name] for name in VALUES if request.POST.get(name, "").strip()}
+                typed = {name: request.POST[name] for name in VALUES if request.POST.get(name, "").strip()}
                 works_rules.draft(
-                    user=request.user, values=values, source=request.POST.get("source", ""),
+                    user=request.user, values=typed, source=request.POST.get("source", ""),
                     certainty=request.POST.get("certainty", ""), reason=request.POST.get("reason", ""),
                 )  # fmt: skip
                 messages.success(request, _("Drafted. Somebody else publishes it."))
