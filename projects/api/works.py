@@ -267,7 +267,7 @@ class PhotoViewSet(ReadViewSet):
 
     @extend_schema(request=forms.PhotoInSerializer, responses={201: forms.PhotoSerializer(many=True)})
     def create(self, request: Request) -> Response:
-        """Photos for a report that is there (`month`), for an inspection, or for the project alone."""
+        """Photos for a report that is there (`month`), for an inspection or one of its findings, or for the project alone."""
         form = forms.PhotoInSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         said = form.validated_data
@@ -279,6 +279,11 @@ class PhotoViewSet(ReadViewSet):
         if said["month"]:
             day = date.fromisoformat(f"{said['month']}-01")
             holder["report"] = get_object_or_404(ProgressReport, project=project, month=day)
+        elif said["finding"]:
+            found = get_object_or_404(
+                Finding.objects.select_related("inspection"), inspection__project=project, ref=said["finding"]
+            )
+            holder = {"finding": found, "inspection": found.inspection}
         elif said["inspection"]:
             holder["inspection"] = get_object_or_404(Inspection, project=project, ref=said["inspection"])
         made = photos.add(user=request.user, project=project, uploads=said["photos"], **holder)

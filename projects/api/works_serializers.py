@@ -345,6 +345,9 @@ class PhotoInSerializer(PhotosIn):
     project = serializers.CharField()
     month = serializers.RegexField(r"^\d{4}-(0[1-9]|1[0-2])$", required=False, default="", allow_blank=True)
     inspection = serializers.CharField(required=False, allow_blank=True, default="")
+    finding = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="The finding that an inspector's photo shows."
+    )
 
 
 class DrawInSerializer(serializers.Serializer):

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import policies
-from core.errors import DomainError
+from core.errors import DomainError, Forbidden
 from core.models import Area, City
 from core.services import audit
 from core.services.refs import next_ref
@@ -201,6 +201,12 @@ def void(*, user: Any, draw: InspectionDraw, reason: str) -> InspectionDraw:
     policies.demand(user, "inspection.draw", draw.area or draw.city)
     if not reason.strip():
         raise DomainError("no-reason", _("Say why."), status=422)
+    if draw.announced_by_id == user.pk and timezone.now() >= draw.seed_expected_at:
+        # Whoever announced it could else try until the outcome pleases.
+        raise Forbidden(
+            _("The outcome may be known by now; somebody else than who announced the draw calls it off."),
+            "two-people",
+        )
     with transaction.atomic():
         moved = InspectionDraw.objects.filter(pk=draw.pk, drawn_at=None, voided_at=None).update(
             voided_at=timezone.now(), voided_by=user, void_reason=reason.strip()

@@ -15,14 +15,16 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core import policies
+from core.errors import DomainError, Forbidden
 from core.services import audit
 from engine.crs import great_circle_m, to_wgs84
 from projects.models import Finding, Inspection, Milestone, Photo, ProgressReport, Project, Rectification
-from projects.selectors.works import month_after
+from projects.selectors.works import has_looked, has_reported, month_after
 from projects.selectors.works_rules import Limits
-from projects.services import works_rules
+from projects.services import events, works_rules
 from projects.services.pictures import Picture, read_all, soon
 
 # Most earlier pictures that are named with one that was sent again.
@@ -40,7 +42,14 @@ def add(
     milestone: Milestone | None = None,
 ) -> list[Photo]:
     """Photos that come after the report or inspection they belong to. Those of an inspection are its inspectors'."""
-    policies.demand(user, "works.inspect" if inspection is not None else "works.report", project)
+    looking = inspection is not None
+    policies.demand(user, "works.inspect" if looking else "works.report", project)
+    if (has_reported if looking else has_looked)(project, user):
+        raise Forbidden(
+            _("You stand on the other side of this project: one side reports, the other looks."), "two-sides"
+        )
+    if project.started_on is None:
+        raise DomainError("works-not-begun", _("The works have not begun, or are over."))
     pictures = read_all(uploads)
     with transaction.atomic():
         made = keep(
@@ -54,6 +63,11 @@ def add(
             ref=project.ref,
             after={"photos": [{"sha256": one.sha256, "problems": one.problems} for one in made]},
         )
+        if made and not looking:
+            events.tell(
+                project=project, kind="works.reported", ref=project.ref,
+                payload={"month": f"{report.month:%Y-%m}" if report else None, "photos": len(made)},
+            )  # fmt: skip
     return made
 
 

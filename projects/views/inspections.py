@@ -151,6 +151,7 @@ def finding_page(request: HttpRequest, ref: str) -> HttpResponse:
     context: dict[str, Any] = {
         "finding": finding, "facts": facts_beside(project), "today": timezone.localdate(),
         "rounds": [(one, [view for view in views if view.photo.rectification_id == one.pk]) for one in rounds],
+        "found_photos": site.photo_views(list(site.photos_of(project).filter(finding=finding)), request.user),
         "overdue": finding.state == FindingState.OPEN and finding.due_on < timezone.localdate(),
     }  # fmt: skip
     then = reverse("finding", args=[ref])

@@ -211,6 +211,22 @@ def test_a_draw_whose_event_failed_stays_with_its_reason_and_another_is_announce
     assert InspectionDraw.objects.count() == 2
 
 
+def test_whoever_announced_a_draw_does_not_call_it_off_once_the_outcome_may_be_known(
+    city_in_works, auditor, people
+):
+    draw = announced(auditor, city_in_works)
+    time.sleep(1.1)
+    with pytest.raises(Forbidden) as refused:
+        draws.void(user=auditor, draw=draw, reason="不合意")
+    assert refused.value.code == "two-people"
+    with pytest.raises(DatabaseError, match="somebody else"), transaction.atomic():
+        InspectionDraw.objects.filter(pk=draw.pk).update(
+            voided_at=timezone.now(), voided_by=auditor, void_reason="不合意"
+        )
+    draws.void(user=people["zhao"], draw=draw, reason="开奖取消")
+    assert InspectionDraw.objects.get().voided_by == people["zhao"]
+
+
 def test_the_command_announces_draws_and_checks(city_in_works, auditor, capsys):
     known = (timezone.now() + timedelta(seconds=1)).isoformat()
     call_command(
