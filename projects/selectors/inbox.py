@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.db.models import Q
@@ -18,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from core.models import City
 from projects.choices import CaseState, ConditionState
 from projects.models import Case, Condition, Project
-from projects.selectors import officers
+from projects.selectors import alerts, handover, money_page, officers, responsibilities, works
 
 WEEK = timedelta(days=7)
 # Words for what is waited for; the order is that of the filter.
@@ -40,12 +38,13 @@ KINDS: dict[str, Any] = {
     "alert": _("Alerts to explain"),
     "alert-close": _("Alerts to close"),
     "responsibility": _("Responsibilities"),
+    "condition-move": _("Conditions to move to another tranche"),
     "handover": _("Handovers"),
     "handover-check": _("Handovers to check"),
     "handover-accept": _("Handovers to accept"),
 }
-# Other parts offer `waiting_for(user, city) -> list[dict]` (kind, title, href, due_on, project) in these modules.
-SOURCES = ("works", "alerts", "handover", "responsibilities")
+# Other parts offer `waiting_for(user, city) -> list[dict]` (kind, title, href, due_on, project).
+SOURCES = (works, alerts, handover, responsibilities, money_page)
 
 
 @dataclass(frozen=True)
@@ -171,20 +170,11 @@ def _conditions(user: Any, city: City | None) -> Iterable[Waiting]:
         )  # fmt: skip
 
 
-def _others() -> Iterable[Callable[..., list[dict[str, Any]]]]:
-    for name in SOURCES:
-        if find_spec(f"projects.selectors.{name}") is None:
-            continue
-        source = getattr(import_module(f"projects.selectors.{name}"), "waiting_for", None)
-        if source is not None:
-            yield source
-
-
 def waiting_for(user: Any, city: City | None = None) -> list[Waiting]:
     """Everything that waits for the person: overdue first, then soonest due, what has no day last."""
     found = [*_returned(user, city), *_steps(user, city), *_conditions(user, city)]
-    for source in _others():
-        for row in source(user, city):
+    for source in SOURCES:
+        for row in source.waiting_for(user, city):
             more = {key: row[key] for key in ("title_en", "detail", "detail_en") if key in row}
             found.append(
                 _row(row["project"], row["kind"], row["title"], row["href"], row.get("due_on"), **more)

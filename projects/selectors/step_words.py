@@ -203,11 +203,12 @@ def _open(step: Step) -> list[Fact]:
 
 
 def opinions(step: Step) -> list[Step]:
-    """What others have said in this round, the recommendation last."""
+    """What others have said in this round, the recommendation first."""
     rows = step.case.steps.filter(round=step.round, state=StepState.DONE).select_related(
         "task", "done_by", "done_for"
     )
-    return list(rows.prefetch_related("conditions", "return_items").order_by("done_at"))
+    found = list(rows.prefetch_related("conditions", "return_items").order_by("done_at"))
+    return sorted(found, key=lambda one: one.task.kind != TaskKind.RECOMMEND)
 
 
 def released_by(step: Step) -> Release | None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from core.templatetags.pingji import local_name
 from projects.choices import CaseState, ConditionState, FindingState, ProjectState, StepState
@@ -53,13 +53,6 @@ class TaskList:
         return sum(row.how == DONE for stage in self.stages for row in stage.rows)
 
 
-def _page(name: str, project: Project) -> str:
-    try:
-        return reverse(name, args=[project.ref])
-    except NoReverseMatch:
-        return ""
-
-
 def task_list(project: Project, case: Case | None, mine: set[int]) -> TaskList:
     """`case`: that of the project's approval; `mine`: ids of the steps the reader may do now."""
     stages = [*_approval(case, mine), *_after(project, mine)]
@@ -100,7 +93,7 @@ def _approval(case: Case | None, mine: set[int]) -> list[Stage]:
 def _conditions(states: list[tuple[str, date | None]]) -> Row:
     met = sum(state != ConditionState.OPEN for state, _due in states)
     late = any(state == ConditionState.OPEN and due and due < timezone.localdate() for state, due in states)
-    title = _("%(count)s conditions") % {"count": len(states)}
+    title = ngettext("%(count)d condition", "%(count)d conditions", len(states)) % {"count": len(states)}
     if met == len(states):
         return Row(title, DONE, _("Completed"), "#conditions")
     words = _("%(met)s of %(count)s met") % {"met": met, "count": len(states)}
@@ -125,7 +118,7 @@ def _step(case: Case, step: Step, mine: set[int]) -> Row:
 def _open(title: str, href: str, due_on: date | None, yours: bool) -> Row:
     late = (timezone.localdate() - due_on).days if due_on is not None else 0
     if late > 0:
-        words = _("%(days)s days overdue") % {"days": late}
+        words = ngettext("%(days)d day overdue", "%(days)d days overdue", late) % {"days": late}
         return Row(title, LATE, words, href, _("waits for you") if yours else "", due_on, yours)
     return Row(title, NOW if yours else OPEN, _("Waits for you") if yours else "", href, "", due_on, yours)
 
@@ -138,7 +131,7 @@ def _after(project: Project, mine: set[int]) -> list[Stage]:
 def _works(project: Project, begun: bool, mine: set[int]) -> Stage:
     """Start, each tranche, milestones, the last inspection, open findings."""
     stage = Stage(_("Works and money"))
-    works = _page("project_works", project)
+    works = reverse("project_works", args=[project.ref])
     if project.started_on is not None:
         stage.rows.append(Row(_("Works begun"), DONE, _("Completed"), works))
     else:
@@ -150,7 +143,7 @@ def _works(project: Project, begun: bool, mine: set[int]) -> Stage:
         late = any(reached is None and planned < timezone.localdate() for reached, planned in points)
         words = _("%(seen)s of %(count)s seen") % {"seen": seen, "count": len(points)}
         how = DONE if seen == len(points) else (LATE if late else OPEN) if begun else WAIT
-        title = _("%(count)s milestones") % {"count": len(points)}
+        title = ngettext("%(count)d milestone", "%(count)d milestones", len(points)) % {"count": len(points)}
         stage.rows.append(Row(title, how, _("Completed") if how == DONE else words if begun else str(CANNOT), works if begun else ""))  # fmt: skip
     last = project.inspections.exclude(done_on=None).order_by("-done_on", "-id").first()
     if last is not None:
@@ -159,7 +152,7 @@ def _works(project: Project, begun: bool, mine: set[int]) -> Stage:
     for one in findings.order_by("due_on", "id"):
         late_days = (timezone.localdate() - one.due_on).days
         words = (
-            _("%(days)s days overdue") % {"days": late_days}
+            ngettext("%(days)d day overdue", "%(days)d days overdue", late_days) % {"days": late_days}
             if late_days > 0
             else str(one.get_state_display())
         )

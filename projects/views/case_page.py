@@ -15,6 +15,7 @@ from facilities.selectors import places
 from projects.choices import CaseState, ConditionState, ProjectState, StepState, TaskKind
 from projects.models import Case, Project, Route, Step
 from projects.selectors import (
+    alerts,
     duplicates,
     evidence,
     handover,
@@ -59,6 +60,7 @@ def project_record(request: HttpRequest, ref: str) -> HttpResponse:
             "due": timeline.due(project), "history": history if whole else history[:SHOWN], "whole": whole, "happened": len(history),
             "conditions": _conditions(request, project), "config": _map_config(request, project), "runs": _runs(project),
             "works": works.summary(project), "handover": handover.summary(project), "duplicates": duplicates.newest(project, request.user),
+            "alerts": alerts.of_project(project, request.user),
             **_rights(request, project, approval),
         },
     )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -72,7 +72,7 @@ def case_answers(request: HttpRequest, ref: str) -> HttpResponse:
         return redirect("project", case.project.ref)
     typed = [(item, request.POST.get(f"item-{item.pk}", item.answer)) for item in items]
     context = {
-        "case": case, "project": case.project, "items": typed, "error": error, "left": sum(not text.strip() for _item, text in typed),
+        "case": case, "project": case.project, "items": typed, "error": error, "edit_url": reverse("project_edit", args=[case.project.ref]), "left": sum(not text.strip() for _item, text in typed),
         "changed": changes.since_submission(case),
     }  # fmt: skip
     return render(request, "projects/answers.html", context, status=error.status if error else 200)

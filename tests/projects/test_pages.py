@@ -105,7 +105,7 @@ def test_a_project_is_returned_answered_approved_with_a_condition_and_its_money_
     answer(people["wang"], money, "finance", outcome="approve", reason="合同已签")
     address = reverse("case_step", args=[money.ref, "decide"])
     blocked = as_(people["zhao"]).post(address, {"outcome": "approve", "reason": "放款", "go": "yes"})
-    assert blocked.status_code == 422
+    assert blocked.status_code == 409
     assert "接入第二水源" in blocked.content.decode()
     assert not Release.objects.exists()
     condition = Condition.objects.get()
