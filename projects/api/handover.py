@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -97,18 +97,31 @@ class RealisedViewSet(ListViewSet):
     """Gap closed by each accepted project in the newest run of every scenario, and by all together. POST reckons anew."""
 
     queryset = RealisedGap.objects.select_related("project__area", "run__scenario", "service").order_by(
-        "-run_id", "id"
+        "-run_id", "service_id", F("project_id").asc(nulls_last=True)
     )
     serializer_class = forms.RealisedSerializer
+    list_params = ("project", "run", "service")
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         cities = City.objects.filter(policies.visible_cities(user))
         whole = [city.pk for city in cities if policies.sees_whole_city(user, city.pk)]
         runs = [run.pk for city in cities for run in main_runs(city)]
         seen = policies.visible(user, area="project__area", city="project__city")
-        return queryset.filter(run__in=runs).filter(
+        rows = queryset.filter(run__in=runs).filter(
             Q(project=None, city__in=whole) | Q(project__isnull=False) & seen
         )
+        asked = self.request.query_params
+        fields = {
+            "city": "city__code",
+            "project": "project__ref",
+            "run": "run__ref",
+            "service": "service__code",
+        }
+        return rows.filter(**{field: asked[name] for name, field in fields.items() if asked.get(name)})
+
+    @extend_schema(parameters=[OpenApiParameter(name, str) for name in list_params])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        return super().list(request, *args, **kwargs)
 
     @extend_schema(request=forms.CityInSerializer, responses={202: OpenApiTypes.OBJECT})
     def create(self, request: Request) -> Response:
@@ -126,6 +139,7 @@ class ResponsibilityViewSet(ReadViewSet):
     serializer_class = forms.ResponsibilitySerializer
     lookup_field = "pk"
     lookup_value_regex = r"\d+"
+    list_params = (*named.FILTERS, "project")
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         rows = named.visible_to(user)
@@ -133,6 +147,7 @@ class ResponsibilityViewSet(ReadViewSet):
             return rows
         asked = self.request.query_params
         rows = rows.filter(project__ref=asked["project"]) if asked.get("project") else rows
+        rows = rows.filter(project__city__code=asked["city"]) if asked.get("city") else rows
         return named.narrowed(rows, {name: asked.get(name, "") for name in named.FILTERS})
 
     @extend_schema(

@@ -66,7 +66,7 @@ def against(
 
 def reason_words(reason: dict[str, Any]) -> str:
     if reason["code"] == "too-slow":
-        return _("it took %(tried)s and may take %(limit)s") % {
+        return _("it took %(tried)s h and may take %(limit)s h") % {
             "tried": hours_text(reason["tried_hours"]), "limit": hours_text(reason["limit_hours"])
         }  # fmt: skip
     if reason["code"] == "too-few":
@@ -192,7 +192,7 @@ def _of_the_size(project: Project, found: Commissioning) -> Iterable[Remark]:
         yield Remark("below-approved", words % {"built": num(found.built_units), "approved": num(approved)})
     promised, tried = project.conversion_hours, found.conversion_hours
     if promised is not None and tried is not None and tried > promised:
-        words = _("conversion took %(tried)s, %(promised)s were promised")
+        words = _("conversion took %(tried)s h, %(promised)s h were promised")
         yield Remark("slower", words % {"tried": hours_text(tried), "promised": hours_text(promised)})
     if found.barrier_free_units is None and converts(project) and project.kind != InterventionKind.STOCK:
         yield Remark("barrier-free", _("nobody has said how many units are barrier-free, so none are promised to people who need them"))  # fmt: skip

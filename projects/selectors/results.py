@@ -152,7 +152,7 @@ def reasons_of(row: RealisedGap) -> list[str]:
         found.append(_("opens too late for %(units)s units") % {"units": num(facts["late"])})
     elif tried is not None and hours is not None and tried > hours:
         found.append(
-            _("opens later: %(tried)s instead of %(hours)s")
+            _("opens later: %(tried)s h instead of %(hours)s h")
             % {"tried": hours_text(tried), "hours": hours_text(hours)}
         )
     taken = facts.get("taken", 0)

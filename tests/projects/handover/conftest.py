@@ -50,11 +50,13 @@ def in_works(town: SimpleNamespace, crew: SimpleNamespace) -> Callable[..., Proj
         place = more.get("facility") or more.get("idle_asset")
         fields = {
             "service": town.service,
+            "name": "工程",
+            "name_en": "Works",
             "point": place.point if place else town.places[0].point,
             "area": place.area if place else town.left,
         }
         made = Project.objects.create(
-            city=town.city, ref=f"PJ-9{next(count):03d}", name="工程", name_en="Works", kind=kind, units=units,
+            city=town.city, ref=f"PJ-9{next(count):03d}", kind=kind, units=units,
             cost_fen=0, created_by=crew.lin, **(fields | more),
         )  # fmt: skip
         return put_in_works(made)

@@ -27,7 +27,7 @@ from projects.models import (
 )
 from projects.selectors import handover as read
 from projects.services import handover
-from tests.projects.handover.steps import TODAY, handed_over, report, triggers_asleep, tried, yes_to_all
+from tests.projects.handover.steps import TODAY, handed_over, report, tried, triggers_asleep, yes_to_all
 
 pytestmark = pytest.mark.django_db
 
