@@ -1,11 +1,25 @@
 from rest_framework.routers import BaseRouter
 
-from projects.api import alerts, cases, drafts, files, handover, money, projects, rules, webhooks, works
+from projects.api import (
+    alerts,
+    cases,
+    drafts,
+    files,
+    handover,
+    money,
+    projects,
+    rules,
+    schedule,
+    webhooks,
+    works,
+)
 
 
 def register(router: BaseRouter) -> None:
     router.register("projects", projects.ProjectViewSet, basename="project")
     router.register("projects", money.ProjectMoneyViewSet, basename="project-money")
+    router.register("projects", schedule.ProjectScheduleViewSet, basename="project-schedule")
+    router.register("programme", schedule.ProgrammeFollowViewSet, basename="programme-follow")
     router.register("cases", cases.CaseViewSet, basename="case")
     router.register("projects", cases.ProjectCodeViewSet, basename="project-code")
     router.register("inbox", cases.InboxViewSet, basename="inbox")

@@ -16,7 +16,7 @@ from projects.api.money_serializers import (
     money_answer,
 )
 from projects.models import Condition, ConditionMove, Contract, Milestone, Payment, Project, Tranche
-from projects.selectors import money_curve, pages
+from projects.selectors import money_curve, pages, schedule
 from projects.services import amounts, cases, contracts, money, ties
 
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
 
     money show PJ-2026-0001 --as lin.wei                sums, lines, tranches, contracts, payments
     money curve PJ-2026-0001 --as lin.wei               planned, released, paid, done by month
+    money schedule PJ-2026-0001 --as lin.wei            planned, reported, seen, late
     money lines PJ-2026-0001 2026:central:14600000 2027:local:10000000.50 --as lin.wei
     money ask PJ-2026-0001 1 --as lin.wei               ask for the release of tranche 1
     money contract PJ-2026-0001 HT-01 --payee NAME --code 91350100M000100Y43 --yuan 5000000 --on 2026-11-01 --as lin.wei
@@ -40,7 +41,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "act",
-            choices=["show", "curve", "lines", "ask", "contract", "supplement", "pay", "take-back", "tie", "move", "agree", "refuse"],
+            choices=["show", "curve", "schedule", "lines", "ask", "contract", "supplement", "pay", "take-back", "tie", "move", "agree", "refuse"],
         )  # fmt: skip
         parser.add_argument("ref", help="reference of the project")
         parser.add_argument("words", nargs="*")
@@ -98,6 +99,9 @@ class Command(BaseCommand):
 
     def do_curve(self, user: Any, project: Project, words: list[str], options: dict[str, Any]) -> Any:
         return curve_answer(money_curve.curve(project))
+
+    def do_schedule(self, user: Any, project: Project, words: list[str], options: dict[str, Any]) -> Any:
+        return {"rows": schedule.answer(schedule.of_project(project))}
 
     def do_lines(self, user: Any, project: Project, words: list[str], options: dict[str, Any]) -> Any:
         lines = []
