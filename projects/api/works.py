@@ -26,6 +26,7 @@ from projects.filters import FindingFilter, InspectionFilter, PhotoFilter, Proje
 from projects.models import Finding, Inspection, InspectionDraw, Photo, ProgressReport, Project, WorksRule
 from projects.selectors import draws as drawn
 from projects.selectors import site
+from projects.selectors.works import with_shares
 from projects.services import draws, inspections, milestones, photos, works, works_rules
 from projects.services.inspections import FindingSaid
 from projects.services.pictures import TYPES, read_all
@@ -58,7 +59,6 @@ class WorksViewSet(ReadViewSet):
     queryset = (
         Project.objects.filter(started_on__isnull=False)
         .select_related("city", "area", "service")
-        .prefetch_related("reports", "inspections")
         .order_by("-id")
     )
     serializer_class = forms.WorksSerializer
@@ -71,7 +71,10 @@ class WorksViewSet(ReadViewSet):
         rows = super().get_queryset()
         if self.action == "start" and not getattr(self, "swagger_fake_view", False):
             rows = self.visible_to(self.request.user, Project.objects.select_related("city", "area"))
-        return rows
+        return with_shares(rows) if self.action == "list" else rows
+
+    def get_serializer_class(self) -> type:
+        return forms.WorksRowSerializer if self.action == "list" else forms.WorksSerializer
 
     @extend_schema(request=forms.StartInSerializer, responses=forms.WorksSerializer)
     @action(detail=True, methods=["post"])

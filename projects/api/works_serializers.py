@@ -87,6 +87,25 @@ class ShareSerializer(serializers.Serializer):
     basis = serializers.ChoiceField(choices=["seen", "reported"])
 
 
+class WorksRowSerializer(serializers.ModelSerializer):
+    """The works of one project in a list: what was seen, what was said, what is open."""
+
+    project = serializers.CharField(source="ref")
+    seen_percent = serializers.FloatField(allow_null=True)
+    seen_on = serializers.DateField(allow_null=True)
+    reported_percent = serializers.FloatField(allow_null=True)
+    reported_month = serializers.DateField(allow_null=True)
+    findings_open = serializers.IntegerField()
+    findings_overdue = serializers.IntegerField()
+
+    class Meta:
+        model = Project
+        fields = [
+            "project", "name", "name_en", "state", "started_on", "seen_percent", "seen_on", "reported_percent", "reported_month",
+            "findings_open", "findings_overdue",
+        ]  # fmt: skip
+
+
 class WorksSerializer(serializers.ModelSerializer):
     """The works of one project: what is known best, and every share that was said or seen."""
 

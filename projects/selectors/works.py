@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -121,6 +122,30 @@ def shares_of(project_ids: Iterable[int]) -> dict[int, Share]:
             {"ids": ids},
         )
         return {row[0]: Share(row[1], row[2], row[3]) for row in cursor.fetchall()}
+
+
+def with_shares(projects: QuerySet[Project]) -> QuerySet[Project]:
+    """Projects with `seen_percent`, `seen_on`, `reported_percent`, `reported_month`, `findings_open` and
+    `findings_overdue`, all in the statement that reads them."""
+    seen = Inspection.objects.filter(project=OuterRef("pk"), done_on__isnull=False).order_by(
+        "-done_on", "-id"
+    )
+    said = ProgressReport.objects.filter(project=OuterRef("pk")).order_by("-month")
+    open_ = Finding.objects.exclude(state=FindingState.CLOSED).filter(inspection__project=OuterRef("pk"))
+    late = open_.filter(state=FindingState.OPEN, due_on__lt=timezone.localdate())
+
+    def count(rows: QuerySet[Finding]) -> Any:
+        counted = rows.order_by().values("inspection__project").annotate(count=Count("pk")).values("count")
+        return Coalesce(Subquery(counted), 0)
+
+    return projects.annotate(
+        seen_percent=Subquery(seen.values("works_percent")[:1]),
+        seen_on=Subquery(seen.values("done_on")[:1]),
+        reported_percent=Subquery(said.values("works_percent")[:1]),
+        reported_month=Subquery(said.values("month")[:1]),
+        findings_open=count(open_),
+        findings_overdue=count(late),
+    )
 
 
 def planned_percent(milestones: Iterable[Milestone], on: date) -> int:

@@ -312,6 +312,9 @@ def test_the_whole_way_goes_by_the_api(approved, people):
         "/api/v1/photos/", {"project": "PJ-1", "photos": [upload(b"no", "a.jpg")]}, format="multipart"
     )
     assert (bad.status_code, bad.json()["code"]) == (422, "bad-photo")
+    (row,) = wang.get("/api/v1/works/").json()["results"]
+    assert (row["seen_percent"], row["reported_percent"], row["findings_open"]) == (30, 33, 0)
+    assert wang.get("/api/v1/works/?format=csv").status_code == 200
     for name in ("works", "inspections", "findings", "photos", "inspection-draws", "works-rules"):
         assert wang.get(f"/api/v1/{name}/").status_code == 200, name
 
@@ -348,7 +351,10 @@ def test_the_command_does_what_the_pages_do(approved, people, tmp_path, capsys):
     shown = run("show", "PJ-1", who="wang.jun")
     assert (shown["percent"], shown["milestones"][0]["reached_on"]) == (30, "2026-11-10")
     assert shown["photos"][0]["problems"] == ["taken 14.5 km from the site"]
-    assert {row["kind"] for row in run("waiting", who="lin.wei")} == {"milestone-report"}
+    assert run("waiting", who="lin.wei") == []
+    assert [row["kind"] for row in run("waiting", who="wang.jun")] == []
+    run("plan", "PJ-1", "2026-11-30", who="wang.jun")
+    assert [row["kind"] for row in run("waiting", who="wang.jun")] == ["inspection"]
     assert ProgressReport.objects.count() == 1
 
 
@@ -401,5 +407,6 @@ def test_a_month_is_reported_from_a_phone_with_a_photo(
     phone.get_by_role("button", name="Report", exact=True).click()
     phone.wait_for_url("**/works/")
     assert phone.locator(".photo-grid img").count() == 1
-    assert phone.evaluate("document.querySelector('.photo-grid img').naturalWidth") > 0
+    phone.locator(".photo-grid img").scroll_into_view_if_needed()
+    phone.wait_for_function("document.querySelector('.photo-grid img').naturalWidth > 0")
     assert Photo.objects.get().problems == []
