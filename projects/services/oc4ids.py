@@ -7,8 +7,8 @@ Chinese, as the data is (`language`). Amounts are yuan with their fen, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -17,11 +17,12 @@ from core.choices import OrganisationKind
 from core.errors import DomainError
 from inventory.choices import InterventionKind
 from planning.choices import FundSource
-from projects.choices import CaseState, ProjectState
-from projects.models import Contract, Payment, Project, RealisedGap
+from projects.choices import ProjectState
+from projects.models import Project
+from projects.services import oc4ids_contracts as contracts
+from projects.services.oc4ids_values import Document, Facts, a_day, known, leaves, merge, moment, value
 from projects.services.publication_fields import ALWAYS, BY_PATH
 
-Document = dict[str, Any]
 LANGUAGE = "zh"
 # Closed codelist projectStatus. A commissioned facility is in use, so its project has come to completion.
 STATUS = {
@@ -43,77 +44,6 @@ PERCENT = {"name": "percent", "scheme": "UNCEFACT", "id": "P1"}
 HOURS = {"name": "hours", "scheme": "UNCEFACT", "id": "HUR"}
 # Where the code was given: the national online platform for approval of investment projects.
 INVESTMENT_SCHEME = "tzxm.gov.cn"
-PAYEE_SCHEME = "CN-USCC"  # unified social credit code, GB 32100-2015
-
-
-class Facts:
-    """One project with what its rows say, read beforehand (see `publications.rows`): no query happens here."""
-
-    def __init__(self, project: Project, prefix: str) -> None:
-        self.project = project
-        self.id = f"{prefix}-{project.ref}"
-        self.lines = sorted(project.budget_lines.all(), key=lambda one: (one.year, one.source))
-        self.tranches = sorted(project.tranches.all(), key=lambda one: one.number)
-        self.milestones = sorted(project.milestones.all(), key=lambda one: one.number)
-        self.contracts = sorted(project.contracts.all(), key=lambda one: (one.signed_on, one.pk))
-        self.payments = sorted(project.payments.all(), key=lambda one: (one.paid_on, one.pk))
-        self.commissioning = getattr(project, "commissioning", None)
-        self.realised: RealisedGap | None = max(
-            project.realised.all(), key=lambda one: (one.computed_at, one.pk), default=None
-        )
-        self.seen = sorted(
-            (one for one in project.inspections.all() if one.done_on and one.works_percent is not None),
-            key=lambda one: (one.done_on, one.pk),
-        )
-        self.case = next(
-            (
-                one
-                for one in sorted(project.cases.all(), key=lambda one: -one.pk)
-                if one.tranche_id is None and one.state in (CaseState.APPROVED, CaseState.CONDITIONAL)
-            ),
-            None,
-        )
-
-    @property
-    def accepted(self) -> Any:
-        """The handover, once somebody has accepted it."""
-        done = self.commissioning
-        return done if done is not None and done.accepted_at is not None else None
-
-    def organisations(self, level: str) -> list[Any]:
-        found: dict[str, Any] = {}
-        for one in sorted(self.project.responsibilities.all(), key=lambda row: row.pk):
-            if one.level == level:
-                found.setdefault(one.organisation.code, one.organisation)
-        return list(found.values())
-
-
-# --- values ----------------------------------------------------------------------------------------
-
-
-def value(fen: int) -> Document:
-    """Fen as yuan. A whole number where there are no fen; else the nearest double, whose shortest decimal is the amount
-    itself up to 10^13 yuan (the limit of a project's cost)."""
-    yuan, rest = divmod(fen, 100)
-    return {"amount": yuan if rest == 0 else fen / 100, "currency": "CNY"}
-
-
-def moment(said: date | datetime | None) -> str | None:
-    """RFC 3339, in the installation's time zone; a day is its first moment."""
-    if said is None:
-        return None
-    if not isinstance(said, datetime):
-        said = timezone.make_aware(datetime.combine(said, time.min))
-    return timezone.localtime(said).replace(microsecond=0).isoformat()
-
-
-def _known(**said: Any) -> Document:
-    """Without what is not known: an unknown is left out, never written as nothing or zero."""
-    return {key: one for key, one in said.items() if one not in (None, "", [], {})}
-
-
-def _day(said: date | None) -> Document:
-    return _known(startDate=moment(said), endDate=moment(said))
 
 
 # --- one writer for each field ---------------------------------------------------------------------
@@ -129,7 +59,7 @@ def _investment_code(facts: Facts) -> Document:
 
 
 def _type(facts: Facts) -> Document:
-    return _known(type=TYPE.get(InterventionKind(facts.project.kind)))
+    return known(type=TYPE.get(InterventionKind(facts.project.kind)))
 
 
 def _classification(facts: Facts) -> Document:
@@ -142,22 +72,22 @@ def _classification(facts: Facts) -> Document:
 
 
 def _period(facts: Facts) -> Document:
-    said = _known(startDate=moment(facts.project.starts_on), endDate=moment(facts.project.ends_on))
-    return _known(period=said)
+    said = known(startDate=moment(facts.project.starts_on), endDate=moment(facts.project.ends_on))
+    return known(period=said)
 
 
 def _implementation(facts: Facts) -> Document:
     done = facts.accepted
-    said = _known(
+    said = known(
         startDate=moment(facts.project.started_on), endDate=moment(done.accepted_at) if done else None
     )
-    return _known(implementationPeriod=said)
+    return known(implementationPeriod=said)
 
 
 def _address(facts: Facts) -> Document:
     area, city = facts.project.area, facts.project.city
-    address = _known(locality=area.name if area else None, region=city.name, countryName="中国")
-    return {"locations": [_known(id="site", description=area.name if area else city.name, address=address)]}
+    address = known(locality=area.name if area else None, region=city.name, countryName="中国")
+    return {"locations": [known(id="site", description=area.name if area else city.name, address=address)]}
 
 
 def _geometry(facts: Facts) -> Document:
@@ -180,7 +110,7 @@ def _authority(facts: Facts) -> Document:
 
 def _enterprises(facts: Facts) -> Document:
     found = facts.organisations(OrganisationKind.ENTERPRISE)
-    return _known(parties=[_party(one, "administrativeEntity") for one in found])
+    return known(parties=[_party(one, "administrativeEntity") for one in found])
 
 
 def _amount(facts: Facts) -> Document:
@@ -220,13 +150,13 @@ def _breakdowns(facts: Facts) -> Document:
 
 def _milestones(facts: Facts) -> Document:
     rows = [
-        _known(
+        known(
             id=f"milestone-{one.number}", title=one.name, type="delivery", dueDate=moment(one.planned_on),
             dateMet=moment(one.reached_on), status="met" if one.reached_on else "scheduled",
         )
         for one in facts.milestones
     ]  # fmt: skip
-    return _known(milestones=rows)
+    return known(milestones=rows)
 
 
 def _tranches(facts: Facts) -> Document:
@@ -234,13 +164,13 @@ def _tranches(facts: Facts) -> Document:
     for one in facts.tranches:
         release = getattr(one, "release", None)
         rows.append(
-            _known(
+            known(
                 id=f"tranche-{one.number}", title=f"第 {one.number} 笔资金", type="payment",
                 dateMet=moment(release.released_at) if release else None, status="met" if release else "scheduled",
                 value=value(release.amount_fen if release else one.amount_fen),
             )
         )  # fmt: skip
-    return _known(milestones=rows)
+    return known(milestones=rows)
 
 
 def _metric(where: str, key: str, title: str, rows: list[Document]) -> Document:
@@ -254,14 +184,14 @@ def _unit(facts: Facts) -> Document:
 def _capacity_promised(facts: Facts) -> Document:
     project = facts.project
     units = project.approved_units if project.approved_units is not None else project.units
-    row = _known(id="promised", measure=units, unit=_unit(facts), period=_day(project.ends_on))
+    row = known(id="promised", measure=units, unit=_unit(facts), period=a_day(project.ends_on))
     return _metric("forecasts", "capacity", "急时容量", [row])
 
 
 def _gap_promised(facts: Facts) -> Document:
     if facts.project.gap_promised is None:
         return {}
-    row = _known(id="promised", measure=facts.project.gap_promised, unit=_unit(facts), period=_day(facts.project.ends_on))  # fmt: skip
+    row = known(id="promised", measure=facts.project.gap_promised, unit=_unit(facts), period=a_day(facts.project.ends_on))  # fmt: skip
     return _metric("forecasts", "gapClosed", "填补缺口", [row])
 
 
@@ -273,7 +203,7 @@ def _hours_promised(facts: Facts) -> Document:
 
 def _works_planned(facts: Facts) -> Document:
     rows = [
-        {"id": f"milestone-{one.number}", "measure": one.works_percent, "unit": PERCENT, "period": _day(one.planned_on)}
+        {"id": f"milestone-{one.number}", "measure": one.works_percent, "unit": PERCENT, "period": a_day(one.planned_on)}
         for one in facts.milestones
     ]  # fmt: skip
     return _metric("forecasts", "physicalProgress", "工程形象进度", rows)
@@ -283,7 +213,7 @@ def _capacity_built(facts: Facts) -> Document:
     done = facts.accepted
     if done is None:
         return {}
-    row = {"id": "as-built", "measure": done.built_units, "unit": _unit(facts), "period": _day(timezone.localdate(done.accepted_at))}  # fmt: skip
+    row = {"id": "as-built", "measure": done.built_units, "unit": _unit(facts), "period": a_day(timezone.localdate(done.accepted_at))}  # fmt: skip
     return _metric("metrics", "capacity", "急时容量", [row])
 
 
@@ -293,7 +223,7 @@ def _gap_realised(facts: Facts) -> Document:
         return {}
     row = {
         "id": "realised", "measure": found.served_with_units - found.served_without_units, "unit": _unit(facts),
-        "period": _day(timezone.localdate(found.computed_at)), "notes": f"计算任务 {found.run.ref}",
+        "period": a_day(timezone.localdate(found.computed_at)), "notes": f"计算任务 {found.run.ref}",
     }  # fmt: skip
     return _metric("metrics", "gapClosed", "填补缺口", [row])
 
@@ -302,13 +232,18 @@ def _hours_tried(facts: Facts) -> Document:
     done = facts.accepted
     if done is None:
         return {}
-    row = {"id": "as-tried", "measure": done.conversion_hours, "unit": HOURS, "period": _day(done.checked_on)}
+    row = {
+        "id": "as-tried",
+        "measure": done.conversion_hours,
+        "unit": HOURS,
+        "period": a_day(done.checked_on),
+    }
     return _metric("metrics", "conversionHours", "平急转换时间", [row])
 
 
 def _works_seen(facts: Facts) -> Document:
     rows = [
-        {"id": f"seen-{n}", "measure": one.works_percent, "unit": PERCENT, "period": _day(one.done_on)}
+        {"id": f"seen-{n}", "measure": one.works_percent, "unit": PERCENT, "period": a_day(one.done_on)}
         for n, one in enumerate(facts.seen, start=1)
     ]
     return _metric("metrics", "physicalProgress", "工程形象进度", rows)
@@ -321,7 +256,7 @@ def _paid_percent(facts: Facts) -> Document:
         return {}
     paid = sum(one.amount_fen for one in facts.payments)
     tenths = (paid * 2000 + approved) // (approved * 2)
-    row = {"id": "paid", "measure": tenths / 10, "unit": PERCENT, "period": _day(facts.payments[-1].paid_on)}
+    row = {"id": "paid", "measure": tenths / 10, "unit": PERCENT, "period": a_day(facts.payments[-1].paid_on)}
     return _metric("metrics", "financialProgress", "资金支付进度", [row])
 
 
@@ -339,74 +274,12 @@ def _completion(facts: Facts) -> Document:
     }  # fmt: skip
 
 
-def _process(facts: Facts, contract: Contract, summary: Document) -> Document:
-    return {"id": f"{facts.id}-{facts.contracts.index(contract) + 1}", "summary": summary}
-
-
-def _contracts(facts: Facts) -> Document:
-    rows = []
-    for one in facts.contracts:
-        paid = sum(row.amount_fen for row in facts.payments if row.contract_id == one.pk)
-        closed = facts.accepted is not None and paid >= one.amount_fen
-        summary = {
-            "externalReference": one.number, "status": "closed" if closed else "active", "contractValue": value(one.amount_fen),
-            "contractPeriod": {"startDate": moment(one.signed_on)},
-        }  # fmt: skip
-        rows.append(_process(facts, one, summary))
-    return _known(contractingProcesses=rows)
-
-
-def has_code(contract: Contract) -> bool:
-    """A payee without a social credit code may be a private person, whose name does not go out."""
-    return len(contract.payee_code.strip()) == 18
-
-
-def _suppliers(facts: Facts) -> Document:
-    rows, parties = [], []
-    for one in facts.contracts:
-        if has_code(one):
-            code = one.payee_code.strip()
-            party = f"{PAYEE_SCHEME}-{code}"
-            rows.append(_process(facts, one, {"suppliers": [{"id": party, "name": one.payee}]}))
-            parties.append(
-                {
-                    "id": party, "name": one.payee, "roles": ["supplier"],
-                    "identifier": {"scheme": PAYEE_SCHEME, "id": code, "legalName": one.payee},
-                }
-            )  # fmt: skip
-    return _known(contractingProcesses=rows, parties=parties)
-
-
-def _transaction(facts: Facts, payment: Payment) -> Document:
-    number = facts.payments.index(payment) + 1
-    return {
-        "id": f"{facts.id}-payment-{number}",
-        "date": moment(payment.paid_on),
-        "value": value(payment.amount_fen),
-    }
-
-
-def _contract_payments(facts: Facts) -> Document:
-    rows = []
-    for one in facts.contracts:
-        paid = [_transaction(facts, row) for row in facts.payments if row.contract_id == one.pk]
-        if paid:
-            rows.append(_process(facts, one, {"transactions": paid}))
-    return _known(contractingProcesses=rows)
-
-
-def _other_payments(facts: Facts) -> Document:
-    return _known(
-        transactions=[_transaction(facts, row) for row in facts.payments if row.contract_id is None]
-    )
-
-
 def _decision(facts: Facts) -> Document:
     case = facts.case
     if case is None:
         return {}
     frozen = next((one for one in case.submissions.all() if one.round == case.round), None)
-    said = _known(
+    said = known(
         id=case.ref, documentType="budgetApproval", title=f"项目审批决定 {case.ref}", datePublished=moment(case.closed_at),
         description=f"审批内容 SHA-256 {frozen.sha256}" if frozen else None, language=LANGUAGE,
     )  # fmt: skip
@@ -415,10 +288,10 @@ def _decision(facts: Facts) -> Document:
 
 WRITERS: dict[str, Callable[[Facts], Document]] = {
     "title": lambda facts: {"title": facts.project.name},
-    "title_en": lambda facts: _known(title_en=facts.project.name_en),
-    "description": lambda facts: _known(description=facts.project.description),
+    "title_en": lambda facts: known(title_en=facts.project.name_en),
+    "description": lambda facts: known(description=facts.project.description),
     "identifiers": _identifiers, "identifiers.investmentCode": _investment_code,
-    "status": lambda facts: _known(status=STATUS.get(ProjectState(facts.project.state))),
+    "status": lambda facts: known(status=STATUS.get(ProjectState(facts.project.state))),
     "type": _type,
     "sector": lambda facts: {"sector": SECTOR.get(facts.project.service.domain, SECTOR_ELSE)},
     "purpose": lambda facts: {"purpose": f"平急两用：急时提供{facts.project.service.name}"},
@@ -430,8 +303,8 @@ WRITERS: dict[str, Callable[[Facts], Document]] = {
     "forecasts.conversionHours": _hours_promised, "forecasts.physicalProgress": _works_planned,
     "metrics.capacity": _capacity_built, "metrics.gapClosed": _gap_realised, "metrics.conversionHours": _hours_tried,
     "metrics.physicalProgress": _works_seen, "metrics.financialProgress": _paid_percent, "completion": _completion,
-    "contractingProcesses.value": _contracts, "contractingProcesses.suppliers": _suppliers,
-    "contractingProcesses.transactions": _contract_payments, "transactions": _other_payments,
+    "contractingProcesses.value": contracts.contracts, "contractingProcesses.suppliers": contracts.suppliers,
+    "contractingProcesses.transactions": contracts.contract_payments, "transactions": contracts.other_payments,
     "documents.approval": _decision,
 }  # fmt: skip
 
@@ -448,43 +321,6 @@ def project_document(project: Project, *, prefix: str, fields: Iterable[str]) ->
         made = merge(made, WRITERS[path](facts))
     refuse_unlisted(made, listed)
     return made
-
-
-def merge(one: Any, other: Any) -> Any:
-    """Both documents in one: objects by key, lists of objects by `id` (several writers fill the same contract)."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {
-            key: merge(one[key], other[key]) if key in one and key in other else one.get(key, other.get(key))
-            for key in [*one, *(key for key in other if key not in one)]
-        }
-    if isinstance(one, list) and isinstance(other, list):
-        made = list(one)
-        for row in other:
-            at = next((n for n, old in enumerate(made) if _same(old, row)), None)
-            if at is None:
-                made.append(row)
-            else:
-                made[at] = merge(made[at], row)
-        return made
-    return one if one == other else other
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.get("id") == other.get("id") and one.get("scheme") == other.get("scheme")
-    return one == other
-
-
-def leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of every value, without the places in lists."""
-    if isinstance(document, dict):
-        for key, one in document.items():
-            yield from leaves(one, f"{path}.{key}" if path else key)
-    elif isinstance(document, list):
-        for one in document:
-            yield from leaves(one, path)
-    else:
-        yield path, document
 
 
 def refuse_unlisted(document: Document, fields: Iterable[str]) -> None:

@@ -27,7 +27,9 @@ from core.services import audit
 from projects.choices import ProjectState
 from projects.models import Project, Publication, PublicationRule
 from projects.services import events
-from projects.services.oc4ids import has_code, moment, project_document
+from projects.services.oc4ids import project_document
+from projects.services.oc4ids_contracts import has_code, worth_fen
+from projects.services.oc4ids_values import moment
 from projects.services.publication_fields import (
     BY_PATH,
     ILLUSTRATIVE_PREFIX,
@@ -193,7 +195,7 @@ def rows(city: City) -> list[Project]:
     return list(
         wanted.select_related("service", "area", "city", "commissioning").defer("area__geometry")
         .prefetch_related(
-            "budget_lines", "tranches__release", "milestones", "contracts", "payments", "realised__run", "inspections",
+            "budget_lines", "tranches__release", "milestones", "contracts__supplements", "payments", "realised__run", "inspections",
             "cases__submissions", "responsibilities__organisation",
         ).order_by("ref")
     )  # fmt: skip
@@ -272,7 +274,7 @@ def _warnings(city: City, rule: PublicationRule, projects: list[Project]) -> lis
         ("identifiers.investmentCode", lambda one: not one.investment_code, gettext_lazy("Without national investment code: %(words)s.")),
         ("publicAuthority", lambda one: not any(row.level == "department" for row in one.responsibilities.all()), gettext_lazy("Without a department responsible: %(words)s.")),
         ("contractingProcesses.suppliers", lambda one: any(not has_code(row) for row in one.contracts.all()), gettext_lazy("Names of payees without a social credit code stay inside: %(words)s.")),
-        ("contractingProcesses.value", lambda one: sum(row.amount_fen for row in one.contracts.all()) > (one.approved_fen or 0), gettext_lazy("Contracts add up to more than was approved: %(words)s.")),
+        ("contractingProcesses.value", lambda one: sum(worth_fen(row) for row in one.contracts.all()) > (one.approved_fen or 0), gettext_lazy("Contracts add up to more than was approved: %(words)s.")),
     ]  # fmt: skip
     for path, wrong, words in checks:
         found = [one.ref for one in projects if path in has and wrong(one)]

@@ -21,6 +21,7 @@ from projects.models import (
     Payment,
     Project,
     Responsibility,
+    SupplementaryAgreement,
     Tranche,
 )
 from projects.selectors import officers
@@ -106,6 +107,9 @@ def build(project: Project, people: dict[str, Any]) -> None:
     )  # fmt: skip
     Contract.objects.create(
         project=project, number="HT-02", payee="张师傅", amount_fen=20_000_00, signed_on=date(2026, 12, 6), signed_by=wang,
+    )  # fmt: skip
+    SupplementaryAgreement.objects.create(
+        contract=signed, number="HT-01-B1", amount_fen=-500_000_01, signed_on=date(2027, 1, 8), reason="缩减装修", signed_by=wang
     )  # fmt: skip
     through(cases.ask_release(user=lin, tranche=project.tranches.get(number=1)), people)
     first = project.tranches.get(number=1)
