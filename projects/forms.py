@@ -39,10 +39,13 @@ class ProjectForm(forms.Form):
     lead_department = forms.CharField(label=_("Department in the lead"), max_length=120, required=False)
     stage = forms.CharField(label=_("Stage, as the list has it"), max_length=60, required=False)
     investment_code = forms.CharField(label=_("National investment code"), required=False, max_length=40)
+    # A field of the kind "date" takes ISO days in every language.
     starts_on = forms.DateField(
-        label=_("Start"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    ends_on = forms.DateField(label=_("End"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+        label=_("Planned start"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )  # fmt: skip
+    ends_on = forms.DateField(
+        label=_("Planned end"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )  # fmt: skip
     description = forms.CharField(
         label=_("What is done"), required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 4})
     )
