@@ -92,6 +92,7 @@ def _trail(subject: Any) -> str:
         place: Any = subject
         for name in path:
             place = getattr(place, name, None)
-        if (owner := getattr(place, "project", None)) is not None and getattr(owner, "ref", ""):
-            return str(owner.ref)[:40]
+        owner = getattr(place, "project", None)
+        if ref := getattr(owner, "ref", None):
+            return str(ref)[:40]
     return str(getattr(subject, "ref", "") or "")[:40]

@@ -257,7 +257,7 @@ def _verified(expect: Sequence[Anchor]) -> ChainReport:
         wanted.setdefault(anchor.count, []).append(anchor.sha256)
     trusted = head is not None and not _seal_fits(head.seal, head.key_id, _head_text(head), keys)
     legacy_count = head.legacy_count if head is not None else 0
-    previous, pk = "", None
+    previous, pk, sealed_seen = "", None, False
     sealed_before = head.legacy_sha256 if head is not None and trusted else ""
     legacy: list[tuple[int, str]] = []
     good = ChainReport(0, None, "")
@@ -268,12 +268,14 @@ def _verified(expect: Sequence[Anchor]) -> ChainReport:
         if place == legacy_count + 1 and sealed_before and _legacy_digest(legacy) != sealed_before:
             return replace(bad, kind="legacy", broken=None, number=None)
         if number is None:
-            if place > legacy_count:
+            # Without an end to trust only the order tells: nothing unsealed follows what is sealed.
+            if place > legacy_count if trusted else sealed_seen:
                 return replace(bad, kind="unsealed")
             legacy.append((pk, sha256))
         if _sha256(row) != sha256:
             return replace(bad, kind="edited")
         if number is not None:
+            sealed_seen = True
             if why := _seal_fits(row[_AT["seal"]], row[_AT["key_id"]], f"entry|{number}|{sha256}", keys):
                 return replace(bad, kind=why)
             if number > place:
