@@ -65,7 +65,7 @@ def sql(text: str, *values: Any) -> None:
         cursor.execute("set constraints all immediate")
 
 
-def refused(text: str, *values: Any, why: str = "") -> None:
+def refused(text: str, *values: Any, why: str | None = None) -> None:
     with pytest.raises(DatabaseError, match=why):
         sql(text, *values)
 
