@@ -113,7 +113,7 @@ def _responsibilities(case: Case, project: Project) -> None:
         for one in project.responsibilities.select_related("organisation", "person").order_by("level", "id")
     ]  # fmt: skip
     if rows:
-        names = ", ".join(dict.fromkeys(row["name"] for row in rows))
+        names = ", ".join(dict.fromkeys(str(row["name"]) for row in rows))
         _keep(
             case, "responsibilities", names, "", f"/projects/{project.ref}/responsibilities/", {"rows": rows}
         )
