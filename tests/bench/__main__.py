@@ -10,7 +10,7 @@ import sys
 
 from tests.bench import _rows
 
-NAMES = ("access", "batch", "coverage", "db", "scale", "siting", "travel", "uncertainty")
+NAMES = ("access", "alerts", "batch", "coverage", "db", "scale", "siting", "travel", "uncertainty")
 
 
 def main(arguments: list[str] | None = None) -> int:

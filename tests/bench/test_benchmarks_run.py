@@ -30,6 +30,7 @@ FORM: dict[str, tuple[type, ...]] = {
 ACCESS = {"T1-ckdtree", "T1-postgis", "T1-geopandas", "T2-sql", "T2-pysal", "T3-pysal"}
 EXPECTED = {
     "access": ACCESS,
+    "alerts": {"A1-loop"},
     "batch": {"X2-batch"},
     "coverage": ACCESS | {"T7-best", "T7-nearest", "T8", "T8-best", "T9"},
     "db": {"D1-orm", "D1-values", "D1-city-orm", "D1-city-values", "D2-orm", "D2-rows", "D3-z8", "D3-z10"},

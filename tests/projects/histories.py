@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -112,13 +114,13 @@ def store(city: City, histories: list[History], people: dict[str, Any]) -> None:
         )  # fmt: skip
     for one, row in zip(histories, Project.objects.bulk_create(projects), strict=True):
         one.pk = row.pk
-    _money_and_plan(histories)
+    _money_and_plan(histories, people)
     _approve(histories, people)
     _release(histories, people)
     _happened(histories, people)
 
 
-def _money_and_plan(histories: list[History]) -> None:
+def _money_and_plan(histories: list[History], people: dict[str, Any]) -> None:
     lines, tranches, milestones = [], [], []
     for one in histories:
         rest = one.approved_fen - sum(fen for _year, fen in one.lines)
@@ -134,9 +136,13 @@ def _money_and_plan(histories: list[History]) -> None:
     BudgetLine.objects.bulk_create(lines)
     Tranche.objects.bulk_create(tranches)
     for one in histories:
-        for number, (planned, percent, _seen) in enumerate(one.milestones, start=1):
+        for number, (planned, percent, seen) in enumerate(one.milestones, start=1):
             milestones.append(
-                Milestone(project_id=one.pk, number=number, name=f"M{number}", planned_on=planned, works_percent=percent)
+                Milestone(
+                    project_id=one.pk, number=number, name=f"M{number}", planned_on=planned, works_percent=percent,
+                    reported_on=seen, reported_by=people["sun"] if seen else None, reached_on=seen,
+                    seen_by=people["wang"] if seen else None,
+                )
             )  # fmt: skip
     Milestone.objects.bulk_create(milestones)
 
@@ -228,57 +234,31 @@ def _happened(histories: list[History], people: dict[str, Any]) -> None:
         for one in histories
         for n, (payee, on) in enumerate(one.contracts)
     )
-    for one in histories:
-        for number, (_planned, _percent, seen) in enumerate(one.milestones, start=1):
-            if seen is not None:
-                Milestone.objects.filter(project_id=one.pk, number=number).update(
-                    reported_on=seen, reported_by=people["sun"]
-                )
-                Milestone.objects.filter(project_id=one.pk, number=number).update(
-                    reached_on=seen, seen_by=people["wang"]
-                )
-        one.payment_ids = []
-        for n, pay in enumerate(one.payments):
-            base = {
-                "project_id": one.pk,
-                "tranche": by_number[one.pk, pay.tranche],
-                "recorded_by": people["wang"],
-            }
-            row = Payment.objects.create(
-                **base, payee=pay.payee, amount_fen=pay.fen, paid_on=pay.on, key=f"{one.name}-{n}"
-            )
-            one.payment_ids.append(row.pk)
-            if pay.taken_back:
-                Payment.objects.create(
-                    **base, payee=pay.payee, amount_fen=-pay.taken_back[0], paid_on=pay.taken_back[1],
-                    key=f"{one.name}-{n}-back", corrects=row, note="taken back",
-                )  # fmt: skip
-    reports, said_on, photos = [], [], []
-    for one in histories:
-        for report in one.reports:
-            reports.append(
-                ProgressReport(
-                    project_id=one.pk, month=report.month, works_percent=report.percent, reported_by=people["sun"],
-                    reason="as measured",
-                )
-            )  # fmt: skip
-            said_on.append(report.on)
-            photos.append(report.photos)
-    for row, on in zip(ProgressReport.objects.bulk_create(reports), said_on, strict=True):
-        ProgressReport.objects.filter(pk=row.pk).update(reported_at=noon(on, 23))
-    rows = [
-        (
-            Photo(
-                project_id=row.project_id, report=row, file="x.jpg", sha256="0" * 64, added_by=people["sun"],
-                problems=[{"code": wrong}] if wrong else [], point=Point(*where, srid=4326) if where else None,
-            ), on,
+    _paid(histories, by_number, people)
+    reports = [
+        ProgressReport(
+            project_id=one.pk, month=report.month, works_percent=report.percent, reported_by=people["sun"],
+            reason="as measured", reported_at=noon(report.on, 23),
         )
-        for row, each in zip(reports, photos, strict=True)
-        for on, wrong, where in each
+        for one in histories
+        for report in one.reports
     ]  # fmt: skip
-    # The day a photo came in is written by the clock and stays; here the clock is turned for each day.
-    for on in sorted({on for _row, on in rows}):
-        _add_photos([row for row, day in rows if day == on], noon(on, 1))
+    with by_hand(ProgressReport, "reported_at"):
+        ProgressReport.objects.bulk_create(reports, batch_size=5000)
+    said = [report for one in histories for report in one.reports]
+    with by_hand(Photo, "added_at"):
+        Photo.objects.bulk_create(
+            [
+                Photo(
+                    project_id=row.project_id, report=row, file="x.jpg", sha256="0" * 64, added_by=people["sun"],
+                    problems=[{"code": wrong}] if wrong else [], point=Point(*where, srid=4326) if where else None,
+                    added_at=noon(on, 1),
+                )
+                for row, report in zip(reports, said, strict=True)
+                for on, wrong, where in report.photos
+            ],
+            batch_size=5000,
+        )  # fmt: skip
     Inspection.objects.bulk_create(
         Inspection(
             project_id=one.pk, ref=f"I-{one.name}-{n}", planned_on=on, done_on=on, works_percent=percent,
@@ -303,11 +283,41 @@ def _happened(histories: list[History], people: dict[str, Any]) -> None:
     )
 
 
-def _add_photos(rows: list[Photo], at: datetime) -> None:
-    from unittest.mock import patch
+def _paid(
+    histories: list[History], by_number: dict[tuple[int, int], Tranche], people: dict[str, Any]
+) -> None:
+    def row(one: History, n: int, pay: Pay, **more: Any) -> Payment:
+        key = f"{one.name}-{n}"
+        return Payment(
+            **{"project_id": one.pk, "tranche": by_number[one.pk, pay.tranche], "recorded_by": people["wang"], "payee": pay.payee,
+               "amount_fen": pay.fen, "paid_on": pay.on, "key": key} | more
+        )  # fmt: skip
 
-    with patch("django.utils.timezone.now", return_value=at):
-        Photo.objects.bulk_create(rows)
+    each = [(one, n, pay) for one in histories for n, pay in enumerate(one.payments)]
+    made = Payment.objects.bulk_create(row(*one) for one in each)
+    for one in histories:
+        one.payment_ids = []
+    for (one, _n, _pay), payment in zip(each, made, strict=True):
+        one.payment_ids.append(payment.pk)
+    Payment.objects.bulk_create(
+        row(
+            one, n, pay, amount_fen=-pay.taken_back[0], paid_on=pay.taken_back[1], key=f"{one.name}-{n}-back",
+            corrects=payment, note="taken back",
+        )
+        for (one, n, pay), payment in zip(each, made, strict=True)
+        if pay.taken_back
+    )  # fmt: skip
+
+
+@contextmanager
+def by_hand(model: Any, name: str) -> Iterator[None]:
+    """A time that the clock writes is written as it is given."""
+    field_ = model._meta.get_field(name)
+    field_.auto_now_add = False
+    try:
+        yield
+    finally:
+        field_.auto_now_add = True
 
 
 # --- 200 of them -------------------------------------------------------------------------------------
