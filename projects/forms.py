@@ -191,7 +191,9 @@ class PeopleField(forms.ModelMultipleChoiceField):
 
 
 class StartForm(forms.Form):
-    started_on = forms.DateField(label=_("First day of the works"), widget=forms.DateInput(attrs=_DAY))
+    started_on = forms.DateField(
+        label=_("First day of the works"), widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY)
+    )
     reason = forms.CharField(
         label=_("Why without a contract, or why corrected"),
         required=False,
@@ -215,7 +217,9 @@ class ReportForm(forms.Form):
 
 
 class MilestoneReportForm(forms.Form):
-    reported_on = forms.DateField(label=_("Reached on"), widget=forms.DateInput(attrs=_DAY))
+    reported_on = forms.DateField(
+        label=_("Reached on"), widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY)
+    )
     text = forms.CharField(label=_("Note"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
@@ -228,7 +232,7 @@ class MilestoneSeenForm(forms.Form):
         widget=forms.RadioSelect,
     )
     reached_on = forms.DateField(
-        label=_("Seen on site on"), required=False, widget=forms.DateInput(attrs=_DAY)
+        label=_("Seen on site on"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY)
     )
     text = forms.CharField(
         label=_("What was seen, or what is missing"),
@@ -238,12 +242,12 @@ class MilestoneSeenForm(forms.Form):
 
 
 class MilestoneMoveForm(forms.Form):
-    planned_on = forms.DateField(label=_("New day"), widget=forms.DateInput(attrs=_DAY))
+    planned_on = forms.DateField(label=_("New day"), widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY))
     reason = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class InspectionPlanForm(forms.Form):
-    planned_on = forms.DateField(label=_("On"), widget=forms.DateInput(attrs=_DAY))
+    planned_on = forms.DateField(label=_("On"), widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY))
     inspectors = PeopleField(
         label=_("Inspectors"),
         queryset=get_user_model().objects.none(),
@@ -258,7 +262,7 @@ class InspectionPlanForm(forms.Form):
 
 
 class InspectionForm(forms.Form):
-    done_on = forms.DateField(label=_("On site on"), widget=forms.DateInput(attrs=_DAY))
+    done_on = forms.DateField(label=_("On site on"), widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY))
     works_percent = forms.FloatField(
         label=_("Works seen, %"),
         min_value=0,
@@ -295,7 +299,7 @@ class FindingCheckForm(forms.Form):
     due_on = forms.DateField(
         label=_("New day"),
         required=False,
-        widget=forms.DateInput(attrs=_DAY),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs=_DAY),
         help_text=_("Only where it is opened again; without one the usual period begins anew."),
     )
 
@@ -313,7 +317,8 @@ class AnnounceForm(forms.Form):
         ),
     )
     seed_expected_at = forms.DateTimeField(
-        label=_("Its outcome is known from"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+        label=_("Its outcome is known from"),
+        widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
     )
 
     def __init__(self, *args: Any, areas: Any, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from core import policies
 from core.errors import DomainError, InvalidInput
 from core.templatetags.pingji import day as day_words
-from core.templatetags.pingji import local_name, pct
+from core.templatetags.pingji import joined, local_name, pct
 from core.views.pages import page, page_of
 from projects import forms
 from projects.choices import ProjectState
@@ -120,7 +120,7 @@ def facts_beside(project: Project) -> list[tuple[str, str, str]]:
             (
                 _("Works seen"),
                 pct(found.seen.works_percent / 100, 0),
-                f"{found.seen.ref}, {day_words(found.seen.done_on)}",
+                joined([found.seen.ref, day_words(found.seen.done_on)]),
             )
         )
     if found.reported:

@@ -201,6 +201,16 @@ def test_an_inspection_that_is_refused_keeps_its_rows(busy, people):
     assert Finding.objects.count() == 2
 
 
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_day_that_is_proposed_is_one_that_a_browser_takes(busy, people, language):
+    client = as_(people["wang"])
+    client.cookies["django_language"] = language
+    planned = Inspection.objects.get(done_on=None)
+    assert 'value="2026-11-21"' in text(client.get(reverse("inspection", args=[planned.ref])))
+    moved = text(client.get(reverse("works_milestone", args=["PJ-1", 2]) + "?move=1"))
+    assert 'value="2027-01-09"' in moved
+
+
 def test_strangers_find_nothing_and_the_other_side_has_no_buttons(busy, people):
     names = [
         reverse("project_works", args=["PJ-1"]), reverse("finding", args=[Finding.objects.first().ref]),
