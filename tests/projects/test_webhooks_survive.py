@@ -146,7 +146,7 @@ def test_a_broker_that_is_down_at_the_decision_and_back_later_loses_nothing(
 def test_a_storm_of_events_with_workers_and_brokers_killed_at_random_arrives_whole(
     platform: Platform, hook: Webhook, project: Project, town: Any, receiver: Receiver
 ) -> None:
-    """Three projects, 90 events; the receiver refuses every fifth call; whatever runs is killed seven times."""
+    """Three projects, 45 events; the receiver refuses every fifth call; worker, broker and worker are killed meanwhile."""
     chance = random.Random(20261121)
     projects = [project]
     for number in (2, 3):
@@ -163,17 +163,16 @@ def test_a_storm_of_events_with_workers_and_brokers_killed_at_random_arrives_who
 
     receiver.behave = moody
     broker, worker = platform.start_broker(), platform.start_worker()
-    for number in range(90):
+    for number in range(45):
         one = chance.choice(projects)
         events.tell(project=one, kind="works.reported", ref=one.ref, payload={"number": number})
-        if number % 13 == 12:
+        if number in (11, 37):
             time.sleep(chance.uniform(0.2, 1.2))
-            if chance.random() < 0.7:
-                worker.kill()
-                worker = platform.start_worker()
-            else:
-                broker.kill()
-                broker = platform.start_broker()
+            worker.kill()
+            worker = platform.start_worker()
+        if number == 24:
+            broker.kill()
+            broker = platform.start_broker()
     wait_until(all_told, 150, worker.log)
     expect_everything_once(receiver)
-    assert len(receiver.messages) > 90
+    assert len(receiver.messages) > 45
