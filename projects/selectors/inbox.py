@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core import policies
 from core.models import City
-from projects.choices import CaseState, ConditionState
-from projects.models import Case, Condition, Project
+from projects.choices import CaseState, ConditionState, StepState
+from projects.models import Case, Condition, Project, Step
 from projects.selectors import alerts, handover, money_page, officers, responsibilities, works
 
 WEEK = timedelta(days=7)
@@ -27,6 +28,7 @@ KINDS: dict[str, Any] = {
     "check": _("To check"),
     "provide": _("To provide"),
     "returned": _("Returned to you"),
+    "escalated": _("Late, told to you"),
     "condition": _("Conditions to settle"),
     "condition-due": _("Conditions to meet"),
     "milestone": _("Milestones to see on site"),
@@ -133,6 +135,33 @@ def _steps(user: Any, city: City | None) -> Iterable[Waiting]:
         )  # fmt: skip
 
 
+def _escalated(user: Any, city: City | None) -> Iterable[Waiting]:
+    """Late tasks of others that were told to the one above: to everybody who holds that role at the place."""
+    held = [(role, top, of) for role, top, of in policies.memberships(user)]
+    rows = (
+        Step.objects.filter(
+            state=StepState.OPEN, case__state=CaseState.OPEN, escalated_at__isnull=False,
+            task__escalate_role__in={role for role, _top, _of in held},
+        )
+        .select_related("task__stage", "case__project__area")
+        .order_by("due_on", "id")
+    )  # fmt: skip
+    for step in rows.filter(case__project__city=city) if city is not None else rows:
+        project = step.case.project
+        path = project.area.path if project.area is not None else ""
+        if not any(
+            role == step.task.escalate_role
+            and of == project.city_id
+            and (path.startswith(top) if path else policies.city_wide(top))
+            for role, top, of in held
+        ):
+            continue
+        yield _row(
+            project, "escalated", step.task.name, reverse("project", args=[project.ref]), step.due_on, title_en=step.task.name_en,
+            detail=step.task.stage.name, detail_en=step.task.stage.name_en, case_ref=step.case.ref, task=step.task.code, escalated=True,
+        )  # fmt: skip
+
+
 def _returned(user: Any, city: City | None) -> Iterable[Waiting]:
     rows = (
         Case.objects.filter(Q(drafter=user) | Q(project__created_by=user), state=CaseState.RETURNED)
@@ -172,7 +201,10 @@ def _conditions(user: Any, city: City | None) -> Iterable[Waiting]:
 
 def waiting_for(user: Any, city: City | None = None) -> list[Waiting]:
     """Everything that waits for the person: overdue first, then soonest due, what has no day last."""
-    found = [*_returned(user, city), *_steps(user, city), *_conditions(user, city)]
+    steps = list(_steps(user, city))
+    own = {(row.case_ref, row.task) for row in steps}
+    told = [row for row in _escalated(user, city) if (row.case_ref, row.task) not in own]
+    found = [*_returned(user, city), *steps, *told, *_conditions(user, city)]
     for source in SOURCES:
         for row in source.waiting_for(user, city):
             more = {key: row[key] for key in ("title_en", "detail", "detail_en") if key in row}

@@ -13,19 +13,29 @@ from core import policies
 from core.errors import DomainError
 from core.views.pages import page
 from projects.choices import CaseState, ConditionState
-from projects.models import Condition, ReturnItem
+from projects.models import Condition, Project, ReturnItem, Tranche
 from projects.selectors import changes, newer, pages
 from projects.services import cases, conditions, routes
 from projects.views.seen import case_seen, project_seen
+
+
+def _mine_open(request: HttpRequest, project: Project, tranche: Tranche | None) -> bool:
+    """Is this being decided already because the reader asked for it?"""
+    return project.cases.filter(tranche=tranche, state=CaseState.OPEN, drafter_id=request.user.pk).exists()
 
 
 @page
 @require_POST
 def project_submit(request: HttpRequest, ref: str) -> HttpResponse:
     project = project_seen(request, ref)
-    case = cases.submit(
-        user=request.user, project=project, route=routes.current(code=request.POST.get("route", ""))
-    )
+    try:
+        route = routes.current(code=request.POST.get("route", ""))
+        case = cases.submit(user=request.user, project=project, route=route)
+    except DomainError as refused:
+        # A second click on the same button finds what the first one did.
+        if refused.code == "project-not-draft" and _mine_open(request, project, None):
+            return redirect("project", project.ref)
+        raise
     messages.success(request, _("Handed in as %(ref)s.") % {"ref": case.ref})
     return redirect("project", project.ref)
 
@@ -35,7 +45,12 @@ def project_submit(request: HttpRequest, ref: str) -> HttpResponse:
 def tranche_ask(request: HttpRequest, ref: str, number: int) -> HttpResponse:
     project = project_seen(request, ref)
     tranche = get_object_or_404(project.tranches, number=number)
-    case = cases.ask_release(user=request.user, tranche=tranche)
+    try:
+        case = cases.ask_release(user=request.user, tranche=tranche)
+    except DomainError as refused:
+        if refused.code == "case-open" and _mine_open(request, project, tranche):
+            return redirect("project", project.ref)
+        raise
     messages.success(request, _("Handed in as %(ref)s.") % {"ref": case.ref})
     return redirect("project", project.ref)
 
