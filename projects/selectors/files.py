@@ -48,6 +48,10 @@ def _seen(user: Any, project: Project, content: Any) -> tuple[Any, int]:
     return walk(content), left_out
 
 
+# Sums of a whole city in evidence; they are for those who may see all of it.
+CITY_SUMS = {"run": ("city",), "plan": ("value", "bound"), "snapshot": ("cells", "sites")}
+
+
 def _inside(path: str | None, paths: list[str] | None) -> bool:
     return paths is None or not path or any(path.startswith(top) for top in paths)
 
@@ -70,6 +74,8 @@ def evidence_document(user: Any, ref: str, pk: int) -> dict[str, Any]:
     project = project_seen(user, ref)
     row = get_object_or_404(Evidence.objects.select_related("case"), case__project=project, pk=pk)
     content, left_out = _seen(user, project, row.content)
+    if not policies.sees_whole_city(user, project.city_id):
+        left_out += sum(content.pop(name, None) is not None for name in CITY_SUMS.get(row.kind, ()))
     return {
         "project": ref, "case": row.case.ref, "round": row.round, "kind": row.kind, "title": row.title, "title_en": row.title_en,
         "link": row.link, "sha256": row.sha256, "left_out": left_out, "content": content,

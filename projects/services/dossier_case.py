@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from core.models import AuditEntry
 from core.templatetags.pingji import local_name, num
-from projects.choices import CaseState, StepState
+from projects.choices import CaseState, EvidenceKind, StepState
 from projects.models import Case, Step, Submission
 from projects.services import dossier_parts as parts
 from projects.services.dossier_content import (
@@ -41,12 +40,9 @@ def case_dossier(case: Case, *, user: Any, language: str) -> Dossier:
     evidence = list(case.evidence.filter(round=case.round))
     basis.plan = _cite_plan(basis.sources, evidence)
     run_tables = parts.cite_runs(
-        basis, {row.content["run"]: row.content for row in evidence if row.kind == "run"}
-    )
-    # What was known when it was handed in: a later check is not what was decided on.
-    check = (
-        project.duplicate_checks.filter(checked_at__lte=frozen.submitted_at).select_related("project").first()
-    )
+        basis, {row.content["run"]: row.content for row in evidence if row.kind == "run"}, [row.content for row in evidence if row.kind == "standards"],
+    )  # fmt: skip
+    check = next((row.content | {"sha256": row.sha256} for row in evidence if row.kind == "duplicates"), None)
     lead = [_asked(case, basis), *parts.lead(basis)] if case.tranche_id else [*parts.lead(basis)]
     sections = parts.listed(
         [
@@ -54,7 +50,7 @@ def case_dossier(case: Case, *, user: Any, language: str) -> Dossier:
             parts.section(_("What was decided on"), parts.facts(basis)),
             parts.section(_("Need and runs"), *run_tables) if run_tables else None,
             parts.section(_("Alternatives rejected"), *parts.alternatives(basis)),
-            parts.section(_("Check against building twice"), *parts.duplicates(basis, check, frozen.content.get("duplicate_reason", ""))),
+            parts.section(_("Check against building twice"), *parts.duplicates(basis, check, f"/projects/{project.ref}/files/#{case.ref}")),
             parts.section(_("Money"), parts.money_by_year(basis), parts.tranches(basis)),
             parts.section(_("Milestones"), parts.milestones(basis)),
             parts.section(_("Responsibilities"), parts.responsibilities(basis)),
@@ -184,9 +180,6 @@ def _conditions(steps: list[Step]) -> list[Table]:
     return [Table(_("Conditions asked for"), columns, rows, _("Conditions asked for"))] if rows else []
 
 
-_KINDS: dict[str, Any] = {"plan": gettext_lazy("Plan version"), "run": gettext_lazy("Run"), "duplicates": gettext_lazy("Check against building twice")}  # fmt: skip
-
-
 def evidence_table(case: Case) -> Table:
     columns = (
         Column(_("Round")),
@@ -197,7 +190,7 @@ def evidence_table(case: Case) -> Table:
     rows = tuple(
         (
             t(one.round),
-            t(_KINDS.get(one.kind, one.kind)),
+            t(parts.label(EvidenceKind.choices, one.kind)),
             t(local_name(one, "title"), href=one.link),
             t(one.sha256),
         )

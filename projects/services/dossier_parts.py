@@ -80,48 +80,61 @@ def label(choices: Any, code: str) -> str:
 # --- need, runs, standards -------------------------------------------------------------------------
 
 
-def cite_runs(basis: Basis, frozen: dict[str, dict[str, Any]]) -> list[Table]:
-    """The runs that the need rests on as sources, and each one's standard of the service with its clause. `frozen`: by run
-    reference, what evidence kept of it; a run without evidence tells for itself (runs never change)."""
+def cite_runs(
+    basis: Basis, frozen: dict[str, dict[str, Any]], standards: list[dict[str, Any]]
+) -> list[Table]:
+    """The runs that the need rests on as sources, with need and gap as evidence kept them, and the standards of the service
+    with their clauses. `frozen`: by run reference; `standards`: rows as frozen, those of the runs where there are none."""
     told = basis.content.get("need", {}).get("runs", [])
     refs = [row["run"] for row in told]
     kept = {
         run.ref: run for run in Run.objects.filter(ref__in=refs, city=basis.city).select_related("snapshot")
     }
-    rows, standards, seen = [], [], set()
+    # Sums of a whole city are for those who may see all of it.
+    whole = basis.user is None or policies.sees_whole_city(basis.user, basis.city.pk)
+    rows, found = [], list(standards)
     for row in told:
         run, evidence = kept.get(row["run"]), frozen.get(row["run"], {})
         engine = evidence.get("engine") or (run.engine_version if run else "")
         basis.runs[row["run"]] = source = basis.sources.cite(
             f"run:{row['run']}", _("Run"), f"/runs/{row['run']}/", ref=row["run"], sha256=row.get("snapshot", ""), engine=engine,
         )  # fmt: skip
+        city, area = (evidence.get("city") or {}) if whole else {}, evidence.get("area") or {}
+        scenario = name_of({"name": row["scenario"], "name_en": row.get("scenario_en", "")})
         rows.append(
             (
-                t(name_of({"name": row["scenario"], "name_en": row.get("scenario_en", "")})), t(time_label(row["time_of_day"])),
-                t(row["run"], href=f"/runs/{row['run']}/"), t((row.get("snapshot") or "")[:12]), t(engine),
-                figure(row.get("newly_served"), source, basis.unit),
+                t(f"{scenario}{_(', ')}{time_label(row['time_of_day'])}"), t(row["run"], href=f"/runs/{row['run']}/"),
+                t((row.get("snapshot") or "")[:12]), figure(city.get("need"), source), figure(city.get("gap"), source),
+                figure(area.get("gap"), source), figure(row.get("newly_served"), source, basis.unit),
             )
         )  # fmt: skip
-        for one in evidence.get("standards") or (run.standards_frozen if run else []):
-            key = (one["service"], one.get("profile"), one.get("group"), one.get("phase"), one.get("ratio"))
-            if one["service"] == basis.content["service"] and key not in seen:
-                seen.add(key)
-                standards.append(_standard_row(basis, one))
+        if not standards and run is not None:
+            found += run.standards_frozen
     tables = []
     if rows:
         columns = (
-            Column(_("Scenario"), width=3), Column(_("Time of day")), Column(_("Run")), Column(_("Snapshot")), Column(_("Engine")),
-            Column(_("Newly served by this intervention"), WHOLE),
+            Column(_("Scenario"), width=3), Column(_("Run"), width=2), Column(_("Snapshot"), width=2), Column(_("Need of the city"), WHOLE),
+            Column(_("Gap of the city"), WHOLE), Column(_("Gap of the area"), WHOLE), Column(_("Newly served by this intervention"), WHOLE, 2),
         )  # fmt: skip
         tables.append(Table(_("Runs that the need rests on"), columns, tuple(rows), _("Runs")))
-    if standards:
-        columns = (
+    lines, seen = [], set()
+    for one in found:
+        key = (
+            one.get("profile"),
+            one.get("group"),
+            one.get("phase"),
+            one.get("ratio"),
+            one.get("reach_limit"),
+        )
+        if one.get("service") == basis.content["service"] and key not in seen:
+            seen.add(key)
+            lines.append(_standard_row(basis, one))
+    if lines:
+        needed = (
             Column(_("Standard")), Column(_("Required"), width=3), Column(_("Reach"), NUMBER), Column(_("Ready within"), NUMBER),
             Column(_("Source and clause"), width=4), Column(_("Certainty")),
         )  # fmt: skip
-        tables.append(
-            Table(_("Standards that hold for the service"), columns, tuple(standards), _("Standards"))
-        )
+        tables.append(Table(_("Standards that hold for the service"), needed, tuple(lines), _("Standards")))
     return tables
 
 
@@ -180,6 +193,9 @@ def facts(basis: Basis, more: list[tuple[str, Span]] | None = None) -> Table:
         (_("Gap closed as promised"), figure(said.get("gap_promised"), next(iter(basis.runs.values()), main), basis.unit)),
         (_("Ready after"), hours_figure(said.get("conversion_hours"), main)),
         (_("Cost asked for, yuan"), money(said["cost_fen"], main)),
+        (_("Site in words"), t(said.get("site"))),
+        (_("Who builds it"), t(said.get("builder"))),
+        (_("Department in the lead"), t(said.get("lead_department"))),
         (_("Planned start"), when(said.get("starts_on"))),
         (_("Planned end"), when(said.get("ends_on"))),
         (_("Land"), figure(said.get("land_m2"), main, "m²", 1) if said.get("land_m2") is not None else t("")),
@@ -207,22 +223,24 @@ def alternatives(basis: Basis) -> list[Any]:
     return [Table(_("Alternatives not taken, the nearest first"), columns, rows, _("Alternatives"))]
 
 
-def duplicates(basis: Basis, check: Any, reason: str) -> list[Any]:
-    """What was found near it, and the written reason. `check`: the DuplicateCheck that was read with it, or None."""
-    if check is None:
+def duplicates(basis: Basis, told: dict[str, Any] | None, path: str) -> list[Any]:
+    """What was found near it, and the written reason. `told`: the check as evidence keeps it, None where none was made."""
+    if told is None:
         return [Paragraph((t(_("The check against building twice was not made.")),))]
+    made = when(told["checked_at"]).text
     source = basis.sources.cite(
-        f"duplicates:{check.pk}", _("Check against building twice"), f"/projects/{check.project.ref}/", ref=f"{check.project.ref} · {check.checked_at:%Y-%m-%d %H:%M}",
+        f"duplicates:{told['check']}", _("Check against building twice"), path, ref=f"{_('check')} {told['check']}{_(', ')}{made}",
+        sha256=told.get("sha256", ""),
     )  # fmt: skip
     blocks: list[Any] = [
         Paragraph(
             (
-                t(_("Largest overlap of catchments with something of the same service: ")), percent_figure(check.overlap_percent, source),
-                t(_(". A written reason was needed.") if check.needs_reason else _(". No reason was needed.")),
+                t(_("Largest overlap of catchments with something of the same service: ")), percent_figure(told["overlap_percent"], source),
+                t(_(". A written reason was needed.") if told["needs_reason"] else _(". No reason was needed.")),
             )
         )
     ]  # fmt: skip
-    found = [*check.found.get("rows", []), *check.found.get("idle", [])]
+    found = [*told["found"].get("rows", []), *told["found"].get("idle", [])]
     rows = tuple(
         (
             t(name_of(one) if basis.sees(one.get("area_path")) else OUTSIDE), t(_DUPLICATE_KINDS.get(one.get("kind", ""), one.get("kind"))),
@@ -237,9 +255,21 @@ def duplicates(basis: Basis, check: Any, reason: str) -> list[Any]:
             Column(_("Capacity"), WHOLE),
         )  # fmt: skip
         blocks.append(Table(_("Near the site"), columns, rows, _("Near the site")))
-    if reason:
-        blocks.append(Paragraph((t(_("Why it is built although others are near: "), strong=True), t(reason))))
+    if told.get("reason"):
+        blocks.append(
+            Paragraph((t(_("Why it is built although others are near: "), strong=True), t(told["reason"])))
+        )
     return blocks
+
+
+def check_told(check: Any, reason: str) -> dict[str, Any] | None:
+    """A DuplicateCheck in the form that evidence keeps."""
+    if check is None:
+        return None
+    return {
+        "check": check.pk, "checked_at": check.checked_at.isoformat(), "overlap_percent": check.overlap_percent,
+        "needs_reason": check.needs_reason, "reason": reason, "found": check.found,
+    }  # fmt: skip
 
 
 _DUPLICATE_KINDS: dict[str, Any] = {

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.db.models import QuerySet
-from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.models import AuditEntry
 from core.templatetags.pingji import local_name, money_unit
+from planning.models import PlanVersion
 from planning.services.plan_maps import token
-from projects.models import Photo, Project
+from projects.models import Project
+from projects.selectors import evidence
 from projects.selectors.money_curve import curve
 from projects.services import dossier_parts as parts
+from projects.services import dossier_site as site
 from projects.services import submissions
 from projects.services.dossier_case import audit_section, cite_submission, evidence_table, way
 from projects.services.dossier_content import (
     MONEY,
     NUMBER,
-    WHOLE,
     Column,
     Dossier,
     Figure,
     Paragraph,
-    Photographs,
     Section,
     Sources,
     Span,
     Table,
     figure,
-    hours_figure,
     money,
     money_words,
-    pairs,
-    percent_figure,
     summed,
     t,
     when,
@@ -46,45 +39,36 @@ from projects.services.dossier_content import (
 from projects.services.dossier_drawings import Series, money_chart, site_map
 from projects.services.dossier_parts import Basis
 
-MOST_PHOTOS = 6
-PHOTO_PIXELS = 480
-
-
-def page_of(project: Project, name: str) -> str:
-    """The page of a project where a figure is kept."""
-    try:
-        return reverse(name, args=[project.ref])
-    except NoReverseMatch:
-        return reverse("project", args=[project.ref])
-
 
 def project_dossier(project: Project, *, user: Any, language: str) -> Dossier:
     """Everything about the project as it is now. `user` None: a command of this machine."""
     sources = Sources()
     basis = Basis(submissions.content_of(project), project.city, user, sources)
     basis.main = sources.cite(
-        f"project:{project.ref}", _("Record of the project"), page_of(project, "project"),
+        f"project:{project.ref}", _("Record of the project"), site.page_of(project, "project"),
         ref=_("%(ref)s, version %(version)s") % {"ref": project.ref, "version": project.version},
     )  # fmt: skip
     cases = list(project.cases.select_related("route", "tranche", "project__city").order_by("id"))
-    frozen = _cite_cases(basis, cases)
+    _cite_cases(basis, cases)
     basis.plan = _cite_plan(basis)
-    run_tables = parts.cite_runs(basis, frozen)
-    check = project.duplicate_checks.select_related("project").first()
+    run_tables = parts.cite_runs(
+        basis, {run.ref: evidence.of_run(run, project) for run in evidence.runs_of(project)}, []
+    )
+    check = parts.check_told(project.duplicate_checks.first(), project.duplicate_reason)
     sections = parts.listed(
         [
             parts.section(_("In three lines"), *parts.lead(basis), *_totals(basis, project)),
             parts.section(_("The project"), parts.facts(basis, _state(basis, project)), _map(project)),
             parts.section(_("Need and runs"), *run_tables) if run_tables else None,
             parts.section(_("Alternatives rejected"), *parts.alternatives(basis)),
-            parts.section(_("Check against building twice"), *parts.duplicates(basis, check, project.duplicate_reason)),
+            parts.section(_("Check against building twice"), *parts.duplicates(basis, check, site.page_of(project, "project_duplicates"))),
             parts.section(_("Money"), parts.money_by_year(basis), *_money(basis, project)),
             parts.section(_("Conditions"), _conditions(project)),
             parts.section(_("Responsibilities"), _responsibilities(project)),
             *[_way(case) for case in cases],
-            parts.section(_("Works"), *_works(basis, project)),
-            parts.section(_("Alerts and explanations"), _alerts(project)),
-            parts.section(_("Handover: promised and realised"), *_handover(basis, project)),
+            parts.section(_("Works"), *site.works(basis, project)),
+            parts.section(_("Alerts and explanations"), site.alerts(project)),
+            parts.section(_("Handover: promised and realised"), *site.handover(basis, project)),
             audit_section([project.ref, *(case.ref for case in cases)]),
         ]
     )  # fmt: skip
@@ -107,23 +91,17 @@ def _newest(project: Project, refs: list[str]) -> Any:
     return max(entry.at, project.created_at) if entry else project.created_at
 
 
-def _cite_cases(basis: Basis, cases: list[Any]) -> dict[str, dict[str, Any]]:
-    """Each round as a source; what evidence kept of the runs, by run reference, the newest winning."""
-    runs: dict[str, dict[str, Any]] = {}
+def _cite_cases(basis: Basis, cases: list[Any]) -> None:
     for case in cases:
         for row in case.submissions.order_by("round"):
             cite_submission(basis.sources, case, row)
-        runs |= {row.content["run"]: row.content for row in case.evidence.filter(kind="run").order_by("id")}
-    return runs
 
 
 def _cite_plan(basis: Basis) -> int:
     need = basis.content.get("need") or {}
     if not need.get("plan"):
         return 0
-    from planning.models import PlanVersion
-
-    version = PlanVersion.objects.filter(plan__ref=need["plan"], number=need.get("version")).first()
+    version = PlanVersion.objects.filter(plan__ref=need["plan"], number=int(need["version"])).first()
     return basis.sources.cite(
         f"plan:{need['plan']}:{need.get('version')}", _("Plan version"), f"/plans/{need['plan']}/?version={need.get('version')}",
         ref=f"{need['plan']} · {need.get('version')}", sha256=version.content_sha256 if version else "",
@@ -158,7 +136,10 @@ def _map(project: Project) -> Figure:
 
 def _money_source(basis: Basis, project: Project) -> int:
     return basis.sources.cite(
-        f"money:{project.ref}", _("Money of the project"), page_of(project, "project_money"), ref=project.ref
+        f"money:{project.ref}",
+        _("Money of the project"),
+        site.page_of(project, "project_money"),
+        ref=project.ref,
     )
 
 
@@ -226,15 +207,16 @@ def _tranches(source: int, project: Project) -> Table:
 
 def _contracts(source: int, project: Project) -> Table:
     columns = (
-        Column(_("Contract"), width=2), Column(_("Payee"), width=3), Column(_("Signed")), Column(_("Amount, yuan"), MONEY, 2),
-        Column(_("Paid, yuan"), MONEY, 2),
+        Column(_("Contract"), width=2), Column(_("Payee"), width=3), Column(_("Signed")), Column(_("As signed, yuan"), MONEY, 2),
+        Column(_("Agreed later, yuan"), MONEY, 2), Column(_("Paid, yuan"), MONEY, 2),
     )  # fmt: skip
     rows = tuple(
         (
             t(one.number), t(one.payee), when(one.signed_on), money(one.amount_fen, source),
+            money(sum(row.amount_fen for row in one.supplements.all()), source),
             money(sum(row.amount_fen for row in one.payments.all()), source),
         )
-        for one in project.contracts.prefetch_related("payments")
+        for one in project.contracts.prefetch_related("payments", "supplements")
     )  # fmt: skip
     return Table(_("Contracts"), columns, rows, _("Contracts"), summed(rows, columns, source) if rows else ())
 
@@ -309,144 +291,3 @@ def _responsibilities(project: Project) -> Table:
         for one in project.responsibilities.select_related("organisation", "person").order_by("level", "id")
     )  # fmt: skip
     return Table(_("Who answers for what"), columns, rows, _("Responsibilities"))
-
-
-# --- works and supervision -------------------------------------------------------------------------
-
-
-def _works(basis: Basis, project: Project) -> list[Any]:
-    source = basis.sources.cite(f"works:{project.ref}", _("Works on site"), page_of(project, "project_works"), ref=project.ref)  # fmt: skip
-    points = tuple(
-        (
-            Span(str(one.number), value=one.number, kind=NUMBER), t(local_name(one)), when(one.planned_on), percent_figure(one.works_percent, source),
-            when(one.reported_on), when(one.reached_on), t(parts.people(one.seen_by)),
-        )
-        for one in project.milestones.select_related("seen_by").order_by("number")
-    )  # fmt: skip
-    reports = tuple(
-        (t(f"{one.month:%Y-%m}"), percent_figure(one.works_percent, source), t(one.text), t(parts.people(one.reported_by)), when(one.reported_at))
-        for one in project.reports.select_related("reported_by").order_by("month")
-    )  # fmt: skip
-    visits = list(project.inspections.select_related("done_by").prefetch_related("findings").order_by("planned_on", "id"))  # fmt: skip
-    inspections = tuple(
-        (t(one.ref), when(one.planned_on), when(one.done_on), percent_figure(one.works_percent, source), t(parts.people(one.done_by)), t(one.note))
-        for one in visits
-    )  # fmt: skip
-    findings = tuple(
-        (t(row.ref), t(row.text), t(row.get_severity_display()), when(row.due_on), t(row.get_state_display()), t(row.rectification))
-        for one in visits
-        for row in sorted(one.findings.all(), key=lambda found: found.pk)
-    )  # fmt: skip
-    blocks: list[Any] = [
-        Table(
-            _("Milestones: planned, reported, seen"),
-            (
-                Column(_("No.")), Column(_("Milestone"), width=3), Column(_("Planned")), Column(_("Works done by then"), NUMBER),
-                Column(_("Reported")), Column(_("Seen on site")), Column(_("Seen by")),
-            ),
-            points, _("Milestones"),
-        ),
-        Table(
-            _("Monthly progress as reported"),
-            (Column(_("Month")), Column(_("Works done"), NUMBER), Column(_("What was done"), width=4), Column(_("Who")), Column(_("When"))),
-            reports, _("Progress"),
-        ),
-        Table(
-            _("Inspections"),
-            (
-                Column(_("Inspection")), Column(_("Planned")), Column(_("Done")), Column(_("Works seen"), NUMBER), Column(_("Who")),
-                Column(_("Note"), width=3),
-            ),
-            inspections, _("Inspections"),
-        ),
-        Table(
-            _("Findings and what was done about them"),
-            (
-                Column(_("Finding")), Column(_("What was found"), width=3), Column(_("Severity")), Column(_("Due")), Column(_("State")),
-                Column(_("What was done"), width=3),
-            ),
-            findings, _("Findings"),
-        ),
-    ]  # fmt: skip
-    photos = photographs(project)
-    return [*blocks, photos] if photos else blocks
-
-
-def photographs(project: Project) -> Photographs | None:
-    """The newest few, small, and without what the camera wrote into them."""
-    found = []
-    for one in Photo.objects.filter(project=project).order_by("-taken_at", "-id")[:MOST_PHOTOS]:
-        small = _small(one)
-        if small is not None:
-            distance = f"{_(', ')}{_('%(metres)s m from the site') % {'metres': round(one.distance_m)}}" if one.distance_m is not None else ""  # fmt: skip
-            found.append((small, f"{when(one.taken_at).text}{distance}{_(', ')}SHA-256 {one.sha256[:12]}"))
-    return Photographs(tuple(found)) if found else None
-
-
-def _small(photo: Photo) -> bytes | None:
-    if not photo.file or not default_storage.exists(photo.file.name):
-        return None
-    try:
-        with photo.file.open("rb") as source:
-            picture = ImageOps.exif_transpose(Image.open(source)).convert("RGB")
-    except (UnidentifiedImageError, OSError):
-        return None
-    picture.thumbnail((PHOTO_PIXELS, PHOTO_PIXELS))
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=80)
-    return out.getvalue()
-
-
-def _alerts(project: Project) -> Table:
-    columns = (
-        Column(_("Rule"), width=2), Column(_("Raised")), Column(_("State")), Column(_("Owner")), Column(_("Explanation"), width=3),
-        Column(_("What was found"), width=3),
-    )  # fmt: skip
-    rows = tuple(
-        (t(local_name(one.rule)), when(one.raised_on), t(one.get_state_display()), t(parts.people(one.owner)), t(one.explanation), t(one.closing_note))
-        for one in project.alerts.select_related("rule", "owner").order_by("raised_on", "id")
-    )  # fmt: skip
-    return Table(_("What needed an explanation"), columns, rows, _("Alerts"))
-
-
-# --- handover --------------------------------------------------------------------------------------
-
-
-def _handover(basis: Basis, project: Project) -> list[Any]:
-    done = getattr(project, "commissioning", None)
-    source = basis.sources.cite(
-        f"handover:{project.ref}", _("Handover"), page_of(project, "project_handover"), ref=project.ref
-    )
-    blocks: list[Any] = []
-    if done is None:
-        blocks.append(Paragraph((t(_("Not handed over yet.")),)))
-    else:
-        rows = [
-            (_("Units as built"), figure(done.built_units, source, basis.unit)),
-            (_("Conversion as tried"), hours_figure(done.conversion_hours, source)),
-            (_("Conversion check passed"), t(_("yes") if done.check_passed else _("no"))),
-            (_("Checked"), t(f"{when(done.checked_on).text}{_(', ')}{parts.people(done.checked_by)}" if done.checked_on else "")),
-            (_("Accepted"), t(f"{when(done.accepted_at).text}{_(', ')}{parts.people(done.accepted_by)}" if done.accepted_at else "")),
-            (_("Facility in the registry"), t(done.facility.ref, href=f"/facilities/{done.facility.ref}/") if done.facility else t("")),
-        ]  # fmt: skip
-        blocks.append(pairs(_("As built and as tried"), rows, _("Handover")))
-    realised = tuple(_realised_row(basis, project, one, source) for one in project.realised.select_related("run__snapshot").order_by("computed_at", "id"))  # fmt: skip
-    columns = (
-        Column(_("Run")), Column(_("Computed")), Column(_("Promised"), WHOLE), Column(_("Served without it"), WHOLE),
-        Column(_("Served with it"), WHOLE), Column(_("Gap closed"), WHOLE),
-    )  # fmt: skip
-    blocks.append(Table(_("Gap closed: promised and realised"), columns, realised, _("Realised")))
-    return blocks
-
-
-def _realised_row(basis: Basis, project: Project, one: Any, source: int) -> tuple[Span, ...]:
-    run = one.run
-    cited = basis.sources.cite(
-        f"run:{run.ref}", _("Run"), f"/runs/{run.ref}/", ref=run.ref, sha256=run.snapshot.sha256 if run.snapshot else "",
-        engine=run.engine_version,
-    )  # fmt: skip
-    return (
-        t(run.ref, href=f"/runs/{run.ref}/"), when(timezone.localdate(one.computed_at)), figure(one.promised_units, source, basis.unit),
-        figure(one.served_without_units, cited, basis.unit), figure(one.served_with_units, cited, basis.unit),
-        figure(one.served_with_units - one.served_without_units, cited, basis.unit),
-    )  # fmt: skip
