@@ -274,6 +274,7 @@ SPECTACULAR_SETTINGS = {
             "core": "AreaLevel MapFeatureKind OrganisationKind Role JobState Certainty Datum TimeOfDay",
             "facilities": "FacilityStatus CapabilityStatus CapacityAttribute CapacitySource Hazard BatchState ProposalState Readiness",
             "inventory": "AssetKind Tenure AssetStatus InterventionKind MovementKind",
+            "projects": "ProjectState RouteKind TaskKind CaseState StepState Outcome ConditionState Severity FindingState MilestoneAct AlertState DeliveryState EventKind",
             "planning": "Driver ReachUnit TravelMode ReachMethod Assignment Extent ProfileStatus RunState VersionState SupplyReason AnalysisKind ProfileLevel Phase NeedBasis ScenarioTemplate LayerMethod PeopleGroup",
         }.items()
         for name in names.split()
