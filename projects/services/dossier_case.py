@@ -216,7 +216,7 @@ def audit_section(refs: list[str], *, acts_of_case: bool = False) -> Section | N
     table = pairs(
         _("Audit"),
         [
-            (_("Newest entry"), Span(str(last.number), value=last.number, kind="number")), (_("Act"), t(last.act)), (_("Who"), t(parts.people(last.user))),
+            (_("Newest entry"), Span(str(last.number or last.pk), value=last.number or last.pk, kind="number")), (_("Act"), t(last.act)), (_("Who"), t(parts.people(last.user))),
             (_("When"), when(last.at)), (_("Hash in the chain"), t(last.sha256)),
         ],
         _("Audit"),
