@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import shapely
@@ -108,6 +108,12 @@ def file_sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+class Mapped(Protocol):
+    """What a batch keeps of how its file was read."""
+
+    def as_dict(self) -> dict[str, object]: ...
+
+
 def record_batch(
     *,
     city: City,
@@ -115,7 +121,7 @@ def record_batch(
     file_name: str,
     sha256: str,
     datum: str,
-    mapping: FacilityMapping,
+    mapping: Mapped,
     state: str,
     rows: int,
     written: Written | None,

@@ -114,6 +114,8 @@ KINDS: dict[str, str] = {
     **{str(one): str(one) for one in InterventionKind.values},
 }  # fmt: skip
 _ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!")
+# Stands for a day that could not be read; the problem is told already.
+UNREADABLE = date.min
 _DAY = re.compile(r"^(\d{4})(?:[-/.年](\d{1,2})(?:[-/.月](\d{1,2})日?|月?)|年?)$")
 
 
@@ -231,20 +233,22 @@ def project_rows(
         kind = _known(table, "kind", i, KINDS, problems)
         starts = _day(table, "starts_on", i, problems)
         ends = _day(table, "ends_on", i, problems)
-        if starts and ends and ends < starts:
+        known = UNREADABLE not in (starts, ends)
+        reversed_days = known and starts is not None and ends is not None and ends < starts
+        if reversed_days:
             problems.add(
                 "dates_reversed", _("It ends before it begins."), **where, column=table.source("ends_on")
             )
         money = _money(table, i, problems)
-        if service is None or kind is None or starts is False or ends is False or money is None:
+        if service is None or kind is None or not known or money is None:
             continue
-        if number in bad or (starts and ends and ends < starts):
+        if number in bad or reversed_days:
             continue
         hours, land = float(table.number("conversion_hours")[i]), float(table.number("land_m2")[i])
         fields = said | {
             "investment_code": str(table.text("investment_code")[i]), "kind": kind, "units": int(table["units"][i]),
             "cost_fen": money.pop("total"), "conversion_hours": None if np.isnan(hours) else hours,
-            "land_m2": None if np.isnan(land) else land, "starts_on": starts or None, "ends_on": ends or None,
+            "land_m2": None if np.isnan(land) else land, "starts_on": starts, "ends_on": ends,
         }  # fmt: skip
         rows.append(ProjectRow(number, fields, service, float(places.lon[i]), float(places.lat[i]), money))
     return rows, places
@@ -278,8 +282,8 @@ def _known(table: Columns, name: str, i: int, words: Mapping[str, str], problems
     return found
 
 
-def _day(table: Columns, name: str, i: int, problems: Problems) -> date | bool | None:
-    """The day in a cell; a month or a year alone means its first day, for an end its last. False: it cannot be read."""
+def _day(table: Columns, name: str, i: int, problems: Problems) -> date | None:
+    """The day in a cell; a month or a year alone means its first day, for an end its last. UNREADABLE: it cannot be."""
     said = unicodedata.normalize("NFKC", str(table.text(name)[i])).split("T")[0].strip()
     if not said or said in ("-", "—", "–"):
         return None
@@ -296,7 +300,7 @@ def _day(table: Columns, name: str, i: int, problems: Problems) -> date | bool |
         text = _('"%(cell)s" is not a date. Write 2026-11-20.')
         column = table.source(name)
         problems.add("not_a_date", text, file=table.file, row=table.rows[i], column=column, cell=said[:20])
-        return False
+        return UNREADABLE
     return day
 
 
@@ -322,7 +326,10 @@ def _money(table: Columns, i: int, problems: Problems) -> dict[str, int] | None:
         return None
     if found.setdefault("total", parts) != parts and parts:
         text = _("The sources add up to %(parts)s, the total says %(total)s (10,000 yuan).")
-        values = {"parts": f"{parts / FEN_OF_WAN:,g}", "total": f"{found['total'] / FEN_OF_WAN:,g}"}
+        values: dict[str, Any] = {
+            "parts": f"{parts / FEN_OF_WAN:,g}",
+            "total": f"{found['total'] / FEN_OF_WAN:,g}",
+        }
         problems.add("sum_differs", text, **where, column=table.source("total"), **values)
         return None
     return found

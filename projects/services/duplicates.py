@@ -74,12 +74,12 @@ def _find(project: Project, rule: DuplicateRule | None) -> tuple[dict[str, Any],
         limit = Limit(standard.reach_limit, standard.reach_unit, standard.mode)
         rows = near.same_service_near(project, 2 * limit.farthest_m)
         ground = ground_of(project.city, run, project.point.x, project.point.y)
-        at = [np.array([row[name] for row in rows], dtype=float) for name in ("lon", "lat")]
+        lon, lat = (np.array([row[name] for row in rows], dtype=float) for name in ("lon", "lat"))
         ids = np.array(
             [row["facility_id"] if row["kind"] == "facility" else -1 for row in rows], dtype=np.int64
         )
         shared = shared_people(
-            ground, limit, project.service.code, project.point.x, project.point.y, *at, ids
+            ground, limit, project.service.code, project.point.x, project.point.y, lon, lat, ids
         )
         # Where nobody lives in reach there is no share of people; then the circles alone are compared.
         by_people = shared.people > 0

@@ -33,7 +33,7 @@ def checked(said: dict[str, Any]) -> dict[str, Any]:
     """The fields as they are stored, or DomainError "bad-project" with everything that is wrong at once. Both dates must
     be there to be compared; longitude and latitude become `point`."""
     wrong: list[str] = []
-    found = {name: _text(name, said[name], wrong) for name in TEXTS if name in said}
+    found: dict[str, Any] = {name: _text(name, said[name], wrong) for name in TEXTS if name in said}
     if "name" in said and not found["name"]:
         wrong.append(str(_("a name is needed")))
     for name in NUMBERS:

@@ -168,7 +168,7 @@ def match(city: City, wanted: list[Wanted], table: Columns, problems: Problems) 
             continue
         if found.pk in taken:
             text = _("Row %(first)d speaks of the same project %(ref)s already.")
-            where = {"file": table.file, "row": one.row.row, "column": table.source("name")}
+            where: dict[str, Any] = {"file": table.file, "row": one.row.row, "column": table.source("name")}
             problems.add("row_twice", text, **where, first=taken[found.pk], ref=found.ref)
             continue
         taken[found.pk] = one.row.row

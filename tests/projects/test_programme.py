@@ -103,7 +103,7 @@ def test_a_district_officer_sees_and_counts_only_the_own_rows(
         facets = {one["name"]: one for one in page.context["facets"]}
         assert sum(one["count"] for one in facets["state"]["options"]) == 30
     assert officer.get("/projects/board/").context["sum"].projects == 30
-    assert "项目0<" not in officer.get("/projects/?search=项目0").content.decode()
+    assert officer.get("/projects/?search=PJ-000").context["page"].paginator.count == 0
     assert not Client().get("/projects/board/").context
 
 
@@ -127,7 +127,7 @@ def test_the_query_string_means_the_same_in_the_api_and_the_exports(
 
 
 def test_sums_add_up_a_second_way(many: list[Project], people: dict[str, Any], town: City) -> None:
-    paid = many[3]
+    paid = many[4]
     money.set_lines(user=people["lin"], project=paid, lines=[(2026, FundSource.CENTRAL, paid.cost_fen)])
     found = programme.lines(pages.projects_visible_to(people["lin"], town))
     in_all = programme.total(found)

@@ -315,8 +315,8 @@ def test_thousands_of_rows_are_read_in_a_fixed_number_of_statements(
     with django_assert_max_num_queries(140):
         project_imports.apply(user=people["lin"], batch=batch)
     assert (
-        Project.objects.count() == 10_000
-        and OutboxEvent.objects.filter(kind="project.imported").count() == 10_000
+        Project.objects.count() == 2_000
+        and OutboxEvent.objects.filter(kind="project.imported").count() == 2_000
     )
 
 
