@@ -46,7 +46,7 @@ def draw_list(request: HttpRequest) -> HttpResponse:
         request, "projects/draws.html",
         {
             "page": page_of(request, drawn.draws_seen(request.user, request.city)), "form": form, "error": error, "may": may,
-            "in_works": in_works, "limits": limits(),
+            "in_works": in_works, "tabs": supervision_tabs("draws"), "limits": limits(),
         },
         status=422 if error or (form.is_bound and form.errors) else 200,
     )  # fmt: skip
