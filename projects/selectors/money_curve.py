@@ -170,10 +170,11 @@ def planned_months(
         by_year[year] = by_year.get(year, 0) + fen
     if not by_year:
         return []
-    begins = min(begins, date(min(by_year), 12, 1))
-    ends = max(ends, date(max(by_year), 1, 31), begins)
-    way = _planned_works(begins, ends, points)
-    starts = month_starts(begins, ends)
+    way = _planned_works(begins, max(begins, ends), points)
+    # A year with money and without works still has a place on the axis.
+    starts = month_starts(
+        min(begins, date(min(by_year), 12, 1)), max(begins, ends, date(max(by_year), 1, 31))
+    )
     found: list[tuple[date, int]] = [(starts[0], 0)]
     before = 0
     for year in sorted({day.year for day in starts} | set(by_year)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -59,12 +59,16 @@ select jsonb_build_object(
         left join worth v on v.project_id = c.id and v.back = 1
         group by c.district) x),
     'released', (select coalesce(jsonb_agg(jsonb_build_array(month, fen) order by month), '[]'::jsonb) from
-        (select date_trunc('month', day)::date as month, sum(amount_fen)::bigint as fen from freed group by 1) x),
+        (select {end} as month, sum(amount_fen)::bigint as fen from freed group by 1) x),
     'paid', (select coalesce(jsonb_agg(jsonb_build_array(month, fen) order by month), '[]'::jsonb) from
-        (select date_trunc('month', day)::date as month, sum(amount_fen)::bigint as fen from paid group by 1) x),
+        (select {end} as month, sum(amount_fen)::bigint as fen from paid group by 1) x),
     'works', (select coalesce(jsonb_agg(jsonb_build_array(month, fen) order by month), '[]'::jsonb) from
-        (select date_trunc('month', day)::date as month, sum(fen)::bigint as fen from grown group by 1) x))
+        (select {end} as month, sum(fen)::bigint as fen from grown group by 1) x))
 """
+
+# What happened in a month counts at its end; what happened in the running one today.
+_END = """case when day <= %(today)s then least((date_trunc('month', day) + interval '1 month' - interval '1 day')::date, %(today)s)
+    else (date_trunc('month', day) + interval '1 month' - interval '1 day')::date end"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,9 @@ def read(rows: QuerySet[Project], today: date | None = None) -> ProgrammeMoney:
     day = today or timezone.localdate()
     chosen, params = rows.order_by().values("pk").query.sql_with_params()
     names = {f"chosen_{number}": value for number, value in enumerate(params)}
-    sql = _STATEMENT.format(chosen=chosen % tuple(f"%({name})s" for name in names) if names else chosen)
+    sql = _STATEMENT.format(
+        chosen=chosen % tuple(f"%({name})s" for name in names) if names else chosen, end=_END
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, names | {"stopped": [str(one) for one in STOPPED], "zone": settings.TIME_ZONE, "today": day})  # fmt: skip
         said = _json(cursor.fetchone()[0])
@@ -104,7 +110,7 @@ def read(rows: QuerySet[Project], today: date | None = None) -> ProgrammeMoney:
     lines = [(int(year), str(source), int(fen)) for year, source, fen in said["lines"]]
     total = District("", *(sum(getattr(one, name) for one in districts) for name in (
         "projects", "cost_fen", "planned_fen", "approved_fen", "released_fen", "paid_fen", "works_fen", "base_fen")))  # fmt: skip
-    released, paid, done = (_by_month(said[name], day) for name in ("released", "paid", "works"))
+    released, paid, done = (_points(said[name]) for name in ("released", "paid", "works"))
     share = total.works_fen * 100 / total.base_fen if total.base_fen else 0.0
     return ProgrammeMoney(
         projects=said["projects"], matrix=matrix(lines), districts=districts, total=total,
@@ -119,13 +125,8 @@ def _json(value: Any) -> dict[str, Any]:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _by_month(rows: list[list[Any]], today: date) -> list[tuple[date, int]]:
-    """Sums of months as points at their ends (today in the running one)."""
-    found = []
-    for month, fen in rows:
-        end = next_month(date.fromisoformat(month)) - timedelta(days=1)
-        found.append((min(end, max(today, date.fromisoformat(month))), int(fen)))
-    return cumulative(found)
+def _points(rows: list[list[Any]]) -> list[tuple[date, int]]:
+    return cumulative([(date.fromisoformat(day), int(fen)) for day, fen in rows])
 
 
 def _planned(lines: list[tuple[int, str, int]]) -> list[tuple[date, int]]:

@@ -283,10 +283,17 @@ def _responsibilities(project: Project, today: date) -> list[Row]:
 # --- the programme ---------------------------------------------------------------------------------
 
 
-def programme(rows: QuerySet[Project], *, by: str = "area", today: date | None = None, names: dict[str, str] | None = None) -> Schedule:  # fmt: skip
+def ordered(rows: QuerySet[Project], by: str) -> QuerySet[Project]:
+    """By group, then by the day they start: so that a page of them has whole groups one after the other."""
+    return rows.order_by("state" if by == "state" else "area__path", "starts_on", "pk").select_related(
+        "area", "commissioning"
+    )
+
+
+def programme(rows: Iterable[Project], *, by: str = "area", today: date | None = None, names: dict[str, str] | None = None) -> Schedule:  # fmt: skip
     """A row for each project of `rows`, grouped by district or by state; three statements whatever their number."""
     day = today or timezone.localdate()
-    projects = list(rows.order_by("starts_on", "pk").select_related("area", "commissioning"))
+    projects = list(ordered(rows, by) if isinstance(rows, QuerySet) else rows)
     points: dict[int, list[Milestone]] = defaultdict(list)
     for one in Milestone.objects.filter(project__in=[row.pk for row in projects]).order_by(
         "project", "number"

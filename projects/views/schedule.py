@@ -8,13 +8,16 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from core.templatetags.pingji import local_name
-from core.views.pages import page
+from core.views.pages import page, page_of
 from facilities.selectors.facilities import areas_of
 from projects.selectors import schedule
 from projects.tables import ProjectTable
 from projects.views.programme import _shared
 from projects.views.project_tabs import project_tabs
 from projects.views.projects import project_seen
+
+# More rows than anybody scrolls through; the rest is on the next page, or narrowed by the filters.
+ROWS = 300
 
 
 @page
@@ -34,14 +37,15 @@ def programme_schedule(request: HttpRequest) -> HttpResponse:
     table = ProjectTable(request=request, city=request.city)
     by = "state" if request.GET.get("by") == "state" else "area"
     names = {area.code: local_name(area) for area in areas_of(request.city, request.user)}
-    found = schedule.programme(table.rows, by=by, names=names)
+    rows = page_of(request, schedule.ordered(table.rows, by), ROWS)
+    found = schedule.programme(list(rows.object_list), by=by, names=names)
     shared = _shared(request, table, "programme_schedule")
     query = request.GET.copy()
     query.pop("by", None)
     shared["kept"] = [*shared["kept"], *([("by", by)] if by == "state" else [])]
     return render(
         request, "projects/programme_schedule.html",
-        {"schedule": found, "by": by, "bare": query.urlencode(), "choices": [("area", _("By district")), ("state", _("By state"))], **shared},
+        {"schedule": found, "page": rows, "by": by, "bare": query.urlencode(), "choices": [("area", _("By district")), ("state", _("By state"))], **shared},
     )  # fmt: skip
 
 

@@ -213,7 +213,7 @@ def test_the_programmes_money_is_a_page_and_a_workbook_of_the_same_figures(progr
     # a district's officer sees the sums of that district only
     local = person("local.officer", "reviewer", area="510104")
     client.force_login(local)
-    assert "4 projects" in client.get(reverse("programme_money")).content.decode()
+    assert "3 projects" in client.get(reverse("programme_money")).content.decode()
     stranger = Client()
     stranger.force_login(people["chen"])
     assert "3,000,001" not in stranger.get(reverse("programme_money")).content.decode()
@@ -278,5 +278,5 @@ def test_three_hundred_projects_are_drawn_with_a_fixed_number_of_statements(prog
     client = Client()
     client.force_login(people["wang"])
     body = client.get(reverse("programme_schedule")).content.decode()
-    assert body.count('role="img"') == 307
+    assert body.count('role="img"') == 300  # the rest on the next page
     assert Release.objects.count() == 1
