@@ -58,6 +58,17 @@ def plan(
         raise DomainError("day-before-works", _("The day lies before the works began."), status=422)
     _check_inspectors(project, inspectors)
     with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)
+        same = Inspection.objects.filter(
+            project=project,
+            planned_on=planned_on,
+            created_by=user,
+            drawn=None,
+            done_on=None,
+            called_off_at=None,
+        ).first()
+        if drawn is None and same is not None:
+            return same  # the button was pressed twice
         made = Inspection.objects.create(
             project=project,
             ref=next_ref("IN"),

@@ -70,6 +70,9 @@ def draft(*, user: Any, values: dict[str, Any], source: str, certainty: str, rea
     }
     if not fresh:
         raise DomainError("nothing-changed", _("Nothing differs from what is in force."), status=422)
+    same = WorksRule.objects.filter(state=RouteState.DRAFT, drafted_by=user, values={**old, **fresh}).first()
+    if same is not None:
+        return same  # the button was pressed twice
     with transaction.atomic():
         number = (WorksRule.objects.aggregate(last=Max("version"))["last"] or 0) + 1
         try:

@@ -321,6 +321,13 @@ def test_a_finding_is_put_right_refused_put_right_again_and_closed_by_the_other_
     assert kinds.count("finding.closed") == 1
 
 
+def test_a_plan_sent_twice_is_one(begun, people):
+    for _ in range(2):
+        inspections.plan(user=people["wang"], project=begun, planned_on=date(2026, 11, 30))
+    inspections.plan(user=people["finance"], project=begun, planned_on=date(2026, 11, 30))
+    assert Inspection.objects.count() == 2
+
+
 def test_a_planned_inspection_is_called_off_with_a_reason_and_stays(begun, people):
     planned = inspections.plan(user=people["wang"], project=begun, planned_on=date(2026, 11, 30))
     inspections.call_off(user=people["wang"], inspection=planned, reason="暴雨")
