@@ -306,7 +306,11 @@ def test_what_was_typed_is_kept_when_it_is_refused(client: Any, admin: Any, peop
     assert (answer.status_code, "my-own-route" in answer.content.decode()) == (422, True)
     answer = client.post("/webhooks/new/", {"name": "told", "url": "https://10.0.0.1/x", "kind": ["money.paid"]})  # fmt: skip
     page = answer.content.decode()
-    assert (answer.status_code, "https://10.0.0.1/x" in page, page.count(" checked")) == (422, True, 1)
+    assert (answer.status_code, "https://10.0.0.1/x" in page, 'value="money.paid" checked' in page) == (
+        422,
+        True,
+        True,
+    )
     client.force_login(people["wang"])
     answer = client.post("/rules/deputies/", {"principal": "wang.jun", "deputy": "zhao.min", "valid_from": "2031-01-05", "valid_to": "2031-01-01", "reason": "my leave"})  # fmt: skip
     assert (answer.status_code, "my leave" in answer.content.decode()) == (422, True)
