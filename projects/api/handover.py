@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -42,13 +42,16 @@ class HandoverViewSet(ReadViewSet):
 
     queryset = (
         Project.objects.filter(state__in=[ProjectState.WORKS, ProjectState.COMMISSIONED])
-        .select_related("city", "area", "service", "facility", "idle_asset")
+        .select_related("city", "area", "service", "facility", "idle_asset", "commissioning")
         .order_by("-id")
     )
     serializer_class = forms.HandoverSerializer
     filterset_class = ProjectFilter
     ordering_fields = ["ref"]
     lookup_field = "ref"
+
+    def get_serializer_class(self) -> Any:
+        return forms.HandoverRowSerializer if self.action == "list" else forms.HandoverSerializer
 
     def _answer(self) -> Response:
         return Response(self.get_serializer(self.get_object()).data)
@@ -96,11 +99,11 @@ class HandoverViewSet(ReadViewSet):
 class RealisedViewSet(ListViewSet):
     """Gap closed by each accepted project in the newest run of every scenario, and by all together. POST reckons anew."""
 
-    queryset = RealisedGap.objects.select_related("project__area", "run__scenario", "service").order_by(
-        "-run_id", "service_id", F("project_id").asc(nulls_last=True)
-    )
+    queryset = RealisedGap.objects.select_related("project__area", "run__scenario", "service")
     serializer_class = forms.RealisedSerializer
     list_params = ("project", "run", "service")
+    # the joint row, without a project, comes last
+    ordering = ["-run_id", "service_id", "project_id"]
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
         cities = City.objects.filter(policies.visible_cities(user))

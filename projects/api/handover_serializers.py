@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from projects.models import Commissioning, ConversionCheck, Project, RealisedGap, Responsibility
@@ -44,31 +45,36 @@ class CommissioningSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class HandoverSerializer(serializers.ModelSerializer):
-    """The handover of one project. stage: waiting, report, check, failed, accept, accepted."""
+class HandoverRowSerializer(serializers.ModelSerializer):
+    """One project that is handed over. stage: waiting, report, check, failed, accept, accepted."""
 
     service: Any = serializers.SlugRelatedField(slug_field="code", read_only=True)
     stage = serializers.SerializerMethodField()
-    remarks = serializers.SerializerMethodField()
-    commissioning = serializers.SerializerMethodField()
+    built_units: Any = serializers.IntegerField(
+        source="commissioning.built_units", default=None, read_only=True
+    )
 
     class Meta:
         model = Project
-        fields = ["ref", "name", "name_en", "state", "kind", "service", "units", "approved_units", "stage", "remarks", "commissioning"]  # fmt: skip
-
-    def _found(self, project: Project) -> Commissioning | None:
-        return Commissioning.objects.filter(project=project).first()
+        fields = ["ref", "name", "name_en", "state", "kind", "service", "units", "approved_units", "built_units", "stage"]  # fmt: skip
 
     def get_stage(self, project: Project) -> str:
-        return read.stage_of(project, self._found(project))
+        return read.stage_of(project, getattr(project, "commissioning", None))
 
-    def get_commissioning(self, project: Project) -> dict[str, Any] | None:
-        found = self._found(project)
-        return None if found is None else dict(CommissioningSerializer(found).data)
 
+class HandoverSerializer(HandoverRowSerializer):
+    """With the report, every check, and what to know before the acceptance."""
+
+    remarks = serializers.SerializerMethodField()
+    commissioning: Any = CommissioningSerializer(read_only=True, default=None, allow_null=True)
+
+    class Meta(HandoverRowSerializer.Meta):
+        fields = [*HandoverRowSerializer.Meta.fields, "remarks", "commissioning"]
+
+    @extend_schema_field(RemarkSerializer(many=True))
     def get_remarks(self, project: Project) -> list[dict[str, Any]]:
-        """What to know before the acceptance; empty before a check was passed and afterwards."""
-        found = self._found(project)
+        """Empty before a check was passed and after the acceptance."""
+        found = getattr(project, "commissioning", None)
         if found is None or read.stage_of(project, found) != "accept":
             return []
         return [dict(RemarkSerializer(one).data) for one in read.before_acceptance(project, found)]

@@ -87,13 +87,21 @@ class Block:
 
 @dataclass(frozen=True)
 class Results:
+    """`blocks` of the chosen run, or of all `runs` where they are few lines."""
+
     blocks: list[Block]
+    runs: list[Run]
+    chosen: str
     waiting: list[Commissioning]
     commissioned: int
     whole_city: bool
 
 
-def results(user: Any, city: City) -> Results:
+# More lines than this are shown run by run.
+MOST_LINES = 200
+
+
+def results(user: Any, city: City, run: str = "") -> Results:
     """Every main run that was read, newest scenario first, with the projects the person may see. The joint row speaks of the
     whole city and is for those who may see all of it."""
     runs = {run.pk: run for run in main_runs(city)}
@@ -107,6 +115,13 @@ def results(user: Any, city: City) -> Results:
         .order_by("run__scenario__ref", "run__time_of_day", "service__sort_order", "project__ref")
     )
     rows = rows.filter(Q(project=None) | seen) if whole else rows.filter(seen, project__isnull=False)
+    read = [runs[pk] for pk in rows.order_by().values_list("run_id", flat=True).distinct() if pk in runs]
+    read.sort(key=lambda one: (one.scenario.ref, one.time_of_day))
+    chosen = run if run in {one.ref for one in read} else ""
+    counted = set(rows.filter(project__isnull=False).order_by().values_list("project_id", flat=True))
+    if not chosen and read and rows.count() > MOST_LINES:
+        chosen = read[0].ref
+    rows = rows.filter(run__ref=chosen) if chosen else rows
     blocks: dict[tuple[int, int | None], Block] = {}
     for row in rows:
         block = blocks.setdefault((row.run_id, row.service_id), Block(row.run, row.service))
@@ -117,9 +132,10 @@ def results(user: Any, city: City) -> Results:
         else:
             block.lines.append(Line(row, reasons_of(row)))
     accepted = commissioned(city).filter(seen).select_related("project__area", "project__service")
-    counted = {row.project_id for row in rows if row.project_id}
     return Results(
         [one for one in blocks.values() if one.lines or one.asides or one.joint],
+        read,
+        chosen,
         [one for one in accepted if one.project_id not in counted],
         len(accepted),
         whole,

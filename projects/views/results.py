@@ -32,7 +32,7 @@ def project_results(request: HttpRequest) -> HttpResponse:
     return render(
         request, "projects/results.html",
         {
-            "results": read.results(request.user, request.city), "tabs": programme_tabs("project_results"),
+            "results": read.results(request.user, request.city, request.GET.get("run", "")), "tabs": programme_tabs("project_results"),
             "may_start": policies.allows(request.user, "run.start", request.city),
         },
     )  # fmt: skip
