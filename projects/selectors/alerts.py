@@ -22,6 +22,7 @@ from core.templatetags.pingji import local_name
 from projects.choices import AlertState, AlertWord, ProjectState, RouteState
 from projects.models import AlertRule, Deputy, Project, SupervisionAlert, SupervisionRun
 from projects.selectors import alert_words
+from projects.selectors.alert_matters import MATTERS
 
 UNCLOSED = (AlertState.OPEN, AlertState.EXPLAINED)
 # States of projects that are under supervision.
@@ -320,8 +321,6 @@ def _facets(
 
 
 def _in_order(rules: dict[str, AlertRule]) -> list[str]:
-    from projects.selectors.alert_matters import MATTERS
-
     return [code for code in MATTERS if code in rules]
 
 
