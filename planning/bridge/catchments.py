@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -15,6 +16,7 @@ from django.db import connection
 from core.choices import TimeOfDay
 from core.models import City
 from engine.crs import LocalMetric
+from engine.network import Snap
 from engine.travel import DETOUR, reach_by_road, reach_straight
 from engine.world import Reach
 from planning.bridge.asked import frozen_of, question_of
@@ -43,10 +45,13 @@ class Limit:
     mode: str
 
     @property
+    def usual_m_per_min(self) -> float:
+        return USUAL_WALK_M_PER_MIN if self.mode == "walk" else USUAL_DRIVE_M_PER_MIN
+
+    @property
     def usual_radius_m(self) -> float:
         """Radius of the circle that stands for the reach: straight line x detour at usual speed."""
-        speed = USUAL_WALK_M_PER_MIN if self.mode == "walk" else USUAL_DRIVE_M_PER_MIN
-        return (self.amount if self.unit == "m" else self.amount * speed) / DETOUR
+        return (self.amount if self.unit == "m" else self.amount * self.usual_m_per_min) / DETOUR
 
     @property
     def farthest_m(self) -> float:
@@ -151,7 +156,7 @@ def shared_people(
         done = _stored(ground, limit, service, x, y, np.asarray(other_facility), left, mine, both)
         left = np.setdiff1d(left, done)
         for part in np.array_split(left, max(1, -(-len(left) // PLACES_AT_ONCE))):
-            both[part] = _sums(_reach(ground, limit, x[part], y[part]), mine)
+            both[part] = _shared_with(ground, limit, own, x[part], y[part])
     with np.errstate(invalid="ignore", divide="ignore"):
         percent = 100.0 * both / total if total > 0 else np.full(len(both), np.nan)
     return Shared(
@@ -169,24 +174,35 @@ def circle_percent(distance: np.ndarray, radius: float) -> np.ndarray:
     return 100.0 * 2.0 / np.pi * (np.arccos(half) - half * np.sqrt(1.0 - half**2))
 
 
-def _reach(ground: Ground, limit: Limit, x: np.ndarray, y: np.ndarray) -> Reach:
+def _reach(ground: Ground, limit: Limit, x: np.ndarray, y: np.ndarray, only: Any = slice(None)) -> Reach:
+    """Cells that reach the places (k,); `only`: of these cells, counted from 0."""
+    cell_x, cell_y = ground.x[only], ground.y[only]
     if ground.roads is None or ground.frozen is None:
         return reach_straight(
-            x, y, ground.x, ground.y, limit.amount, limit.unit, limit.mode, ground.detour, threads=1
+            x, y, cell_x, cell_y, limit.amount, limit.unit, limit.mode, ground.detour, threads=1
         )
     roads = ground.roads
     roads.graph.known.setdefault("segments", load_roads(roads.network_sha).graph.segments())
+    snap = cells_snap(ground.frozen, roads.network_sha, limit.mode)
     return reach_by_road(
-        roads.graph, x, y, ground.x, ground.y, limit.amount, limit.unit, limit.mode, ground.detour, threads=1,
+        roads.graph, x, y, cell_x, cell_y, limit.amount, limit.unit, limit.mode, ground.detour, threads=1,
         weight=roads.weight_for(limit.unit), walk_m_per_min=roads.walk_m_per_min, entry_m_per_min=roads.entry_m_per_min,
-        cells_snap=cells_snap(ground.frozen, roads.network_sha, limit.mode),
+        cells_snap=Snap(snap.street[only], snap.along[only], snap.entry_m[only]),
     )  # fmt: skip
 
 
-def _sums(reach: Reach, mine: np.ndarray) -> np.ndarray:
-    """(k,) the people of `mine` in each row."""
-    upto = np.concatenate([[0.0], np.cumsum(mine[reach.cell])])
-    return upto[reach.indptr[1:]] - upto[reach.indptr[:-1]]
+def _shared_with(ground: Ground, limit: Limit, own: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(k,) the people at the cells `own` that reach each place too. Straight lines are one table of distances, in which no
+    pair has to be kept."""
+    people = ground.people[own]
+    if ground.roads is None:
+        metre = ground.detour / (1.0 if limit.unit == "m" else limit.usual_m_per_min)
+        far = np.hypot(ground.x[own] - x[:, None], ground.y[own] - y[:, None])
+        near = (far * metre).astype(np.float32) <= np.float32(limit.amount)
+        return np.asarray(near @ people)
+    reach = _reach(ground, limit, x, y, own)
+    upto = np.concatenate([[0.0], np.cumsum(people[reach.cell])])
+    return np.asarray(upto[reach.indptr[1:]] - upto[reach.indptr[:-1]])
 
 
 def _stored(

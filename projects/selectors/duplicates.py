@@ -28,7 +28,7 @@ PLANNED = (
     ProjectState.DRAFT, ProjectState.REVIEW, ProjectState.RETURNED, ProjectState.APPROVED, ProjectState.WORKS,
 )  # fmt: skip
 # Of each kind the nearest so many are weighed; the check says how many more there are.
-MOST = 400
+MOST = 200
 
 _FIND = """
 with here as (select st_setsrid(st_makepoint(%(lon)s, %(lat)s), 4326) as point),
