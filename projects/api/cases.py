@@ -121,10 +121,12 @@ class ProjectCodeViewSet(PlainViewSet):
 class InboxViewSet(PlainViewSet):
     """What waits for the caller: tasks, returned cases, conditions, works, alerts; overdue and soonest due first."""
 
+    queryset = Step.objects.none()  # of rows from many tables; selectors.inbox gathers them
     serializer_class = more.InboxSerializer
+    pagination_class = None
 
     @extend_schema(
-        responses=more.InboxSerializer,
+        responses=more.InboxSerializer(many=False),
         parameters=[
             OpenApiParameter("city", str, description="code of a city; all when left out"),
             OpenApiParameter("kind", str, description="one of `kinds[].value`"),

@@ -133,8 +133,10 @@ def officer_for(step: Step, people: dict[str, Any]) -> Any:
 class Walk:
     """One walk of one route. `seen`: states that were reached; `tried`: tasks at whose door everybody else has knocked."""
 
-    def __init__(self, hands: Hands, people: dict[str, Any], knock: bool = True) -> None:
-        self.hands, self.people, self.knock = hands, people, knock
+    def __init__(self, hands: Hands, people: dict[str, Any]) -> None:
+        self.hands, self.people = hands, people
+        # Over HTTP everybody knocks at each door once; by the service in every round.
+        self.every_round = isinstance(hands, ByService)
         self.seen: set[tuple[Any, ...]] = set()
         self.tried: set[tuple[int, int]] = set()
         self.ends: set[str] = set()
@@ -167,8 +169,9 @@ class Walk:
             )
             assert todo, "an open case in which nobody has anything to do"
             for step in todo:
-                if self.knock and (step.task_id, case.round) not in self.tried:
-                    self.tried.add((step.task_id, case.round))
+                door = (step.task_id, case.round if self.every_round else 0)
+                if door not in self.tried:
+                    self.tried.add(door)
                     self.nobody_else(step)
             first = todo[0]
             one = officer_for(first, self.people)
