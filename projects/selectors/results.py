@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -12,6 +13,7 @@ from core import policies
 from core.models import City
 from core.templatetags.pingji import hours as hours_text
 from core.templatetags.pingji import num
+from inventory.choices import InterventionKind
 from planning.choices import ProfileStatus, RunState, SupplyReason
 from planning.models import Run
 from projects.models import Commissioning, RealisedGap
@@ -92,7 +94,9 @@ class Results:
     blocks: list[Block]
     runs: list[Run]
     chosen: str
+    # Accepted, but in no run yet; and those whose place is in no run any more, for its only role has ended.
     waiting: list[Commissioning]
+    gone: list[Commissioning]
     commissioned: int
     whole_city: bool
 
@@ -132,14 +136,23 @@ def results(user: Any, city: City, run: str = "") -> Results:
         else:
             block.lines.append(Line(row, reasons_of(row)))
     accepted = commissioned(city).filter(seen).select_related("project__area", "project__service")
+    left = [one for one in accepted if one.project_id not in counted]
+    newest = max((run.created_at for run in runs.values()), default=None)
     return Results(
         [one for one in blocks.values() if one.lines or one.asides or one.joint],
         read,
         chosen,
-        [one for one in accepted if one.project_id not in counted],
+        [one for one in left if not _ended(one, newest)],
+        [one for one in left if _ended(one, newest)],
         len(accepted),
         whole,
     )
+
+
+def _ended(found: Commissioning, newest: datetime | None) -> bool:
+    """Did the works end a role, and was a run asked for since? Then its place had no other role."""
+    ended = found.project.kind == InterventionKind.RETIRE
+    return ended and newest is not None and found.accepted_at is not None and newest >= found.accepted_at
 
 
 def reasons_of(row: RealisedGap) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from core import policies
 from core.errors import DomainError
@@ -53,14 +54,19 @@ def start(*, user: Any, city: City, queue: str = "analysis") -> tuple[Job, bool]
             kind=KIND,
             user=user,
             city=city,
-            title=city.name,
-            title_en=city.name_en,
+            title=_title("zh-hans"),
+            title_en=_title("en"),
             params={"city": city.code},
             queue=queue,
         )
         if created and user is not None:
             audit.record(user=user, act="results.start", subject=city, after={"job": job.ref})
     return job, created
+
+
+def _title(language: str) -> str:
+    with override(language):
+        return _("Promised against realised")
 
 
 @scoring.when_scored

@@ -23,6 +23,7 @@ from projects.selectors import (
     newer,
     officers,
     pages,
+    responsibilities,
     timeline,
     works,
 )
@@ -59,7 +60,7 @@ def project_record(request: HttpRequest, ref: str) -> HttpResponse:
             "curve": curve, "totals": money.totals(project), "tranches": _tranches(project), "cost_each_fen": _cost_each(project),
             "due": timeline.due(project), "history": history if whole else history[:SHOWN], "whole": whole, "happened": len(history),
             "conditions": _conditions(request, project), "config": _map_config(request, project), "runs": _runs(project),
-            "works": works.summary(project), "handover": handover.summary(project), "duplicates": duplicates.newest(project, request.user),
+            "works": works.summary(project), "handover": handover.summary(project), "unnamed": responsibilities.missing_words(project), "duplicates": duplicates.newest(project, request.user),
             "alerts": alerts.of_project(project, request.user),
             **_rights(request, project, approval),
         },

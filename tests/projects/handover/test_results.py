@@ -250,3 +250,12 @@ def test_reckoned_twice_the_rows_are_the_same_and_district_officers_see_their_ow
     assert [line.row.project.area for block in wu.blocks for line in block.lines] == [town.right]
     assert (wu.whole_city, [block.joint for block in wu.blocks]) == (False, [None])
     assert read.results(crew.chen, town.city).blocks == []
+
+
+def test_a_place_whose_only_role_ended_is_in_no_run_and_said_so(town, crew, in_works, compute):
+    found = handed_over(in_works("retire", units=60, facility=town.places[0]), crew, 60)
+    assert [one.pk for one in read.results(crew.lin, town.city).waiting] == [found.pk]
+    compute(town)
+    assert reckoned(town) == []
+    told = read.results(crew.lin, town.city)
+    assert ([one.pk for one in told.gone], told.waiting, told.blocks) == ([found.pk], [], [])
