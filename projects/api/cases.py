@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -126,7 +127,7 @@ class InboxViewSet(PlainViewSet):
     pagination_class = None
 
     @extend_schema(
-        responses=more.InboxSerializer(many=False),
+        responses=forced_singular_serializer(more.InboxSerializer),
         parameters=[
             OpenApiParameter("city", str, description="code of a city; all when left out"),
             OpenApiParameter("kind", str, description="one of `kinds[].value`"),

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from projects.models import Case, Condition, Project, Release, ReturnItem
+from projects.models import CalendarYear, Case, Condition, Project, Release, ReturnItem
 
 pytestmark = pytest.mark.django_db
 
@@ -167,3 +169,46 @@ def test_a_task_that_stays_is_told_to_the_one_above_once(handed_in, people, caps
     call_command("project", "escalate", "--as", "lin.wei", "--json")
     assert json.loads(capsys.readouterr().out) == []
     assert "Told to the one above" in as_(people["wang"]).get(reverse("inbox")).content.decode()
+
+
+def test_the_same_answer_sent_twice_is_one_answer_and_shows_what_was_recorded(handed_in, people):
+    address = reverse("case_step", args=[handed_in.ref, "completeness"])
+    said = {"outcome": "done", "reason": "", "go": "yes"}
+    done = reverse("case_step_done", args=[handed_in.ref, 1, "completeness"])
+    client = as_(people["wang"])
+    assert [client.post(address, said).url for _ in range(2)] == [done, done]
+    assert handed_in.steps.filter(task__code="completeness", state="done").count() == 1
+    # So with the button that hands in.
+    lin = as_(people["lin"])
+    again = lin.post(reverse("project_submit", args=[handed_in.project.ref]), {"route": "approval"})
+    assert again.url == reverse("project", args=[handed_in.project.ref])
+    assert Case.objects.count() == 1
+
+
+def test_a_due_date_in_a_year_that_is_not_announced_says_so(handed_in, people):
+    step = handed_in.steps.get(task__code="completeness")
+    pages = [
+        reverse("inbox"),
+        reverse("project", args=[handed_in.project.ref]),
+        reverse("case_step", args=[handed_in.ref, "completeness"]),
+    ]
+    client = as_(people["wang"])
+    for announced in (True, False):
+        CalendarYear.objects.filter(year=step.due_on.year).update(announced=announced)
+        for page in pages:
+            assert ("not yet announced" in client.get(page).content.decode()) is not announced, page
+
+
+def test_the_case_page_asks_few_statements_however_long_its_history(handed_in, people):
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert (
+                as_(people["wang"]).get(reverse("project", args=[handed_in.project.ref])).status_code == 200
+            )
+        return len(seen)
+
+    first = statements()
+    step = handed_in.steps.get(task__code="reform")
+    for number in range(20):
+        Condition.objects.create(project=handed_in.project, step=step, text=f"c{number}")
+    assert statements() <= first + 2
