@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.choices import Certainty, OrganisationKind
-from projects.models import AlertAnswer, AlertRule, SupervisionAlert, SupervisionRun
+from projects.models import AlertAnswer, AlertRule, Project, SupervisionAlert, SupervisionRun
 from projects.selectors import alert_words
 from projects.services.alert_rules import THRESHOLDS
 
@@ -125,3 +125,14 @@ class SupervisionRunSerializer(serializers.ModelSerializer):
     def get_rules(self, row: SupervisionRun) -> dict[str, Any]:
         """By rule: its version, how many matters are there on the day, how many alerts were raised."""
         return row.found
+
+
+class ScopeSerializer(serializers.Serializer):
+    units = serializers.IntegerField()
+    reason = serializers.CharField(max_length=2000)
+
+
+class ScopeNowSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Project
+        fields = ["ref", "units", "approved_units", "version"]

@@ -14,12 +14,13 @@ from rest_framework.response import Response
 
 from core import policies
 from core.api.jobs import JobSerializer
-from core.api.viewsets import ReadViewSet
+from core.api.viewsets import PlainViewSet, ReadViewSet
 from core.models import City
 from projects.api import alert_serializers as forms
 from projects.api.alert_filters import AlertFilter, AlertRuleFilter
-from projects.models import AlertRule, SupervisionAlert, SupervisionRun
-from projects.services import alert_rules, alert_runs, alerts
+from projects.models import AlertRule, Project, SupervisionAlert, SupervisionRun
+from projects.selectors import pages
+from projects.services import alert_rules, alert_runs, alerts, scope
 
 
 class AlertViewSet(ReadViewSet):
@@ -136,3 +137,26 @@ class SupervisionRunViewSet(ReadViewSet):
         )
         job = alert_runs.start(user=request.user, city=city)
         return Response(JobSerializer(job, context={"request": request}).data, status=202)
+
+
+class ProjectScopeViewSet(PlainViewSet):
+    """The scope of an approved project as it is now."""
+
+    queryset = Project.objects.all()
+    serializer_class = forms.ScopeSerializer
+    lookup_field = "ref"
+    lookup_value_regex = "[^/]+"
+    pagination_class = None
+
+    @extend_schema(request=forms.ScopeSerializer, responses=forms.ScopeNowSerializer)
+    @action(detail=True, methods=["post"])
+    def scope(self, request: Request, ref: str) -> Response:
+        """Say how many units it will have now, and why. What was approved stays on record."""
+        project = get_object_or_404(pages.projects_visible_to(request.user), ref=ref)
+        form = forms.ScopeSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        return Response(
+            forms.ScopeNowSerializer(
+                scope.change(user=request.user, project=project, **form.validated_data)
+            ).data
+        )

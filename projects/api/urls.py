@@ -48,3 +48,4 @@ def register(router: BaseRouter) -> None:
     router.register("deputies", rules.DeputyViewSet, basename="deputy")
     router.register("calendar-years", rules.CalendarViewSet, basename="calendar-year")
     router.register("routes", rules.RouteViewSet, basename="route")
+    router.register("projects", alerts.ProjectScopeViewSet, basename="project-scope")

@@ -601,3 +601,34 @@ def test_responsibilities_of_an_organisation_without_a_person_own_nothing(
     )
     alerts.raise_alerts(city=town, today=DAY)
     assert SupervisionAlert.objects.get(code="late-start").owner == hands["lin"]
+
+
+def test_the_scope_of_an_approved_project_changes_with_a_reason_and_is_asked_about(
+    town: City, hands: dict[str, Any]
+) -> None:
+    store(town, [History(approved_on=DAY)], hands)
+    project = Project.objects.get()
+    client, api = signed_in(hands["lin"]), APIClient()
+    address = f"/projects/{project.ref}/scope/"
+    refused = client.post(address, {"units": "1001", "reason": "larger hall"})
+    assert refused.status_code == 422
+    assert b"larger hall" in refused.content
+    assert client.post(address, {"units": "951", "reason": " "}).status_code == 422
+    assert signed_in(hands["gao"]).get(address).status_code == 403
+    assert client.post(address, {"units": "951", "reason": "pillars"}).status_code == 302
+    assert alerts.raise_alerts(city=town, today=DAY).found["scope-shrink"]["raised"] == 0
+    api.force_authenticate(hands["lin"])
+    said = api.post(
+        f"/api/v1/projects/{project.ref}/scope/", {"units": 940, "reason": "one hall less"}, format="json"
+    )
+    assert said.json() == {"ref": project.ref, "units": 940, "approved_units": 1000, "version": 3}
+    assert alerts.raise_alerts(city=town, today=DAY).found["scope-shrink"]["raised"] == 1
+    out = StringIO()
+    call_command(
+        "alerts", "scope", project.ref, "900", "two halls less", "--as", "lin.wei", "--json", stdout=out
+    )
+    assert json.loads(out.getvalue())["units"] == 900
+    assert alerts.raise_alerts(city=town, today=DAY).found["scope-shrink"]["raised"] == 1, (
+        "another scope, another occasion"
+    )
+    assert AuditEntry.objects.filter(act="project.scope").count() == 3

@@ -11,9 +11,9 @@ from core.errors import DomainError, InvalidInput
 from core.models import City
 from projects.api.alert_serializers import AlertRuleSerializer, AlertSerializer
 from projects.models import AlertRule, SupervisionAlert
-from projects.selectors import alert_words
+from projects.selectors import alert_words, pages
 from projects.selectors import alerts as read
-from projects.services import alert_rules, alert_runs, alerts
+from projects.services import alert_rules, alert_runs, alerts, scope
 
 
 class Command(BaseCommand):
@@ -30,13 +30,14 @@ class Command(BaseCommand):
     alerts draft lag behind_points=15 --reason "…" --source "…" [--answer 10] [--owner enterprise] --as gao.feng
     alerts publish lag --as zhao.min
     alerts discard lag --as gao.feng
+    alerts scope PJ-2026-0001 850 "one hall less" --as lin.wei      an approved project will have so many units now
     """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "act",
             choices=[
-                "list", "show", "explain", "close", "send-back", "assign", "run", "rules", "draft", "publish", "discard",
+                "list", "show", "explain", "close", "send-back", "assign", "run", "rules", "draft", "publish", "discard", "scope",
             ],
         )  # fmt: skip
         parser.add_argument("words", nargs="*")
@@ -151,3 +152,10 @@ class Command(BaseCommand):
     def do_discard(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
         alert_rules.discard(user=user, rule=self._rule(words[0], "draft"))
         return {"discarded": words[0]}
+
+    def do_scope(self, user: Any, words: list[str], options: dict[str, Any]) -> Any:
+        project = pages.projects_visible_to(user).filter(ref=words[0]).first()
+        if project is None:
+            raise CommandError(f"no project {words[0]}")
+        now = scope.change(user=user, project=project, units=int(words[1]), reason=words[2])
+        return {"project": now.ref, "units": now.units, "approved_units": now.approved_units}
