@@ -16,12 +16,15 @@ from projects.models import Condition
 from projects.services import events
 
 
-def may_settle(user: Any, condition: Condition) -> str:
-    """Why somebody may not say that a condition is met, as a code; nothing when they may."""
+def may_settle(user: Any, condition: Condition, submitters: set[int] | None = None) -> str:
+    """Why somebody may not say that a condition is met, as a code; nothing when they may. `submitters`: who handed its case
+    in, where the caller has read that for many conditions at once."""
     if not policies.allows(user, "condition.settle", condition.project):
         return "forbidden"
-    drafters = {condition.project.created_by_id, condition.step.case.drafter_id}
-    drafters.update(condition.step.case.submissions.values_list("submitted_by", flat=True))
+    case = condition.step.case
+    if submitters is None:
+        submitters = set(case.submissions.values_list("submitted_by", flat=True))
+    drafters = {condition.project.created_by_id, case.drafter_id, *submitters}
     return "drafter-may-not" if user.pk in drafters else ""
 
 
@@ -29,9 +32,7 @@ def settle_condition(*, user: Any, condition: Condition, note: str) -> Condition
     """Say how a condition was met. Not by who drafted the project: somebody looks."""
     policies.demand(user, "condition.settle", condition.project)
     if may_settle(user, condition) == "drafter-may-not":
-        raise Forbidden(
-            _("Whoever drafted it may not say that its conditions are met."), "drafter-may-not"
-        )
+        raise Forbidden(_("Whoever drafted it may not say that its conditions are met."), "drafter-may-not")
     if not note.strip():
         raise DomainError("no-note", _("Say how it was met and where that can be seen."), status=422)
     with transaction.atomic():

@@ -13,7 +13,7 @@ from core.templatetags.pingji import is_chinese, local_name
 from core.views.pages import page
 from facilities.selectors import places
 from projects.choices import CaseState, ConditionState, ProjectState, StepState, TaskKind
-from projects.models import Case, Project, Route, Step
+from projects.models import Case, Project, Route, Step, Submission
 from projects.selectors import (
     alerts,
     duplicates,
@@ -137,16 +137,20 @@ def _runs(project: Project) -> list[dict[str, Any]]:
 
 
 def _conditions(request: HttpRequest, project: Project) -> list[dict[str, Any]]:
+    """Conditions that ask for something, open ones first, each with whether the reader may say that it is met."""
     rows = project.conditions.select_related(
         "step__task", "step__case", "settled_by", "project__area", "project__city"
     )
-    rows = rows.exclude(state=ConditionState.WAIVED).order_by("state", "due_on", "id")
+    handed_in: dict[int, set[int]] = {}
+    for case, person in Submission.objects.filter(case__project=project).values_list("case", "submitted_by"):
+        handed_in.setdefault(case, set()).add(person)
     return [
         {
             "condition": one,
-            "may": one.state == ConditionState.OPEN and not conditions.may_settle(request.user, one),
+            "may": one.state == ConditionState.OPEN
+            and not conditions.may_settle(request.user, one, handed_in.get(one.step.case_id, set())),
         }
-        for one in rows
+        for one in rows.exclude(state=ConditionState.WAIVED).order_by("-state", "due_on", "id")
     ]
 
 
