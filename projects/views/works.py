@@ -89,6 +89,7 @@ def project_works(request: HttpRequest, ref: str) -> HttpResponse:
             "inspections": site.inspections_of(project), "findings": site.findings_of(project), "page": photos,
             "photos": site.photo_views(list(photos), request.user), "marked": marked,
             "may_start": builder and project.state == ProjectState.APPROVED,
+            "may_scope": project.state in (ProjectState.APPROVED, ProjectState.WORKS) and policies.allows(request.user, "project.edit", project),
             "may_report": builder and in_works and not seen.has_looked(project, request.user),
             "may_look": looker and in_works and not seen.has_reported(project, request.user),
             "next_month": _next_month(project, summary), "today": timezone.localdate(),
