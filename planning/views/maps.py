@@ -22,6 +22,7 @@ from planning.models import Run
 from planning.selectors import gaps, maps
 from planning.selectors.cells import cell_seen, result_of_cell
 from planning.selectors.ranges import mark_ranges, total_ranges
+from planning.selectors.registry_changes import changed_after
 from planning.selectors.scenarios import speeds_on_offer
 from planning.services import runs as services
 from planning.views import mapwords
@@ -167,6 +168,7 @@ def map_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **vars(state),
         "may_run": policies.allows(user, "run.start", city),
+        "registry_changed": changed_after(run) if run else None,
         "scenario_note": _scenario_note(state.scenario) if state.scenario else "",
         "reach_options": _reach_options(state),
         "reach_words": _reach_words(run),

@@ -11,7 +11,7 @@ export function watchSettings(state) {
   const wordsOf = field => field.tagName === "SELECT" ? field.selectedOptions[0].textContent.trim() : field.parentNode.textContent.trim();
   const look = () => {
     const changed = watched.filter(field => valueOf(field) !== first.get(field) && (field.type !== "radio" || field.checked));
-    const stale = changed.length > 0 || form.dataset.neverRun === "yes";
+    const stale = changed.length > 0 || form.dataset.neverRun === "yes" || form.dataset.registryChanged === "yes";
     box.classList.toggle("is-stale", changed.length > 0);
     document.querySelector("#running-box")?.replaceChildren();
     button.disabled = !stale || form.dataset.mayRun !== "yes";
