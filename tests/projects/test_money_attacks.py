@@ -215,6 +215,30 @@ def test_what_a_tranche_waits_for_is_not_changed_under_it(approved, people):
             pytest.fail(f"went through: {text}")
 
 
+READ = [
+    "update projects_project set cost_fen = cost_fen - 1",
+    "update projects_project set units = units - 1",
+    "update projects_project set state = 'draft'; delete from projects_tranche_milestones; delete from projects_tranche",
+    "update projects_project set state = 'draft'; update projects_tranche set final = false",
+    "update projects_project set state = 'draft'; insert into projects_tranche (project_id, number, name, name_en, amount_fen, final)"
+    " select id, 4, 'x', '', 1, true from projects_project",
+    "update projects_budgetline set year = 2030",
+    "delete from projects_budgetline",
+    "update projects_milestone set planned_on = planned_on + 400",
+    "update projects_milestone set works_percent = 1",
+    "update projects_project set state = 'draft'; delete from projects_tranche_milestones",
+]  # fmt: skip
+
+
+def test_what_is_being_decided_on_stays_as_it_was_handed_in(project, people, approval):
+    cases.submit(user=people["lin"], project=planned(project, people), route=approval)
+    for text in READ:
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(text)
+            cursor.execute("set constraints all immediate")
+            pytest.fail(f"went through: {text}")
+
+
 MONEY_TABLES = (
     "release", "payment", "budgetline", "tranche", "contract", "condition", "tranche_conditions", "tranche_milestones",
     "milestone", "conditionmove", "supplementaryagreement",
