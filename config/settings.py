@@ -278,7 +278,8 @@ SPECTACULAR_SETTINGS = {
             "planning": "Driver ReachUnit TravelMode ReachMethod Assignment Extent ProfileStatus RunState VersionState SupplyReason AnalysisKind ProfileLevel Phase NeedBasis ScenarioTemplate LayerMethod PeopleGroup",
         }.items()
         for name in names.split()
-    },
+    }
+    | {"KindsEnum": "planning.services.siting.KINDS"},
     "SWAGGER_UI_SETTINGS": {
         "deepLinking": True,
         "persistAuthorization": False,
