@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
@@ -325,10 +326,19 @@ def project_document(project: Project, *, prefix: str, fields: Iterable[str]) ->
 
 def refuse_unlisted(document: Document, fields: Iterable[str]) -> None:
     """Every value stands below a path that a listed field declares, or is an identifier that ties such values."""
-    may = {*ALWAYS, *(path for field in fields for path in BY_PATH[field].writes)}
-    tops = {path.split(".")[0] for path in may}
+    may = _declared(tuple(fields))
     for path, _value in leaves(document):
-        under = any(path == one or path.startswith(f"{one}.") for one in may)
-        tie = path.rsplit(".", 1)[-1] == "id" and path.split(".")[0] in tops
-        if not under and not tie:
+        if not _under(path, may):
             raise DomainError("not-in-the-list", f"{path} is not in the list of what goes out", status=500)
+
+
+@lru_cache(maxsize=64)
+def _declared(fields: tuple[str, ...]) -> frozenset[str]:
+    return frozenset({*ALWAYS, *(path for field in fields for path in BY_PATH[field].writes)})
+
+
+@lru_cache(maxsize=4096)
+def _under(path: str, may: frozenset[str]) -> bool:
+    if any(path == one or path.startswith(f"{one}.") for one in may):
+        return True
+    return path.endswith(".id") and path.split(".")[0] in {one.split(".")[0] for one in may}

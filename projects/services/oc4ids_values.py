@@ -81,29 +81,27 @@ def a_day(said: date | None) -> Document:
     return known(startDate=moment(said), endDate=moment(said))
 
 
-def merge(one: Any, other: Any) -> Any:
-    """Both documents in one: objects by key, lists of objects by `id` (several writers fill the same contract)."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {
-            key: merge(one[key], other[key]) if key in one and key in other else one.get(key, other.get(key))
-            for key in [*one, *(key for key in other if key not in one)]
-        }
-    if isinstance(one, list) and isinstance(other, list):
-        made = list(one)
-        for row in other:
-            at = next((n for n, old in enumerate(made) if _same(old, row)), None)
+def merge(into: Any, other: Any) -> Any:
+    """`into` with what `other` says: objects by key, lists of objects by `id` (several writers fill the same contract)."""
+    if isinstance(into, dict) and isinstance(other, dict):
+        for key, one in other.items():
+            into[key] = merge(into[key], one) if key in into else one
+        return into
+    if isinstance(into, list) and isinstance(other, list):
+        kept = {_key(one): n for n, one in enumerate(into)}
+        for one in other:
+            at = kept.get(_key(one))
             if at is None:
-                made.append(row)
+                kept[_key(one)] = len(into)
+                into.append(one)
             else:
-                made[at] = merge(made[at], row)
-        return made
-    return one if one == other else other
+                into[at] = merge(into[at], one)
+        return into
+    return other
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.get("id") == other.get("id") and one.get("scheme") == other.get("scheme")
-    return one == other
+def _key(one: Any) -> Any:
+    return (one.get("id"), one.get("scheme")) if isinstance(one, dict) else one
 
 
 def leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
