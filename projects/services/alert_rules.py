@@ -60,7 +60,7 @@ THRESHOLDS: dict[str, dict[str, Threshold]] = {
         "again_days": _AGAIN,
     },
     "idle-funds": {
-        "idle_months": Threshold(_("released for at least"), _("months"), 1, 120),
+        "idle_months": Threshold(_("released for at least"), _("calendar months"), 1, 120),
         "left_percent": Threshold(_("of a tranche still there, at least"), "%", 1, 100),
         "again_days": _AGAIN,
     },
@@ -69,11 +69,11 @@ THRESHOLDS: dict[str, dict[str, Threshold]] = {
         "look_back_days": _BACK,
     },
     "silence": {
-        "silent_months": Threshold(_("months without a report, at least"), _("months"), 1, 60),
+        "silent_months": Threshold(_("months without a report, at least"), _("calendar months"), 1, 60),
         "again_days": _AGAIN,
     },
     "evidence": {
-        "photos_count": Threshold(_("fewer photos that count than"), _("photos"), 1, 100),
+        "photos_count": Threshold(_("fewer photos that count than"), _("pictures"), 1, 100),
         "wait_days": Threshold(_("photos may follow within"), _("days"), 0, 365),
         "look_back_days": _BACK,
     },
