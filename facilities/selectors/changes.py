@@ -17,6 +17,7 @@ ACTS = {
     "facility.add": _("Added to the registry"),
     "facility.change": _("Changed"),
     "facility.close": _("Closed"),
+    "facility.commission": _("Works accepted"),
     "capability.add": _("Role added"),
     "capability.change": _("Role changed"),
     "certificate.add": _("Certificate added"),
