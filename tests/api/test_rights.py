@@ -28,6 +28,9 @@ MAY = {
         "network.import",
         "population.import",
         "hazard.import",
+        "alert.explain",
+        "handover.report",
+        "works.report",
     },
     "planner": {
         "view",
@@ -44,6 +47,14 @@ MAY = {
         "project.edit",
         "project.submit",
         "job.view",
+        "alert.explain",
+        "contract.edit",
+        "duplicate_rule.edit",
+        "handover.report",
+        "project.import",
+        "publication.edit",
+        "responsibility.edit",
+        "works.report",
     },
     "reviewer": {
         "view",
@@ -55,6 +66,13 @@ MAY = {
         "money.edit",
         "money.pay",
         "job.view",
+        "alert.assign",
+        "alert.close",
+        "alert.explain",
+        "alert.run",
+        "contract.edit",
+        "handover.check",
+        "works.inspect",
     },
     "approver": {
         "view",
@@ -64,11 +82,33 @@ MAY = {
         "condition.settle",
         "route.publish",
         "deputy.edit",
+        "alert.assign",
+        "alert.run",
+        "alert_rule.publish",
+        "duplicate_rule.publish",
+        "handover.accept",
+        "inspection.draw",
+        "money.agree",
+        "publication.publish",
     },
-    "auditor": {"view", "audit.view", "job.view"},
-    # An administrator keeps the platform; handing in, settling conditions, money and routes are officers' own.
+    "auditor": {
+        "view",
+        "audit.view",
+        "job.view",
+        "alert.assign",
+        "alert.close",
+        "alert.run",
+        "alert_rule.edit",
+        "handover.check",
+        "inspection.draw",
+        "works.inspect",
+    },
+    # An administrator keeps the platform; handing in, deciding, money, works and what is seen of them are officers' own.
     "admin": set(policies.GRANTS)
-    - {"project.submit", "condition.settle", "money.edit", "money.pay", "route.publish"},
+    - {"project.submit", "condition.settle", "money.edit", "money.pay", "money.agree", "route.publish"}
+    - {"contract.edit", "duplicate_rule.publish", "alert_rule.publish", "publication.publish"}
+    - {"works.report", "works.inspect", "inspection.draw", "alert.explain", "alert.close", "alert.assign"}
+    - {"handover.report", "handover.check", "handover.accept"},
 }
 
 
