@@ -121,7 +121,9 @@ def test_a_payment_sent_twice_is_one_and_a_payee_on_no_contract_is_marked(approv
     too_much = wang.post(back, {"amount_fen": "8000.01", "reason": "多付", "key": "other"})
     assert too_much.status_code == 422
     assert "8000.00 yuan are left" in too_much.content.decode()
-    acts = list(AuditEntry.objects.filter(act="money.pay").order_by("pk").values_list("after__amount_fen", flat=True))
+    acts = list(
+        AuditEntry.objects.filter(act="money.pay").order_by("pk").values_list("after__amount_fen", flat=True)
+    )
     assert acts == ["800050", "-50"]
     assert OutboxEvent.objects.filter(kind="money.paid").count() == 2
     for who, status in (("lin", 403), ("zhao", 403), ("chen", 404)):
