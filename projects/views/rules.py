@@ -23,24 +23,12 @@ def rule_pages(user: Any, city: Any) -> list[dict[str, Any]]:
         ("deputies", _("Deputies"), _("Who acts for whom, and how long."), True),
         ("works_rules", _("Works"), _("How far from the site and how late a photo may be, and what else reports are judged by."), True),
         ("alert_rules", _("Alerts"), _("Limits at which a project needs explanation."), True),
-        ("conversion_rules", _("Conversion checks"), _("What is tried before a finished project is accepted."), True),
         ("publication", _("Publication"), _("Which fields of a project go out to the public."), policies.allows(user, "publication.edit") or policies.allows(user, "publication.publish")),
         ("webhooks", _("Webhooks"), _("Which systems are told what happens."), policies.allows(user, "webhook.edit", city or None)),
     ]  # fmt: skip
     return [
-        {"href": href, "label": label, "words": words}
-        for name, label, words, shown in rows
-        if shown and (href := _address(name))
+        {"href": reverse(name), "label": label, "words": words} for name, label, words, shown in rows if shown
     ]
-
-
-def _address(name: str) -> str:
-    from django.urls import NoReverseMatch
-
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
 
 
 @page
