@@ -187,10 +187,14 @@ def site_map(
                 picture.parts.append(
                     Shape(ring, stroke=token("ink-2"), width=1.1) if district else Shape(ring, fill=token("land-here"), stroke=token("line"), width=0.4)
                 )  # fmt: skip
-    for one in areas:
-        if one.level == AreaLevel.DISTRICT:
-            picture.parts.append(Label(at(one.label_point.x, one.label_point.y), local_name(one), 10, "middle", halo=True))  # fmt: skip
     x, y = at(*point)
+    for one in areas:
+        # The site's own name stands free.
+        near = abs(at(one.label_point.x, one.label_point.y)[1] - y + 8) < 16
+        if one.level == AreaLevel.DISTRICT and not (
+            near and abs(at(one.label_point.x, one.label_point.y)[0] - x) < 130
+        ):
+            picture.parts.append(Label(at(one.label_point.x, one.label_point.y), local_name(one), 10, "middle", halo=True))  # fmt: skip
     picture.parts += [Dot((x, y), 7, token("added")), Label((x, y - 11), words, 11, "middle", halo=True)]
     picture.parts += _scale_bar(scale / 110_850.0, height)
     return picture
