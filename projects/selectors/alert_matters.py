@@ -178,10 +178,12 @@ _SILENCE = f"""
 # Photos come with what was found wrong with them on upload.
 _EVIDENCE = f"""
     with {_PROJECTS},
-    said as (
-        select r.id, r.project_id, r.month, r.works_percent, (coalesce((select min(v.reported_at)
-            from projects_reportversion v where v.report_id = r.id), r.reported_at) at time zone %(tz)s)::date as said_on
-        from projects_progressreport r join p on p.id = r.project_id),
+    first as (select report_id, min(reported_at) as at from projects_reportversion group by report_id),
+    said as materialized (
+        select r.id, r.project_id, r.month, r.works_percent,
+            (coalesce(first.at, r.reported_at) at time zone %(tz)s)::date as said_on
+        from projects_progressreport r join p on p.id = r.project_id left join first on first.report_id = r.id
+        where %(day)s - (r.reported_at at time zone %(tz)s)::date <= %(look_back_days)s),
     counted as (
         select said.*, (select count(*) from projects_photo f where f.report_id = said.id
                 and (f.added_at at time zone %(tz)s)::date - said.said_on <= %(wait_days)s
