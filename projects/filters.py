@@ -4,11 +4,13 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from core.filters import AreaFilter, PlaceFilter
+from core.filters import PageFilter, PlaceFilter, SharedFilter
+from facilities.choices import BatchState
 from facilities.filters import AreasFilter, WordsFilter
+from facilities.models import ImportBatch
 from inventory.choices import InterventionKind
-from projects.choices import CaseState, FindingState, Origin, ProjectState, Severity
-from projects.models import Case, Finding, Inspection, Photo, Project
+from projects.choices import CaseState, FindingState, Origin, ProjectState, RouteState, Severity
+from projects.models import Case, DuplicateRule, Finding, Inspection, Photo, Project
 from projects.selectors.programme import overdue
 
 
@@ -85,3 +87,22 @@ class PhotoFilter(django_filters.FilterSet):
 
     def by_marks(self, rows: QuerySet, name: str, value: bool) -> QuerySet:
         return rows.exclude(problems=[]) if value else rows.filter(problems=[])
+
+
+class DuplicateRuleFilter(PageFilter):
+    city = django_filters.CharFilter(field_name="city__code", label=_("city code"))
+    service = django_filters.CharFilter(field_name="service__code", label=_("service"))
+    state = WordsFilter(field_name="state", choices=RouteState.choices, label=_("state"))
+
+    class Meta:
+        model = DuplicateRule
+        fields: list[str] = []
+
+
+class ProjectImportFilter(SharedFilter):
+    search_fields = ("ref", "file_name")
+    state = WordsFilter(field_name="state", choices=BatchState.choices, label=_("state"))
+
+    class Meta:
+        model = ImportBatch
+        fields: list[str] = []

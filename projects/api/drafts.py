@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -17,13 +18,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
+from core.api.filtering import refuse_unknown_orderings
 from core.api.jobs import JobSerializer
+from core.api.responses import accepted
 from core.api.viewsets import PlainViewSet, ReadViewSet
+from core.errors import DomainError
 from core.models import City
 from facilities.models import ImportBatch
 from projects.api import draft_serializers as forms
 from projects.api.serializers import ProjectSerializer
-from projects.filters import ProjectFilter
+from projects.filters import DuplicateRuleFilter, ProjectFilter, ProjectImportFilter
 from projects.models import DuplicateRule, Project
 from projects.selectors import duplicates as near
 from projects.selectors import pages, programme, project_imports
@@ -95,6 +99,11 @@ class ProgrammeViewSet(PlainViewSet):
     @extend_schema(responses=forms.ProgrammeSerializer, parameters=_NARROWED)
     def list(self, request: Request) -> Response:
         """In all and by state, district and service, of the projects that match; money in fen, gaps by unit."""
+        refuse_unknown_orderings(request.query_params.getlist("ordering"), [])
+        if unknown := sorted(set(request.query_params) - set(ProjectFilter.base_filters) - {"format"}):
+            words = _("This list has no filter %(names)s.") % {"names": ", ".join(unknown)}
+            known = sorted(ProjectFilter.base_filters)
+            raise DomainError("unknown-filter", words, status=400, unknown=unknown, known=known)
         seen = pages.projects_visible_to(request.user)
         filters = ProjectFilter(request.query_params, queryset=seen, request=request)
         if not filters.is_valid():
@@ -129,6 +138,7 @@ class DuplicateRuleViewSet(ReadViewSet):
 
     queryset = DuplicateRule.objects.select_related("city", "service", "drafted_by", "published_by")
     serializer_class = forms.DuplicateRuleSerializer
+    filterset_class = DuplicateRuleFilter
     ordering_fields = ["version", "state"]
 
     def visible_to(self, user: Any, queryset: QuerySet) -> QuerySet:
@@ -165,6 +175,7 @@ class ProjectImportViewSet(ReadViewSet):
 
     queryset = ImportBatch.objects.select_related("city").prefetch_related("issues").order_by("-id")
     serializer_class = forms.ProjectImportSerializer
+    filterset_class = ProjectImportFilter
     ordering_fields = ["ref", "created_at"]
     lookup_field = "ref"
     parser_classes = [MultiPartParser, JSONParser]
@@ -197,7 +208,7 @@ class ProjectImportViewSet(ReadViewSet):
     def _answer(self, done: Any, status: int) -> Response:
         if isinstance(done, ImportBatch):
             return Response(self.get_serializer(done).data, status=status)
-        return Response(JobSerializer(done, context=self.get_serializer_context()).data, status=202)
+        return accepted(done)
 
     @extend_schema(responses={(200, XLSX): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], url_path="problems", pagination_class=None)
