@@ -64,7 +64,7 @@ FIELDS: tuple[Field, ...] = (
     Field("metrics.gapClosed", _("Gap closed as realised"), "RealisedGap", ("metrics",)),
     Field("metrics.conversionHours", _("Conversion as tried, hours"), "Commissioning.conversion_hours", ("metrics",)),
     Field("metrics.physicalProgress", _("Works seen by inspections, %"), "Inspection.works_percent", ("metrics",)),
-    Field("metrics.financialProgress", _("Money paid, % of what was approved"), "Payment", ("metrics",)),
+    Field("metrics.financialProgress", _("Money paid of what was approved, %"), "Payment", ("metrics",)),
     Field("completion", _("Completion: date, capacity, money paid"), "Commissioning, Payment"),
     Field("contractingProcesses.value", _("Contracts: number, sum, date"), "Contract", ("contractingProcesses.summary",)),
     Field("contractingProcesses.suppliers", _("Suppliers that have a social credit code"), "Contract.payee, Contract.payee_code", ("contractingProcesses.summary.suppliers", "parties")),
