@@ -66,14 +66,14 @@ def shot(
     return upload(jpeg(scene(number), taken=taken, lon=lon, lat=lat), f"IMG_{number:04d}.jpg")
 
 
-def approved_on(day: datetime, project: Any, people: dict[str, Any], route: Any) -> Any:
-    """The project with three milestones, approved on a day of the past."""
+def approved_on(day: datetime, project: Any, people: dict[str, Any]) -> Any:
+    """The project with three milestones, approved on a day of the past by the shortest route."""
     from unittest.mock import patch
 
     from core.models import Membership
     from projects.models import Case, Milestone
     from projects.selectors import officers
-    from projects.services import cases
+    from projects.services import cases, routes
 
     Membership.objects.update(valid_from=datetime(2026, 1, 1).date())
     for number, (name, month, percent) in enumerate(
@@ -85,7 +85,7 @@ def approved_on(day: datetime, project: Any, people: dict[str, Any], route: Any)
         )  # fmt: skip
     words = {"provide": "done", "check": "done", "countersign": "agree"}
     with patch("django.utils.timezone.now", return_value=day):
-        case = cases.submit(user=people["lin"], project=project, route=route)
+        case = cases.submit(user=people["lin"], project=project, route=routes.current(code="filing"))
         while Case.objects.get(pk=case.pk).state == "open":
             step = case.steps.filter(state="open").select_related("task").first()
             one = next(one for one in people.values() if officers.standing(one, step).may)

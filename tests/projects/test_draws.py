@@ -135,8 +135,8 @@ def auditor(person: Any) -> Any:
 
 
 @pytest.fixture
-def city_in_works(project: Project, people: dict[str, Any], approval: Any) -> Project:
-    approved = approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people, approval)
+def city_in_works(project: Project, people: dict[str, Any]) -> Project:
+    approved = approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people)
     return works.start(user=people["lin"], project=approved, started_on=date(2026, 8, 12), reason="自行施工")
 
 

@@ -39,9 +39,9 @@ def today() -> Iterator[None]:
 
 
 @pytest.fixture
-def begun(project: Project, people: dict[str, Any], approval: Any, settings: Any, tmp_path: Any) -> Project:
+def begun(project: Project, people: dict[str, Any], settings: Any, tmp_path: Any) -> Project:
     settings.MEDIA_ROOT = tmp_path
-    approved = approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people, approval)
+    approved = approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people)
     return works.start(user=people["lin"], project=approved, started_on=date(2026, 8, 12), reason="自行施工")
 
 

@@ -41,8 +41,8 @@ def today() -> Iterator[None]:
 
 
 @pytest.fixture
-def approved(project: Project, people: dict[str, Any], approval: Any) -> Project:
-    return approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people, approval)
+def approved(project: Project, people: dict[str, Any]) -> Project:
+    return approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people)
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def inspect(
 # --- start -----------------------------------------------------------------------------------------
 
 
-def test_works_begin_after_approval_with_a_contract_or_a_reason(project, people, approval):
+def test_works_begin_after_approval_with_a_contract_or_a_reason(project, people):
     with pytest.raises(DomainError) as refused:
         works.start(user=people["lin"], project=project, started_on=date(2026, 8, 12))
     assert refused.value.code == "project-not-approved"
-    approved = approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people, approval)
+    approved = approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people)
     for day, code in (
         (date(2026, 8, 12), "no-contract"),
         (date(2026, 8, 2), "start-before-approval"),

@@ -32,12 +32,10 @@ def today() -> Iterator[None]:
 
 
 @pytest.fixture
-def approved(
-    project: Project, people: dict[str, Any], approval: Any, settings: Any, tmp_path: Path
-) -> Project:
+def approved(project: Project, people: dict[str, Any], settings: Any, tmp_path: Path) -> Project:
     settings.MEDIA_ROOT = tmp_path
     settings.SESSION_COOKIE_AGE = 10 * 365 * 24 * 3600  # the server's clock stands, the browser's goes on
-    return approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people, approval)
+    return approved_on(datetime(2026, 8, 3, 2, tzinfo=UTC), project, people)
 
 
 @pytest.fixture
