@@ -26,14 +26,19 @@ def check_upload(*, user: Any, city: City, upload: Any, datum: str) -> ImportBat
     """Keep a file and check it: the batch, or the job that will make it."""
     project_imports.demand(user, city)
     if Path(str(upload.name)).suffix.lower() not in (".xlsx", ".csv"):
-        raise DomainError(
-            "format-unknown", _("A list of projects is read from XLSX or CSV."), status=422
-        )
+        raise DomainError("format-unknown", _("A list of projects is read from XLSX or CSV."), status=422)
     if upload.size == 0:
         raise DomainError("file-empty", _("The file is empty."), status=422)
     path = keep_upload(upload, kind=UPLOADS, otherwise="projects.xlsx")
     if upload.size > AT_ONCE_BYTES:
-        params = {"do": "check", "city": city.code, "path": str(path), "name": path.name, "datum": datum, "user": user.pk}
+        params = {
+            "do": "check",
+            "city": city.code,
+            "path": str(path),
+            "name": path.name,
+            "datum": datum,
+            "user": user.pk,
+        }
         job, _made = jobs.submit(
             kind=KIND, user=user, city=city, params=params, queue="bulk", title=f"检查项目清单 {path.name}",
             title_en=f"Check the list of projects {path.name}",

@@ -54,9 +54,7 @@ def project_edit(request: HttpRequest, ref: str) -> HttpResponse:
         version = _version(request)
         if form.is_valid():
             try:
-                drafts.edit(
-                    user=request.user, project=project, version=version, **form.fields_for_service()
-                )
+                drafts.edit(user=request.user, project=project, version=version, **form.fields_for_service())
                 messages.success(request, _("Saved."))
                 return redirect("project", project.ref)
             except DomainError as refused:
@@ -103,7 +101,6 @@ def project_delete(request: HttpRequest, ref: str) -> HttpResponse:
         return redirect("project_edit", ref)
     messages.success(request, _("The draft %(ref)s is deleted.") % {"ref": ref})
     return redirect("projects")
-
 
 
 urlpatterns: list[URLPattern] = [
