@@ -35,6 +35,7 @@ SHIPPED: dict[str, tuple[dict[str, int], int, str]] = {
 }
 STANDING = {"lag", "low-payment", "paid-ahead", "idle-funds", "silence"}
 REPORT_DUE_WORKING_DAYS = 5
+EARTH = Geod(ellps="WGS84")
 
 # Notices of the State Council for 2025 and 2026 (国办发明电〔2024〕12号, 〔2025〕7号): free weekdays and worked weekends.
 _FREE = """2025-01-01 2025-01-28 2025-01-29 2025-01-30 2025-01-31 2025-02-03 2025-02-04 2025-04-04 2025-05-01 2025-05-02
@@ -113,7 +114,7 @@ def written_alike(name: str) -> str:
 
 
 def metres(one: tuple[float, float], other: tuple[float, float]) -> int:
-    _there, _back, distance = Geod(ellps="WGS84").inv(*one, *other)
+    _there, _back, distance = EARTH.inv(*one, *other)
     return int(Decimal(distance).quantize(Decimal(1), ROUND_HALF_UP))
 
 
