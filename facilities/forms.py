@@ -66,7 +66,7 @@ class FacilityForm(StyledForm):
     confirmed_on = forms.DateField(
         label=_("Last confirmed"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     datum = forms.CharField(
         label=_("Datum of the coordinates"), max_length=16,

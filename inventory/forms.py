@@ -89,7 +89,7 @@ class MovementForm(StyledForm):
     quantity = forms.IntegerField(label=_("Quantity"), help_text=_("Signed only for a correction."))
     lot_number = forms.CharField(label=_("Lot number"), max_length=60, required=False)
     expires_on = forms.DateField(
-        label=_("Expires"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Expires"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     )
     reason = forms.CharField(label=_("Reason"), max_length=200, required=False)
 

@@ -58,7 +58,9 @@ class PopulationImportForm(StyledForm):
         label=_("Source"), max_length=300, help_text=_("Who made it, when, and where it can be found.")
     )
     certainty = forms.ChoiceField(label=_("Certainty"), choices=Certainty.choices, initial=Certainty.C)
-    as_of = forms.DateField(label=_("As of"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    as_of = forms.DateField(
+        label=_("As of"), required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )
     columns = forms.CharField(
         label=_("Columns"), required=False, widget=forms.Textarea(attrs={"rows": 2, "placeholder": "people=pop, lon=x, lat=y"}),
         help_text=_(

@@ -30,7 +30,10 @@ ALL_THE_TIME, EVERYBODY = [("", _("all the time"))], [("", _("everybody"))]
 
 def _day(label: Any, **more: Any) -> forms.DateField:
     return forms.DateField(
-        label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **more
+        label=label,
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        **more,
     )
 
 

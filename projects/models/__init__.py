@@ -28,9 +28,11 @@ from projects.models.works import (
 )
 
 __all__ = [
-    "AlertAnswer", "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning", "Condition", "ConditionMove", "Contract", "ConversionCheck",
-    "Delivery", "DeliveryAttempt", "Deputy", "DuplicateCheck", "DuplicateRule", "Evidence", "Finding", "Inspection",
-    "InspectionDraw", "Milestone", "MilestoneChange", "OutboxEvent", "Payment", "Photo", "ProgressReport", "Project", "Publication",
-    "PublicationRule", "RealisedGap", "Rectification", "Release", "ReportVersion", "Responsibility", "ReturnItem", "Route", "RouteStage", "RouteTask",
-    "Step", "Submission", "SupervisionAlert", "SupplementaryAgreement", "SupervisionRun", "Tranche", "Webhook", "WorksRule",
+    "AlertAnswer", "AlertRule", "BudgetLine", "CalendarDay", "CalendarYear", "Case", "Commissioning",
+    "Condition", "ConditionMove", "Contract", "ConversionCheck", "Delivery", "DeliveryAttempt",
+    "Deputy", "DuplicateCheck", "DuplicateRule", "Evidence", "Finding", "Inspection", "InspectionDraw",
+    "Milestone", "MilestoneChange", "OutboxEvent", "Payment", "Photo", "ProgressReport", "Project",
+    "Publication", "PublicationRule", "RealisedGap", "Rectification", "Release", "ReportVersion",
+    "Responsibility", "ReturnItem", "Route", "RouteStage", "RouteTask", "Step", "Submission",
+    "SupervisionAlert", "SupervisionRun", "SupplementaryAgreement", "Tranche", "Webhook", "WorksRule",
 ]  # fmt: skip

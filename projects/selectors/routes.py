@@ -48,7 +48,10 @@ def turns(route: Route) -> list[StageTurns]:
             StageTurns(
                 stage.name,
                 stage.name_en,
-                [Turn(order, sorted(by_order[order], key=lambda task: task.pk)) for order in sorted(by_order)],
+                [
+                    Turn(order, sorted(by_order[order], key=lambda task: task.pk))
+                    for order in sorted(by_order)
+                ],
             )
         )
     return found

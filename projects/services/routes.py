@@ -112,7 +112,9 @@ def drop_draft(*, user: Any, route: Route) -> None:
         gone, _rows = Route.objects.filter(pk=route.pk, state=RouteState.DRAFT).delete()
         if not gone:
             raise DomainError("route-not-draft", _("Only a draft can be thrown away."))
-        audit.record(user=user, act="route.drop", subject=route, ref=str(route), before={"sha256": route.sha256})
+        audit.record(
+            user=user, act="route.drop", subject=route, ref=str(route), before={"sha256": route.sha256}
+        )
 
 
 def load_shipped() -> list[Route]:

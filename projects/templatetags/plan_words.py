@@ -17,9 +17,8 @@ register = template.Library()
 def why_not(row: dict[str, Any]) -> str:
     """The reason a rejected place was not chosen. Places it names are named by their order in the plan."""
     of_plan = {"name": gettext("of the plan")}
-    return reason_words(
-        row, dict.fromkeys((row.get("by"), row.get("swap_out"), row.get("saves_out")), of_plan)
-    )
+    named = [row[key] for key in ("by", "swap_out", "saves_out") if row.get(key) is not None]
+    return reason_words(row, dict.fromkeys(named, of_plan))
 
 
 @register.filter

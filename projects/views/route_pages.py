@@ -17,7 +17,7 @@ from core.templatetags.pingji import yuan
 from core.views.pages import page
 from facilities.models import ServiceType
 from inventory.choices import InterventionKind
-from projects.choices import RouteState
+from projects.choices import RouteState, TaskKind
 from projects.models import Route, RouteTask
 from projects.selectors import routes as selectors
 from projects.services import routes
@@ -118,7 +118,7 @@ def route_draft(request: HttpRequest) -> HttpResponse:
             return redirect("route", route.code, route.version)
     elif (code := request.GET.get("code", "")) and (number := request.GET.get("version", "")).isdigit():
         text = routes.write_document(_found(code, int(number[:4])).document)
-    context = {"text": text, "error": error, "problems": problems}
+    context = {"text": text, "error": error, "problems": problems, "task_kinds": ", ".join(TaskKind.values)}
     return render(request, "projects/route_draft.html", context, status=error.status if error else 200)
 
 

@@ -18,7 +18,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|(?<!\{)\{\w+\}")
 HAN = r"[一-鿿]"
 # Words of a page that are the same in every language: names of formats, systems, units and programs.
 SAME_EVERYWHERE = re.compile(
-    r"^(CSV|GeoJSON|XLSX|API|OpenAPI|JSON|TOML|HTTP|GET|POST|QGIS|WGS|EPSG|English|Pingji|SHA|km|min|manage\.py.*|P\d+)$"
+    r"^(CSV|GeoJSON|XLSX|API|OpenAPI|JSON|TOML|HTTP|GET|POST|QGIS|WGS|EPSG|English|Pingji|SHA|km|min|manage\.py.*|P\d+|OC|IDS|YAML|ms|PJ|FA)$"
 )
 
 
