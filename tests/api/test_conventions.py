@@ -29,7 +29,8 @@ def told(response: Any) -> dict[str, Any]:
 def list_addresses() -> list[str]:
     from config.api import router
 
-    return [f"/api/v1/{prefix}/" for prefix, _viewset, _name in router.registry]
+    # What hangs below one record has no address of its own; its tests are with that record.
+    return [f"/api/v1/{prefix}/" for prefix, _viewset, _name in router.registry if "(?P<" not in prefix]
 
 
 def test_the_schema_is_valid_and_has_no_warning() -> None:
