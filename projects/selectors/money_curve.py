@@ -16,6 +16,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from projects.models import Payment, Project, Release
 from projects.selectors import works
@@ -116,7 +117,7 @@ class MoneyCurve:
         return [
             line
             for line in (
-                Line("planned", _("Planned"), self.planned),
+                Line("planned", pgettext("money", "Planned"), self.planned),
                 Line("works", _("Works done"), self.works_money),
                 Line("released", _("Released"), self._until_today(self.released), steps=True),
                 Line("paid", _("Paid"), self._until_today(self.paid)),

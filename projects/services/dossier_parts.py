@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from core import policies
 from core.choices import Certainty, OrganisationKind
@@ -308,7 +308,7 @@ def tranches(basis: Basis) -> Table:
 
 
 def milestones(basis: Basis) -> Table:
-    columns = (Column(_("No.")), Column(_("Milestone"), width=4), Column(_("Planned")), Column(_("Works done by then"), NUMBER))  # fmt: skip
+    columns = (Column(_("No.")), Column(_("Milestone"), width=4), Column(pgettext("day", "Planned")), Column(_("Works done by then"), NUMBER))  # fmt: skip
     rows = tuple(
         (
             Span(str(row[0]), value=row[0], kind=NUMBER),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from core.models import AuditEntry
 from core.templatetags.pingji import local_name, money_unit
@@ -241,7 +242,7 @@ def _chart(project: Project) -> Figure | None:
     told = curve(project)
     unit_fen = 10_000_00 if money_unit() == "万元" else 1_000_000_00
     series = [
-        Series(_("Planned"), tuple(told.planned), token("stale"), broken=True),
+        Series(pgettext("money", "Planned"), tuple(told.planned), token("stale"), broken=True),
         Series(_("Works done"), tuple(told.works_money), token("accent")),
         Series(_("Released"), _begun(told.released), token("note"), steps=True),
         Series(_("Paid"), _begun(told.paid), token("changed")),

@@ -9,6 +9,7 @@ from django.core.files.storage import default_storage
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.templatetags.pingji import local_name
@@ -70,7 +71,7 @@ def works(basis: Basis, project: Project) -> list[Any]:
         Table(
             _("Milestones: planned, reported, seen"),
             (
-                Column(_("No.")), Column(_("Milestone"), width=3), Column(_("Planned")), Column(_("Works done by then"), NUMBER),
+                Column(_("No.")), Column(_("Milestone"), width=3), Column(pgettext("day", "Planned")), Column(_("Works done by then"), NUMBER),
                 Column(_("Reported")), Column(_("Seen on site")), Column(_("Seen by")),
             ),
             points, _("Milestones"),
@@ -83,7 +84,7 @@ def works(basis: Basis, project: Project) -> list[Any]:
         Table(
             _("Inspections"),
             (
-                Column(_("Inspection")), Column(_("Planned")), Column(_("Done")), Column(_("Works seen"), NUMBER), Column(_("Who")),
+                Column(_("Inspection")), Column(pgettext("day", "Planned")), Column(_("Done")), Column(_("Works seen"), NUMBER), Column(_("Who")),
                 Column(_("Note"), width=3),
             ),
             inspections, _("Inspections"),
