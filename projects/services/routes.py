@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +29,10 @@ __all__ = [
 SHIPPED = Path(settings.BASE_DIR) / "projects" / "routes"
 
 
+def _digest(document: dict[str, Any]) -> str:
+    return content_hash({}, json.loads(json.dumps(document)))
+
+
 def store_draft(*, user: Any, document: dict[str, Any]) -> Route:
     """A draft of the next version, in place of the draft that is there. The same document as the newest version is answered
     with that version."""
@@ -35,7 +40,7 @@ def store_draft(*, user: Any, document: dict[str, Any]) -> Route:
         policies.demand(user, "route.edit")
     if problems := check_document(document):
         raise InvalidInput(_("The route cannot be used. Correct what is listed."), problems)
-    digest = content_hash({}, json.loads(json.dumps(document)))
+    digest = _digest(document)
     with transaction.atomic():
         # Two people who draft at once queue here: each code has one next version.
         with connection.cursor() as cursor:
@@ -118,13 +123,16 @@ def drop_draft(*, user: Any, route: Route) -> None:
 
 
 def load_shipped() -> list[Route]:
-    """The routes that come with the platform, published where no version of theirs is there yet."""
+    """The routes that come with the platform: published where no version of theirs is there yet. Where a newer release
+    brings another text it waits as a draft, unless the office is working on a draft of its own."""
     made = []
     for path in sorted(SHIPPED.glob("*.yaml")):
         document = read_document(path.read_text(encoding="utf-8"))
-        if Route.objects.filter(code=document["code"]).exists():
-            continue
-        made.append(publish(user=None, route=store_draft(user=None, document=document)))
+        there = Route.objects.filter(code=document["code"])
+        if not there.exists():
+            made.append(publish(user=None, route=store_draft(user=None, document=document)))
+        elif not there.filter(Q(sha256=_digest(document)) | Q(state=RouteState.DRAFT)).exists():
+            made.append(store_draft(user=None, document=document))
     return made
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from core import policies
 from core.errors import DomainError, Forbidden
 from core.views.pages import page
-from projects.forms import ProjectForm
+from projects.forms.drafts import ProjectForm
 from projects.selectors import duplicates as near
 from projects.services import drafts
 from projects.views.project_tabs import project_tabs

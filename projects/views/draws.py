@@ -15,8 +15,8 @@ from core import policies
 from core.choices import Certainty
 from core.errors import DomainError
 from core.views.pages import page, page_of
-from projects import forms
 from projects.choices import ProjectState
+from projects.forms import works as forms
 from projects.models import InspectionDraw, WorksRule
 from projects.selectors import draws as drawn
 from projects.selectors import pages

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from core import policies
 from core.errors import DomainError
 from core.views.pages import page
-from projects.forms import DuplicateRuleForm
+from projects.forms.drafts import DuplicateRuleForm
 from projects.selectors import duplicates as near
 from projects.services import drafts, duplicate_rules, duplicates
 from projects.views.project_tabs import project_tabs

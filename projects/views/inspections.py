@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 from core import policies
 from core.errors import DomainError
 from core.views.pages import page
-from projects import forms
 from projects.choices import FindingState, Severity
+from projects.forms import works as forms
 from projects.models import Finding, Inspection, Photo
 from projects.selectors import pages, site
 from projects.selectors import works as seen

@@ -18,7 +18,7 @@ from core import policies
 from core.errors import DomainError
 from core.views.pages import page
 from planning.choices import FundSource
-from projects import forms
+from projects.forms import money as forms
 from projects.models import ConditionMove, Contract, Payment, Project, Tranche
 from projects.selectors import money_curve, money_page
 from projects.services import amounts, contracts, drafts, money, money_plan, ties

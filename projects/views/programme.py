@@ -22,7 +22,7 @@ from projects.views.programme_tabs import programme_tabs
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _shared(request: HttpRequest, table: ProjectTable, name: str) -> dict[str, Any]:
+def shared_context(request: HttpRequest, table: ProjectTable, name: str) -> dict[str, Any]:
     """What the list and the board both show of a query string."""
     facets = table.facets() if table.valid else []
     query = request.GET.copy()
@@ -47,7 +47,7 @@ def project_list(request: HttpRequest) -> HttpResponse:
     rows = table.page()
     context = {
         "page": rows, "sentence": table.sentence(rows.paginator.count), "today": timezone.localdate(),
-        **_shared(request, table, "projects"),
+        **shared_context(request, table, "projects"),
     }  # fmt: skip
     return render(request, "projects/projects.html", context)
 
@@ -60,7 +60,7 @@ def project_board(request: HttpRequest) -> HttpResponse:
     found = programme.lines(table.rows)
     context = {
         "columns": programme.board(found), "sum": programme.total(found), "sentence": table.sentence(len(found)),
-        "tables": _sum_tables(request, found), **_shared(request, table, "project_board"),
+        "tables": _sum_tables(request, found), **shared_context(request, table, "project_board"),
     }  # fmt: skip
     return render(request, "projects/board.html", context)
 

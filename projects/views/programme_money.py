@@ -15,7 +15,7 @@ from facilities.selectors.facilities import areas_of
 from projects.selectors import programme_money
 from projects.services import programme_money_book
 from projects.tables import ProjectTable
-from projects.views.programme import XLSX, _shared
+from projects.views.programme import XLSX, shared_context
 
 
 def _names(request: HttpRequest, city: City) -> dict[str, str]:
@@ -33,7 +33,7 @@ def programme_money_page(request: HttpRequest) -> HttpResponse:
         request, "projects/programme_money.html",
         {
             "money": money, "curve": money.curve, "rows": [(names.get(one.code, one.code), one) for one in money.districts],
-            **_shared(request, table, "programme_money"),
+            **shared_context(request, table, "programme_money"),
         },
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from core.errors import DomainError
 from core.views.pages import page, page_of
 from facilities.choices import BatchState
 from facilities.models import ImportBatch
-from projects.forms import ProjectListForm
+from projects.forms.drafts import ProjectListForm
 from projects.selectors import project_imports as imports
 from projects.services import project_books, project_import_jobs, project_imports
 from projects.views.programme import XLSX

@@ -12,7 +12,7 @@ from core.views.pages import page, page_of
 from facilities.selectors.facilities import areas_of
 from projects.selectors import schedule
 from projects.tables import ProjectTable
-from projects.views.programme import _shared
+from projects.views.programme import shared_context
 from projects.views.project_tabs import project_tabs
 from projects.views.projects import project_seen
 
@@ -39,7 +39,7 @@ def programme_schedule(request: HttpRequest) -> HttpResponse:
     names = {area.code: local_name(area) for area in areas_of(request.city, request.user)}
     rows = page_of(request, schedule.ordered(table.rows, by), ROWS)
     found = schedule.programme(list(rows.object_list), by=by, names=names)
-    shared = _shared(request, table, "programme_schedule")
+    shared = shared_context(request, table, "programme_schedule")
     query = request.GET.copy()
     query.pop("by", None)
     shared["kept"] = [*shared["kept"], *([("by", by)] if by == "state" else [])]

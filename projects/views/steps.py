@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from core.errors import DomainError
 from core.views.pages import page
 from projects.choices import CaseState, Outcome, StepState, TaskKind
-from projects.forms import StepForm
+from projects.forms.steps import StepForm
 from projects.models import Case, Step
 from projects.selectors import changes, officers, step_words
 from projects.services import cases, money

@@ -18,8 +18,8 @@ from core.errors import DomainError, InvalidInput
 from core.templatetags.pingji import day as day_words
 from core.templatetags.pingji import joined, local_name, pct
 from core.views.pages import page, page_of
-from projects import forms
 from projects.choices import ProjectState
+from projects.forms import works as forms
 from projects.models import Milestone, Project
 from projects.selectors import site
 from projects.selectors import works as seen

@@ -36,7 +36,7 @@ def as_() -> Callable[[Any], Client]:
 
 
 def form_of(project: Project, **more: Any) -> dict[str, Any]:
-    from projects.forms import ProjectForm
+    from projects.forms.drafts import ProjectForm
 
     said = {name: "" if value is None else str(value) for name, value in ProjectForm.of(project).items()}
     return said | {"version": str(project.version)} | {name: str(value) for name, value in more.items()}

@@ -268,6 +268,23 @@ def test_shipped_routes_written_down_and_read_again_are_the_same(town: Any) -> N
         assert routes.check_document(stored.document) == []
 
 
+def test_a_newer_shipped_text_of_a_route_waits_as_a_draft(
+    town: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert routes.load_shipped() == []
+    text = (routes.SHIPPED / "filing.yaml").read_text(encoding="utf-8")
+    (tmp_path / "filing.yaml").write_text(text.replace("due: 3", "due: 4", 1), encoding="utf-8")
+    assert text != (tmp_path / "filing.yaml").read_text(encoding="utf-8")
+    monkeypatch.setattr(routes, "SHIPPED", tmp_path)
+    made = routes.load_shipped()
+    assert [(one.code, one.version, one.state) for one in made] == [("filing", 2, "draft")]
+    assert routes.current(code="filing").version == 1
+    # The draft of an office is never overwritten, and what it has published before is not offered again.
+    assert routes.load_shipped() == []
+    routes.publish(user=None, route=made[0])
+    assert routes.load_shipped() == [] and routes.current(code="filing").version == 2
+
+
 def test_every_department_that_a_shipped_route_asks_is_asked_about_some_service(town: Any) -> None:
     """A condition that no service fulfils would leave a department out for ever."""
     from facilities.models import ServiceType
