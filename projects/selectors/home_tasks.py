@@ -19,18 +19,18 @@ def _words(row: Waiting) -> str:
     return str(row.title_en if english and row.title_en else row.title)
 
 
-def _tag(row: Waiting) -> tuple[str, str]:
-    if row.overdue_days:
-        late = ngettext("%(days)d day overdue", "%(days)d days overdue", row.overdue_days)
-        return late % {"days": row.overdue_days}, "bad"
-    return str(row.kind_words), ""
+def _late(row: Waiting) -> tuple[str, str]:
+    if not row.overdue_days:
+        return "", ""
+    late = ngettext("%(days)d day overdue", "%(days)d days overdue", row.overdue_days)
+    return late % {"days": row.overdue_days}, "bad"
 
 
 @register_tasks
 def project_tasks(*, user: Any, city: City) -> list[Task]:
     rows = waiting_for(user, city)
     shown = [
-        Task(_words(row), f"{local_name(row.project)}, {row.project_ref}", row.href, row.due_on, *_tag(row))
+        Task(_words(row), f"{local_name(row.project)}, {row.project_ref}", row.href, row.due_on, *_late(row))
         for row in rows[:SHOWN]
     ]
     more = len(rows) - len(shown)
