@@ -19,15 +19,20 @@ def refuse_unknown_orderings(asked: Iterable[str], known: Iterable[str]) -> None
         raise DomainError("unknown-ordering", words, status=400, unknown=unknown, known=sorted(known))
 
 
+def refuse_unknown_filters(asked: Iterable[str], known: Iterable[str]) -> None:
+    """400 with what can be asked for, unless every name of `asked` is known."""
+    if unknown := sorted(set(asked) - set(known)):
+        words = _("This list has no filter %(names)s.") % {"names": ", ".join(unknown)}
+        raise DomainError("unknown-filter", words, status=400, unknown=unknown, known=sorted(known))
+
+
 class StrictFilterBackend(DjangoFilterBackend):
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         filters = self.get_filterset_class(view, queryset)
         if getattr(view, "action", None) == "list":
             own = set(filters.base_filters) if filters is not None else set()
             known = COMMON | own | set(getattr(view, "list_params", ()))
-            if unknown := sorted(set(request.query_params) - known):
-                words = _("This list has no filter %(names)s.") % {"names": ", ".join(unknown)}
-                raise DomainError("unknown-filter", words, status=400, unknown=unknown, known=sorted(known))
+            refuse_unknown_filters(request.query_params, known)
             # Some filter sets order by themselves, by names of their own.
             if orderings := getattr(filters, "ORDERINGS", None):
                 asked = request.query_params.get("ordering", "").split(",")

@@ -46,7 +46,7 @@ def proposals_for(user: Any) -> QuerySet[ChangeProposal]:
 def imports_for(user: Any) -> QuerySet[ImportBatch]:
     """Files are a matter of whoever may bring them in, and of auditors: they show rows of the whole city. Files of other
     records (mapping["of"] says which) have lists of their own."""
-    batches = ImportBatch.objects.filter(mapping__of=None).select_related("city", "created_by")
+    batches = ImportBatch.objects.filter(mapping__of__isnull=True).select_related("city", "created_by")
     if getattr(user, "is_superuser", False):
         return batches
     allowed = policies.GRANTS["facility.import"] | policies.GRANTS["audit.view"]

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
+from core.api.filtering import refuse_unknown_filters, refuse_unknown_orderings
 from core.api.viewsets import PlainViewSet, ReadViewSet
 from core.models import City
 from projects.api import case_serializers as more
@@ -137,6 +138,8 @@ class InboxViewSet(PlainViewSet):
     )
     def list(self, request: Request) -> Response:
         """The inbox, with counts that equal what each filter shows."""
+        refuse_unknown_orderings(request.query_params.getlist("ordering"), [])
+        refuse_unknown_filters(request.query_params, {"area", "city", "due", "format", "kind", "ordering"})
         code = request.query_params.get("city")
         city = (
             get_object_or_404(City.objects.filter(policies.visible_cities(request.user)), code=code)

@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -18,11 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
-from core.api.filtering import refuse_unknown_orderings
+from core.api.filtering import refuse_unknown_filters, refuse_unknown_orderings
 from core.api.jobs import JobSerializer
 from core.api.responses import accepted
 from core.api.viewsets import PlainViewSet, ReadViewSet
-from core.errors import DomainError
 from core.models import City
 from facilities.models import ImportBatch
 from projects.api import draft_serializers as forms
@@ -100,10 +98,7 @@ class ProgrammeViewSet(PlainViewSet):
     def list(self, request: Request) -> Response:
         """In all and by state, district and service, of the projects that match; money in fen, gaps by unit."""
         refuse_unknown_orderings(request.query_params.getlist("ordering"), [])
-        if unknown := sorted(set(request.query_params) - set(ProjectFilter.base_filters) - {"format"}):
-            words = _("This list has no filter %(names)s.") % {"names": ", ".join(unknown)}
-            known = sorted(ProjectFilter.base_filters)
-            raise DomainError("unknown-filter", words, status=400, unknown=unknown, known=known)
+        refuse_unknown_filters(request.query_params, {*ProjectFilter.base_filters, "format", "ordering"})
         seen = pages.projects_visible_to(request.user)
         filters = ProjectFilter(request.query_params, queryset=seen, request=request)
         if not filters.is_valid():

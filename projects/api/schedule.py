@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -92,7 +94,9 @@ class ProgrammeFollowViewSet(PlainViewSet):
 
     def rows(self, request: Request) -> QuerySet[Project]:
         cities = City.objects.filter(policies.visible_cities(request.user))
-        city = get_object_or_404(cities, code=request.query_params.get("city", ""))
+        if not request.query_params.get("city"):
+            raise ValidationError({"city": [_("Name the city.")]})
+        city = get_object_or_404(cities, code=request.query_params["city"])
         params = request.query_params.copy()
         params.pop("city")
         found = ProjectFilter(params, queryset=pages.projects_visible_to(request.user, city), request=request)
