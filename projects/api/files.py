@@ -7,10 +7,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -75,6 +77,8 @@ class DossierViewSet(PlainViewSet):
 
 
 def _city(request: Request, code: str) -> City:
+    if not code:
+        raise ValidationError({"city": [_("Name the city.")]})
     return get_object_or_404(City.objects.filter(policies.visible_cities(request.user)), code=code)
 
 

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import policies
+from core.api.filtering import refuse_unknown_filters, refuse_unknown_orderings
 from core.api.idempotency import Idempotent
 from core.api.viewsets import PlainViewSet
 from core.errors import DomainError
@@ -157,8 +158,8 @@ class EventViewSet(Idempotent, mixins.RetrieveModelMixin, viewsets.GenericViewSe
     def list(self, request: Request) -> Response:
         """Events behind `after`, oldest first."""
         asked = request.query_params
-        if unknown := sorted(set(asked) - {"after", "kind", "project", "city", "page_size", "format"}):
-            raise DomainError("unknown-filter", _("There is no filter %(words)s.") % {"words": ", ".join(unknown)}, status=400)  # fmt: skip
+        refuse_unknown_orderings(asked.getlist("ordering"), [])
+        refuse_unknown_filters(asked, {"after", "city", "format", "kind", "ordering", "page_size", "project"})
         after = _number(asked.get("after", "0"), "after", 0, 2**62)
         size = _number(asked.get("page_size", "200"), "page_size", 1, 1000)
         kinds = asked.getlist("kind")
