@@ -40,7 +40,7 @@ class ActingCommand(BaseCommand):
             raise CommandError("\n".join([f"{refused.code}: {refused.message}", *lines])) from None
         except DomainError as refused:
             raise CommandError(f"{refused.code}: {refused.message}") from None
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, TypeError):
             name = self.__class__.__module__.rsplit(".", 1)[-1]
             raise CommandError(f"{name} {options['act']} needs other words; see {name} --help") from None
         self.stdout.write(

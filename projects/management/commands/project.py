@@ -1,21 +1,19 @@
-import json
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date
 
-from core.errors import DomainError
 from planning.models import PlanVersion
 from projects.api.case_serializers import CaseSerializer, inbox_answer
 from projects.api.serializers import ProjectSerializer
+from projects.management.commands._acting import ActingCommand
 from projects.models import Case, Project, ReturnItem, Step
 from projects.selectors import pages
 from projects.selectors.inbox import inbox
 from projects.services import cases, drafts, routes
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = """Projects and their cases from the command line, as the person named by --as: the same rules hold.
 
     project list --as lin.wei
@@ -30,13 +28,9 @@ class Command(BaseCommand):
     project escalate --as tang.lei           late tasks are told to the one above; run it once a day
     """
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "act",
-            choices=["list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "escalate"],
-        )  # fmt: skip
-        parser.add_argument("words", nargs="*")
-        parser.add_argument("--as", dest="who", required=True, help="user name of the person who acts")
+    acts = ("list", "show", "from-plan", "submit", "inbox", "act", "answer", "resubmit", "withdraw", "ask", "settle", "escalate")  # fmt: skip
+
+    def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--order", type=int, action="append", default=[])
         parser.add_argument("--route", default="approval")
         parser.add_argument("--reason", default="")
@@ -45,22 +39,6 @@ class Command(BaseCommand):
         parser.add_argument("--kind", default="", help="inbox: decide, recommend, condition …")
         parser.add_argument("--due", default="", choices=["", "overdue", "week"], help="inbox: only these")
         parser.add_argument("--area", default="", help="inbox: code of an area")
-        parser.add_argument("--json", action="store_true")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        user = get_user_model().objects.filter(username=options["who"], is_active=True).first()
-        if user is None:
-            raise CommandError(f"no person {options['who']}")
-        name = options["act"].replace("-", "_")
-        try:
-            answer = getattr(self, f"do_{name}")(user, options["words"], options)
-        except DomainError as refused:
-            raise CommandError(f"{refused.code}: {refused.message}") from None
-        except (IndexError, ValueError, TypeError):
-            raise CommandError(f"project {options['act']} needs other words; see project --help") from None
-        self.stdout.write(
-            json.dumps(answer, ensure_ascii=False, default=str, indent=None if options["json"] else 2)
-        )
 
     def _project(self, user: Any, ref: str) -> Project:
         found = pages.projects_visible_to(user).filter(ref=ref).first()

@@ -1,16 +1,14 @@
 """Works from the command line: the same rules hold as on the pages."""
 
-import json
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from core.errors import DomainError
+from projects.management.commands._acting import ActingCommand
 from projects.models import Finding, Inspection, Project, WorksRule
 from projects.selectors import pages, site
 from projects.selectors import works as seen
@@ -23,7 +21,7 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = """Works on site, as the person named by --as.
 
     works show PJ-2026-0001 --as wang.jun
@@ -45,16 +43,12 @@ class Command(BaseCommand):
     works limits [--set photo_distance_m=300 --source TEXT --certainty D --reason TEXT] [--publish VERSION] --as zhao.min
     """
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "act",
-            choices=[
-                "show", "waiting", "start", "report", "correct", "photos", "milestone", "see", "send-back", "move", "plan",
-                "inspect", "call-off", "rectify", "close", "reopen", "limits",
-            ],
-        )  # fmt: skip
-        parser.add_argument("words", nargs="*")
-        parser.add_argument("--as", dest="who", required=True, help="user name of the person who acts")
+    acts = (
+        "show", "waiting", "start", "report", "correct", "photos", "milestone", "see", "send-back", "move", "plan",
+        "inspect", "call-off", "rectify", "close", "reopen", "limits",
+    )  # fmt: skip
+
+    def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", default="")
         parser.add_argument("--photo", action="append", default=[], help="path of a picture")
         parser.add_argument("--inspection", default="")
@@ -67,21 +61,6 @@ class Command(BaseCommand):
         parser.add_argument("--source", default="")
         parser.add_argument("--certainty", default="D")
         parser.add_argument("--publish", type=int)
-        parser.add_argument("--json", action="store_true")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        user = get_user_model().objects.filter(username=options["who"], is_active=True).first()
-        if user is None:
-            raise CommandError(f"no person {options['who']}")
-        try:
-            answer = getattr(self, f"do_{options['act'].replace('-', '_')}")(user, options["words"], options)
-        except DomainError as refused:
-            raise CommandError(f"{refused.code}: {refused.message}") from None
-        except (IndexError, ValueError, TypeError):
-            raise CommandError(f"works {options['act']} needs other words; see works --help") from None
-        self.stdout.write(
-            json.dumps(answer, ensure_ascii=False, default=str, indent=None if options["json"] else 2)
-        )
 
     # --- what is acted on --------------------------------------------------------------------------
 
